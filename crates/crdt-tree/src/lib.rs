@@ -1,0 +1,8 @@
+//! The folder tree of one drive as an Automerge document: edits in, changes out, one view for
+//! everyone. Pure: no IO, no clock, no global randomness, and no idea what a peer is.
+
+pub mod edit;
+pub mod event;
+pub mod id;
+pub mod name;
+pub mod node;

@@ -1,0 +1,1 @@
+//! Several real devices at once.
