@@ -1,0 +1,385 @@
+//! The record on disk: one redb file a drive. Knows tables and transactions, not what entries mean.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use parking_lot::RwLock;
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+
+use crate::error::{AppendError, OpenError, ReadError};
+use crate::record::{
+    Arrival, Batch, EntryId, KeyAndValue, LogId, Note, Record, Snapshot, Space, Tip,
+};
+
+/// The format this program writes. A file with a greater number is not touched.
+const FORMAT: u64 = 1;
+
+/// Pages kept in memory: entries are read once at start and then mostly appended, so the default of
+/// 1 GiB would only take memory from the file cache.
+const CACHE_BYTES: usize = 16 << 20;
+
+const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+/// (log, seq) -> id, then the entry's bytes.
+const ENTRIES: TableDefinition<'_, (&[u8; 32], u64), &[u8]> = TableDefinition::new("entries");
+/// arrival -> (log, seq).
+const ARRIVALS: TableDefinition<'_, u64, (&[u8; 32], u64)> = TableDefinition::new("arrivals");
+/// id -> (log, seq).
+const IDS: TableDefinition<'_, &[u8; 32], (&[u8; 32], u64)> = TableDefinition::new("ids");
+/// log -> (length, id of the last).
+const TIPS: TableDefinition<'_, &[u8; 32], (u64, &[u8; 32])> = TableDefinition::new("tips");
+/// Always key 0: (arrival, sealed bytes).
+const SNAPSHOTS: TableDefinition<'_, u64, (u64, &[u8])> = TableDefinition::new("snapshots");
+/// (space, key) -> sealed value.
+const NOTES: TableDefinition<'_, (u8, &[u8]), &[u8]> = TableDefinition::new("notes");
+
+/// The record of one drive. Readers do not wait for the writer.
+#[derive(Debug)]
+pub struct DriveLog {
+    path: PathBuf,
+    /// `None` only if the file could not be opened again after an error of the disk.
+    db: RwLock<Option<Database>>,
+    tips: RwLock<Tips>,
+}
+
+#[derive(Debug, Default, Clone)]
+struct Tips {
+    logs: HashMap<LogId, (u64, EntryId)>,
+    arrivals: Arrival,
+}
+
+impl DriveLog {
+    /// Opens the record, or makes an empty one. After a crash it holds exactly what was appended.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let db = open_database(path)?;
+        let tips = prepare(&db).map_err(|error| OpenError::from_store(path, error))?;
+        let (format, tips) = tips;
+        if format > FORMAT {
+            return Err(OpenError::Newer {
+                path: path.to_owned(),
+                found: format,
+                known: FORMAT,
+            });
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            db: RwLock::new(Some(db)),
+            tips: RwLock::new(tips),
+        })
+    }
+
+    /// Writes the batch in one transaction; when it returns, a power cut cannot undo it.
+    pub fn append(&self, batch: &Batch) -> Result<(), AppendError> {
+        let mut tips = self.tips.read().clone();
+        for record in &batch.records {
+            let len = tips.logs.get(&record.log).map_or(0, |tip| tip.0);
+            if record.seq != len {
+                return Err(AppendError::Gap {
+                    log: record.log,
+                    len,
+                    found: record.seq,
+                });
+            }
+            tips.logs.insert(record.log, (len + 1, record.id));
+            tips.arrivals += 1;
+        }
+        let first_arrival = self.tips.read().arrivals;
+        self.write(|txn| write_batch(txn, batch, first_arrival, &tips))?;
+        *self.tips.write() = tips;
+        Ok(())
+    }
+
+    /// Every known log with its length and last id, in no order.
+    pub fn tips(&self) -> Vec<Tip> {
+        let tips = self.tips.read();
+        tips.logs
+            .iter()
+            .map(|(log, (len, tip))| Tip {
+                log: *log,
+                len: *len,
+                tip: *tip,
+            })
+            .collect()
+    }
+
+    /// One log's length and last id.
+    pub fn tip(&self, log: &LogId) -> Option<Tip> {
+        let tips = self.tips.read();
+        tips.logs.get(log).map(|(len, tip)| Tip {
+            log: *log,
+            len: *len,
+            tip: *tip,
+        })
+    }
+
+    /// Number of entries of all logs.
+    pub fn arrivals(&self) -> Arrival {
+        self.tips.read().arrivals
+    }
+
+    /// Entries of one log from `from` on, as many as fit `max_bytes` but at least one if there is one.
+    pub fn read(&self, log: &LogId, from: u64, max_bytes: usize) -> Result<Vec<Record>, ReadError> {
+        self.reading(|txn| {
+            let entries = txn.open_table(ENTRIES)?;
+            let mut found = Vec::new();
+            let mut bytes = 0;
+            for row in entries.range((log, from)..=(log, u64::MAX))? {
+                let (key, value) = row?;
+                let record = record_of(*log, key.value().1, value.value());
+                bytes += record.bytes.len();
+                if bytes > max_bytes && !found.is_empty() {
+                    break;
+                }
+                found.push(record);
+            }
+            Ok(found)
+        })
+    }
+
+    /// The id at a position of a log.
+    pub fn id_at(&self, log: &LogId, seq: u64) -> Result<Option<EntryId>, ReadError> {
+        self.reading(|txn| {
+            let entries = txn.open_table(ENTRIES)?;
+            Ok(entries
+                .get((log, seq))?
+                .map(|value| record_of(*log, seq, value.value()).id))
+        })
+    }
+
+    /// An entry by id.
+    pub fn get(&self, id: &EntryId) -> Result<Option<Record>, ReadError> {
+        self.reading(|txn| {
+            let ids = txn.open_table(IDS)?;
+            let Some(place) = ids.get(id)? else {
+                return Ok(None);
+            };
+            let (log, seq) = place.value();
+            let entries = txn.open_table(ENTRIES)?;
+            Ok(entries
+                .get((log, seq))?
+                .map(|value| record_of(*log, seq, value.value())))
+        })
+    }
+
+    /// Hands every entry from the given arrival on to `visit`, oldest first, without holding them all
+    /// in memory.
+    pub fn replay(
+        &self,
+        from: Arrival,
+        mut visit: impl FnMut(Arrival, Record),
+    ) -> Result<(), ReadError> {
+        self.reading(|txn| {
+            let arrivals = txn.open_table(ARRIVALS)?;
+            let entries = txn.open_table(ENTRIES)?;
+            for row in arrivals.range(from..)? {
+                let (arrival, place) = row?;
+                let (log, seq) = place.value();
+                if let Some(value) = entries.get((log, seq))? {
+                    visit(arrival.value(), record_of(*log, seq, value.value()));
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// The newest snapshot.
+    pub fn snapshot(&self) -> Result<Option<Snapshot>, ReadError> {
+        self.reading(|txn| {
+            let snapshots = txn.open_table(SNAPSHOTS)?;
+            Ok(snapshots.get(0)?.map(|row| {
+                let (arrival, bytes) = row.value();
+                Snapshot {
+                    arrival,
+                    bytes: bytes.to_vec(),
+                }
+            }))
+        })
+    }
+
+    /// One note.
+    pub fn note(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
+        self.reading(|txn| {
+            let notes = txn.open_table(NOTES)?;
+            Ok(notes
+                .get((space as u8, key))?
+                .map(|value| value.value().to_vec()))
+        })
+    }
+
+    /// Every note of a room, in key order.
+    pub fn notes(&self, space: Space) -> Result<Vec<KeyAndValue>, ReadError> {
+        self.reading(|txn| {
+            let notes = txn.open_table(NOTES)?;
+            let room = space as u8;
+            let mut found = Vec::new();
+            for row in notes.range((room, [].as_slice())..(room + 1, [].as_slice()))? {
+                let (key, value) = row?;
+                found.push((key.value().1.to_vec(), value.value().to_vec()));
+            }
+            Ok(found)
+        })
+    }
+
+    fn reading<T>(
+        &self,
+        read: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>,
+    ) -> Result<T, ReadError> {
+        let db = self.db.read();
+        let db = db
+            .as_ref()
+            .ok_or_else(|| ReadError::from_store(redb::Error::PreviousIo))?;
+        let txn = db.begin_read().map_err(ReadError::from_store)?;
+        read(&txn).map_err(ReadError::from_store)
+    }
+
+    /// Runs a durable write. After an error of the disk redb refuses everything until the file is
+    /// opened anew, so that is done here: the next write finds a working store, or says why not.
+    fn write(
+        &self,
+        change: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>,
+    ) -> Result<(), AppendError> {
+        if self.db.read().is_none() {
+            self.reopen()?;
+        }
+        let result = {
+            let db = self.db.read();
+            let db = db
+                .as_ref()
+                .ok_or_else(|| AppendError::from_store(redb::Error::PreviousIo))?;
+            db.begin_write()
+                .map_err(redb::Error::from)
+                .and_then(|mut txn| {
+                    // Without it, the first opening after a kill walks the whole file.
+                    txn.set_quick_repair(true);
+                    change(&txn)?;
+                    Ok(txn.commit()?)
+                })
+        };
+        result.map_err(|error| {
+            let error = AppendError::from_store(error);
+            // The caller is told of the first error; whether opening worked shows at the next write.
+            let _ = self.reopen();
+            error
+        })
+    }
+
+    fn reopen(&self) -> Result<(), AppendError> {
+        let mut db = self.db.write();
+        *db = None;
+        match open_database(&self.path) {
+            Ok(opened) => {
+                *db = Some(opened);
+                Ok(())
+            }
+            Err(OpenError::Io { source, .. }) => Err(AppendError::from_store(source)),
+            Err(OpenError::Damaged { source, .. }) => Err(AppendError::from_store(*source)),
+            Err(OpenError::InUse { .. } | OpenError::Newer { .. }) => {
+                Err(AppendError::from_store(redb::Error::DatabaseAlreadyOpen))
+            }
+        }
+    }
+}
+
+fn open_database(path: &Path) -> Result<Database, OpenError> {
+    Database::builder()
+        .set_cache_size(CACHE_BYTES)
+        .create(path)
+        .map_err(|error| OpenError::from_store(path, error))
+}
+
+/// Makes the tables on the first opening; returns the format and what is there.
+fn prepare(db: &Database) -> Result<(u64, Tips), redb::Error> {
+    let txn = db.begin_write()?;
+    let format = {
+        let mut meta = txn.open_table(META)?;
+        let found = meta.get("format")?.map(|value| value.value());
+        if found.is_none() {
+            meta.insert("format", FORMAT)?;
+        }
+        txn.open_table(ENTRIES)?;
+        txn.open_table(ARRIVALS)?;
+        txn.open_table(IDS)?;
+        txn.open_table(TIPS)?;
+        txn.open_table(SNAPSHOTS)?;
+        txn.open_table(NOTES)?;
+        found.unwrap_or(FORMAT)
+    };
+    if format > FORMAT {
+        txn.abort()?;
+        return Ok((format, Tips::default()));
+    }
+    txn.commit()?;
+    let txn = db.begin_read()?;
+    let mut tips = Tips::default();
+    for row in txn.open_table(TIPS)?.iter()? {
+        let (log, tip) = row?;
+        let (len, id) = tip.value();
+        tips.logs.insert(*log.value(), (len, *id));
+    }
+    tips.arrivals = txn
+        .open_table(ARRIVALS)?
+        .last()?
+        .map_or(0, |(arrival, _)| arrival.value() + 1);
+    Ok((format, tips))
+}
+
+fn write_batch(
+    txn: &WriteTransaction,
+    batch: &Batch,
+    first_arrival: Arrival,
+    tips: &Tips,
+) -> Result<(), redb::Error> {
+    if !batch.records.is_empty() {
+        let mut entries = txn.open_table(ENTRIES)?;
+        let mut arrivals = txn.open_table(ARRIVALS)?;
+        let mut ids = txn.open_table(IDS)?;
+        let mut heads = txn.open_table(TIPS)?;
+        let mut value = Vec::new();
+        for (arrival, record) in (first_arrival..).zip(&batch.records) {
+            value.clear();
+            value.extend_from_slice(&record.id);
+            value.extend_from_slice(&record.bytes);
+            entries.insert((&record.log, record.seq), value.as_slice())?;
+            arrivals.insert(arrival, (&record.log, record.seq))?;
+            ids.insert(&record.id, (&record.log, record.seq))?;
+            if let Some((len, tip)) = tips.logs.get(&record.log) {
+                heads.insert(&record.log, (*len, tip))?;
+            }
+        }
+    }
+    if !batch.notes.is_empty() {
+        let mut notes = txn.open_table(NOTES)?;
+        for Note { space, key, value } in &batch.notes {
+            match value {
+                Some(value) => notes.insert((*space as u8, key.as_slice()), value.as_slice())?,
+                None => notes.remove((*space as u8, key.as_slice()))?,
+            };
+        }
+    }
+    if let Some(snapshot) = &batch.snapshot {
+        let mut snapshots = txn.open_table(SNAPSHOTS)?;
+        snapshots.insert(0, (snapshot.arrival, snapshot.bytes.as_slice()))?;
+    }
+    Ok(())
+}
+
+/// A row's value is the id followed by the entry; a shorter one cannot be written here, and reads as
+/// an entry with an id that matches nothing.
+fn record_of(log: LogId, seq: u64, value: &[u8]) -> Record {
+    match value.split_first_chunk::<32>() {
+        Some((id, bytes)) => Record {
+            log,
+            seq,
+            id: *id,
+            bytes: bytes.to_vec(),
+        },
+        None => Record {
+            log,
+            seq,
+            id: [0; 32],
+            bytes: Vec::new(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

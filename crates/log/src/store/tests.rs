@@ -1,0 +1,175 @@
+//! The record against a plain model, over restarts and damaged files.
+
+use super::*;
+
+type TestResult = Result<(), Box<dyn std::error::Error>>;
+
+fn record(log: u8, seq: u64) -> Record {
+    let mut id = [log; 32];
+    id[..8].copy_from_slice(&seq.to_le_bytes());
+    Record {
+        log: [log; 32],
+        seq,
+        id,
+        bytes: vec![log; seq as usize % 50],
+    }
+}
+
+fn entries(records: Vec<Record>) -> Batch {
+    Batch {
+        records,
+        ..Batch::default()
+    }
+}
+
+#[test]
+fn what_was_appended_is_there_after_opening_again() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("log.redb");
+    let log = DriveLog::open(&path)?;
+    log.append(&entries(vec![record(1, 0), record(2, 0), record(1, 1)]))?;
+    log.append(&entries(vec![record(1, 2)]))?;
+    drop(log);
+    let log = DriveLog::open(&path)?;
+    assert_eq!(
+        log.tip(&[1; 32]).map(|tip| (tip.len, tip.tip)),
+        Some((3, record(1, 2).id))
+    );
+    assert_eq!(
+        log.read(&[1; 32], 1, usize::MAX)?,
+        vec![record(1, 1), record(1, 2)]
+    );
+    assert_eq!(log.get(&record(2, 0).id)?, Some(record(2, 0)));
+    assert_eq!(log.id_at(&[1; 32], 2)?, Some(record(1, 2).id));
+    let mut seen = Vec::new();
+    log.replay(1, |arrival, record| seen.push((arrival, record)))?;
+    assert_eq!(
+        seen,
+        vec![(1, record(2, 0)), (2, record(1, 1)), (3, record(1, 2))]
+    );
+    Ok(())
+}
+
+#[test]
+fn an_entry_that_is_not_the_next_is_refused_and_so_is_its_whole_batch() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let log = DriveLog::open(&folder.path().join("log.redb"))?;
+    log.append(&entries(vec![record(1, 0)]))?;
+    for (batch, len, found) in [
+        (vec![record(1, 0)], 1, 0),
+        (vec![record(1, 1), record(1, 3)], 2, 3),
+        (vec![record(2, 1)], 0, 1),
+    ] {
+        match log.append(&entries(batch)) {
+            Err(AppendError::Gap {
+                len: l, found: f, ..
+            }) => assert_eq!((l, f), (len, found)),
+            other => panic!("expected a gap, got {other:?}"),
+        }
+    }
+    assert_eq!(log.arrivals(), 1);
+    Ok(())
+}
+
+#[test]
+fn a_read_is_bounded_but_never_empty_while_there_is_more() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let log = DriveLog::open(&folder.path().join("log.redb"))?;
+    let big = |seq| Record {
+        bytes: vec![9; 1000],
+        ..record(1, seq)
+    };
+    log.append(&entries((0..10).map(big).collect()))?;
+    assert_eq!(log.read(&[1; 32], 0, 2500)?.len(), 2);
+    assert_eq!(log.read(&[1; 32], 9, 10)?.len(), 1);
+    assert_eq!(log.read(&[1; 32], 10, 10)?.len(), 0);
+    Ok(())
+}
+
+#[test]
+fn notes_are_kept_by_room_and_forgotten_by_key() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("log.redb");
+    let log = DriveLog::open(&path)?;
+    let note = |space, key: &str, value: Option<&str>| Note {
+        space,
+        key: key.into(),
+        value: value.map(Into::into),
+    };
+    let batch = Batch {
+        notes: vec![
+            note(Space::InStep, "a", Some("1")),
+            note(Space::InStep, "b", Some("2")),
+            note(Space::Peers, "a", Some("3")),
+            note(Space::InStep, "a", None),
+        ],
+        ..Batch::default()
+    };
+    log.append(&batch)?;
+    drop(log);
+    let log = DriveLog::open(&path)?;
+    assert_eq!(
+        log.notes(Space::InStep)?,
+        vec![(b"b".to_vec(), b"2".to_vec())]
+    );
+    assert_eq!(log.note(Space::Peers, b"a")?, Some(b"3".to_vec()));
+    assert_eq!(log.note(Space::InStep, b"a")?, None);
+    Ok(())
+}
+
+#[test]
+fn a_snapshot_replaces_the_one_before() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let log = DriveLog::open(&folder.path().join("log.redb"))?;
+    assert_eq!(log.snapshot()?, None);
+    for arrival in [3, 7] {
+        let snapshot = Snapshot {
+            arrival,
+            bytes: vec![arrival as u8; 100_000],
+        };
+        log.append(&Batch {
+            snapshot: Some(snapshot),
+            ..Batch::default()
+        })?;
+    }
+    assert_eq!(
+        log.snapshot()?.map(|s| (s.arrival, s.bytes.len())),
+        Some((7, 100_000))
+    );
+    Ok(())
+}
+
+#[test]
+fn a_second_opening_and_a_newer_format_are_refused_in_words() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("log.redb");
+    let log = DriveLog::open(&path)?;
+    assert!(matches!(
+        DriveLog::open(&path),
+        Err(OpenError::InUse { .. })
+    ));
+    drop(log);
+    let db = Database::create(&path)?;
+    let txn = db.begin_write()?;
+    txn.open_table(META)?.insert("format", FORMAT + 1)?;
+    txn.commit()?;
+    drop(db);
+    assert!(matches!(
+        DriveLog::open(&path),
+        Err(OpenError::Newer {
+            found: 2,
+            known: 1,
+            ..
+        })
+    ));
+    Ok(())
+}
+
+#[test]
+fn a_file_that_is_no_record_is_refused_without_a_panic() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("log.redb");
+    std::fs::write(&path, vec![0x5a; 10_000])?;
+    assert!(DriveLog::open(&path).is_err());
+    Ok(())
+}
