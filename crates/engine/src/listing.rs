@@ -1,0 +1,89 @@
+//! A drive as a flat listing in path order, and the hash that two devices compare. Knows the view
+//! only, not where bytes are.
+
+use peerdrive_crdt_tree::id::NodeId;
+use peerdrive_crdt_tree::node::{Content, Kind, Node};
+use peerdrive_crdt_tree::tree::DriveTree;
+
+/// One line of a listing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listed {
+    /// Path from the drive's root, components joined by `/`.
+    pub path: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Length in bytes of a file, or of a symlink's target; 0 for folders.
+    pub size: u64,
+    /// Permission bits.
+    pub mode: u32,
+    /// A file's keyed content hash, or the hash of a symlink's target; `None` for folders.
+    pub hash: Option<[u8; 32]>,
+}
+
+/// Visits everything below `top` (not itself), folders before what is in them, names in byte order.
+/// `prefix` is put before each path.
+pub fn walk(tree: &DriveTree, top: NodeId, prefix: &str, visit: &mut impl FnMut(Listed)) {
+    for (name, id) in tree.children(top) {
+        let Some(node) = tree.get(id) else { continue };
+        let path = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
+        let below = (node.kind == Kind::Folder).then(|| path.clone());
+        visit(line(&node, path));
+        if let Some(path) = below {
+            walk(tree, id, &path, visit);
+        }
+    }
+}
+
+/// The line of a single node.
+pub fn line(node: &Node, path: String) -> Listed {
+    let (size, hash) = match &node.content {
+        Some(Content::File(file)) => (file.len, Some(file.hash.0)),
+        Some(Content::Symlink(target)) => {
+            (target.len() as u64, Some(*blake3::hash(target.as_bytes()).as_bytes()))
+        }
+        None => (0, None),
+    };
+    Listed { path, kind: node.kind, size, mode: node.mode, hash }
+}
+
+/// Hash over the whole listing: equal on two devices exactly when they show the same drive.
+///
+/// BLAKE3 in key derivation mode over, for each line: path length (u32 LE), path, kind (u8), size
+/// (u64 LE), mode (u32 LE), and 32 bytes of hash (zeros where there is none).
+pub fn view_hash(tree: &DriveTree) -> [u8; 32] {
+    let mut hasher = ViewHasher::default();
+    walk(tree, NodeId::ROOT, "", &mut |listed| hasher.add(&listed));
+    hasher.finish()
+}
+
+/// Builds a [`view_hash`] from lines in order.
+#[derive(Debug)]
+pub struct ViewHasher(blake3::Hasher);
+
+impl Default for ViewHasher {
+    fn default() -> Self {
+        Self(blake3::Hasher::new_derive_key("peerdrive v1 view hash"))
+    }
+}
+
+impl ViewHasher {
+    /// Adds the next line.
+    pub fn add(&mut self, listed: &Listed) {
+        let kind = match listed.kind {
+            Kind::File => 0u8,
+            Kind::Folder => 1,
+            Kind::Symlink => 2,
+        };
+        self.0.update(&(listed.path.len() as u32).to_le_bytes());
+        self.0.update(listed.path.as_bytes());
+        self.0.update(&[kind]);
+        self.0.update(&listed.size.to_le_bytes());
+        self.0.update(&listed.mode.to_le_bytes());
+        self.0.update(&listed.hash.unwrap_or_default());
+    }
+
+    /// The hash of all lines added.
+    pub fn finish(&self) -> [u8; 32] {
+        *self.0.finalize().as_bytes()
+    }
+}
