@@ -1,0 +1,316 @@
+//! The local store of blobs: immutable ciphertexts named by their BLAKE3 hash. It does not know what
+//! the bytes mean, nor which drive refers to them; a blob lives here until [`BlobStore::remove`].
+
+mod error;
+mod removal;
+mod sync;
+
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use iroh_blobs::{
+    Hash,
+    api::{RequestError, Store, blobs::BlobStatus},
+    store::{
+        fs::{FsStore, options::Options},
+        mem::MemStore,
+    },
+};
+
+pub use self::error::BlobError;
+use self::removal::Sweeper;
+use crate::types::BlobId;
+
+/// Puts in flight at once in [`BlobStore::put_many`]: enough to fill the store's batch of one
+/// transaction, few enough that the temporary files of large blobs do not pile up.
+const PUTS_IN_FLIGHT: usize = 64;
+
+/// A handle to the blobs of one device. Clones share the store.
+///
+/// # Durability
+///
+/// A blob that was put survives the end of the process only once [`BlobStore::sync`] has returned
+/// after it: the store collects metadata of many puts into one transaction.
+#[derive(Clone, Debug)]
+pub struct BlobStore {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    /// Where the files are; `None` for a store in memory.
+    dir: Option<PathBuf>,
+    sweeper: Sweeper,
+    /// Counts the beginnings and ends of removals: odd while one runs.
+    removals: AtomicU64,
+}
+
+impl Drop for Inner {
+    /// Lets the store write down what it holds and unlock its files, without waiting for it.
+    fn drop(&mut self) {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let store = self.store.clone();
+            runtime.spawn(async move {
+                // An error means that the store is already shut down.
+                let _ = store.shutdown().await;
+            });
+        }
+    }
+}
+
+impl BlobStore {
+    /// Opens the store in `dir`, making the directory if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`BlobError::Open`] when the directory cannot be made or read, or when another process (or
+    /// a handle that is not yet closed) holds the store.
+    pub async fn open(dir: &Path) -> Result<Self, BlobError> {
+        let failed = |reason: String| BlobError::Open {
+            dir: dir.to_owned(),
+            reason,
+        };
+        tokio::fs::create_dir_all(dir)
+            .await
+            .map_err(|e| failed(e.to_string()))?;
+        let (sweeper, config) = Sweeper::new();
+        let mut options = Options::new(dir);
+        options.gc = Some(config);
+        let store = FsStore::load_with_opts(dir.join("blobs.db"), options)
+            .await
+            .map_err(|e| failed(format!("{e:#}")))?;
+        Ok(Self::new(store.into(), Some(dir.to_owned()), sweeper))
+    }
+
+    /// Makes a store that forgets everything when its last handle is dropped. Must be called inside
+    /// a tokio runtime.
+    pub fn in_memory() -> Self {
+        let (sweeper, config) = Sweeper::new();
+        let store = MemStore::new_with_opts(iroh_blobs::store::mem::Options {
+            gc_config: Some(config),
+        });
+        Self::new(store.into(), None, sweeper)
+    }
+
+    fn new(store: Store, dir: Option<PathBuf>, sweeper: Sweeper) -> Self {
+        let removals = AtomicU64::new(0);
+        Self {
+            inner: Arc::new(Inner {
+                store,
+                dir,
+                sweeper,
+                removals,
+            }),
+        }
+    }
+
+    /// The store underneath, for the transfer of blobs.
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// Stores `bytes` and returns their identifier. Storing what is already here changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`BlobError::Full`] when the disk has no room; any other [`BlobError`] when the store fails.
+    pub async fn put(&self, bytes: Bytes) -> Result<BlobId, BlobError> {
+        loop {
+            let before = self.removals();
+            let tag = self.store().add_bytes(bytes.clone()).temp_tag().await?;
+            let id = BlobId::from(tag.hash());
+            if self.outlasts_removals(before, &id).await? {
+                return Ok(id);
+            }
+        }
+    }
+
+    /// Stores many blobs, several at once; identifiers in the order of the blobs.
+    ///
+    /// # Errors
+    ///
+    /// As [`BlobStore::put`]; blobs before the failing one may have been stored.
+    pub async fn put_many(&self, blobs: Vec<Bytes>) -> Result<Vec<BlobId>, BlobError> {
+        stream::iter(blobs.into_iter().map(|bytes| self.put(bytes)))
+            .buffered(PUTS_IN_FLIGHT)
+            .try_collect()
+            .await
+    }
+
+    /// Whether the whole blob is here.
+    ///
+    /// # Errors
+    ///
+    /// A [`BlobError`] when the store fails.
+    pub async fn has(&self, id: &BlobId) -> Result<bool, BlobError> {
+        Ok(self.size(id).await?.is_some())
+    }
+
+    /// The length of the blob in bytes, if the whole of it is here.
+    ///
+    /// # Errors
+    ///
+    /// A [`BlobError`] when the store fails.
+    pub async fn size(&self, id: &BlobId) -> Result<Option<u64>, BlobError> {
+        match self
+            .store()
+            .status(Hash::from(*id))
+            .await
+            .map_err(RequestError::from)?
+        {
+            BlobStatus::Complete { size } => Ok(Some(size)),
+            BlobStatus::Partial { .. } | BlobStatus::NotFound => Ok(None),
+        }
+    }
+
+    /// The bytes of the blob, checked against its identifier, if the whole of it is here.
+    ///
+    /// # Errors
+    ///
+    /// [`BlobError::Damaged`] when the stored bytes are no longer those of the blob; any other
+    /// [`BlobError`] when the store fails.
+    pub async fn get(&self, id: &BlobId) -> Result<Option<Bytes>, BlobError> {
+        if !self.has(id).await? {
+            return Ok(None);
+        }
+        match self.store().get_bytes(Hash::from(*id)).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            // It may have been removed between the question and the read.
+            Err(_) if !self.has(id).await? => Ok(None),
+            Err(error) => Err(BlobError::of_export(*id, error)),
+        }
+    }
+
+    /// Removes blobs, whole or partial; those that are not here are passed over.
+    ///
+    /// The cost grows with the number of blobs in the store, not only with `ids`: collect many.
+    /// A put or fetch of the same blob that runs at the same time wins over the removal.
+    ///
+    /// # Errors
+    ///
+    /// [`BlobError::Stalled`] when the store did not finish in time; any other [`BlobError`] when
+    /// the store fails. Some of the blobs may then be gone.
+    pub async fn remove(&self, ids: Vec<BlobId>) -> Result<(), BlobError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let doomed: HashSet<Hash> = ids.into_iter().map(Hash::from).collect();
+        let mut turn = self.inner.sweeper.turn().await;
+        let _running = Running::begin(&self.inner.removals);
+        let mut keep: HashSet<Hash> = self.store().list().hashes().await?.into_iter().collect();
+        let before = keep.len();
+        keep.retain(|hash| !doomed.contains(hash));
+        if keep.len() == before {
+            return Ok(());
+        }
+        turn.sweep(keep).await
+    }
+
+    /// Returns once every put that ended before this call would survive a loss of power.
+    ///
+    /// # Errors
+    ///
+    /// A [`BlobError`] when the disk refuses or the store fails.
+    pub async fn sync(&self) -> Result<(), BlobError> {
+        if let Some(dir) = self.inner.dir.clone() {
+            // The files first: metadata must not promise bytes that are not on the disk.
+            run_blocking(move || sync::flush_files(&dir)).await?;
+        }
+        Ok(self.store().sync_db().await?)
+    }
+
+    /// The identifiers of all blobs, whole and partial, in no particular order.
+    ///
+    /// # Errors
+    ///
+    /// A [`BlobError`] when the store fails.
+    pub async fn ids(&self) -> Result<Vec<BlobId>, BlobError> {
+        Ok(self
+            .store()
+            .list()
+            .hashes()
+            .await?
+            .into_iter()
+            .map(BlobId::from)
+            .collect())
+    }
+
+    /// Bytes that the store's files take on disk; zero for a store in memory.
+    ///
+    /// # Errors
+    ///
+    /// [`BlobError::Io`] when a directory cannot be read.
+    pub async fn size_on_disk(&self) -> Result<u64, BlobError> {
+        match self.inner.dir.clone() {
+            Some(dir) => run_blocking(move || sync::disk_usage(&dir)).await,
+            None => Ok(0),
+        }
+    }
+
+    /// Writes down everything and unlocks the files. Later calls on any clone fail.
+    pub async fn close(&self) {
+        if let Err(error) = self.sync().await {
+            tracing::warn!(%error, "the blob store could not be synced before closing");
+        }
+        if let Err(error) = self.store().shutdown().await {
+            tracing::debug!(%error, "the blob store was already closed");
+        }
+    }
+
+    /// The count to hand to [`BlobStore::outlasts_removals`] after a write.
+    pub(crate) fn removals(&self) -> u64 {
+        self.inner.removals.load(Ordering::Acquire)
+    }
+
+    /// Whether a blob written since the count was `before` is certain to be still here: a sweep that
+    /// ran beside the write knew nothing of it and may have taken it along.
+    pub(crate) async fn outlasts_removals(
+        &self,
+        before: u64,
+        id: &BlobId,
+    ) -> Result<bool, BlobError> {
+        if before.is_multiple_of(2) && self.removals() == before {
+            return Ok(true);
+        }
+        drop(self.inner.sweeper.turn().await);
+        self.has(id).await
+    }
+}
+
+/// Marks a removal as running until dropped.
+struct Running<'a>(&'a AtomicU64);
+
+impl<'a> Running<'a> {
+    fn begin(count: &'a AtomicU64) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(count)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+/// Runs file system work where it may block.
+async fn run_blocking<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> Result<T, BlobError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => Ok(result?),
+        Err(_) => Err(BlobError::Closed),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+use std::error::Error;
+
+use super::*;
+
+type TestResult = Result<(), Box<dyn Error>>;
+
+fn blob(seed: u8, len: usize) -> Bytes {
+    (0..len)
+        .map(|i| (i as u8).wrapping_mul(31).wrapping_add(seed))
+        .collect::<Vec<u8>>()
+        .into()
+}
+
+async fn both_kinds() -> Result<Vec<(BlobStore, Option<tempfile::TempDir>)>, Box<dyn Error>> {
+    let dir = tempfile::tempdir()?;
+    Ok(vec![
+        (BlobStore::in_memory(), None),
+        (BlobStore::open(&dir.path().join("blobs")).await?, Some(dir)),
+    ])
+}
+
+#[tokio::test]
+async fn what_is_put_can_be_got() -> TestResult {
+    for (store, _dir) in both_kinds().await? {
+        for len in [0, 1, 16 * 1024, 16 * 1024 + 1, 3 << 20] {
+            let bytes = blob(7, len);
+            let id = store.put(bytes.clone()).await?;
+            assert_eq!(id, BlobId::from(Hash::new(&bytes)));
+            assert_eq!(store.get(&id).await?, Some(bytes));
+            assert_eq!(store.size(&id).await?, Some(len as u64));
+        }
+        assert_eq!(store.get(&BlobId([9; 32])).await?, None);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn many_are_put_in_order() -> TestResult {
+    for (store, _dir) in both_kinds().await? {
+        let blobs: Vec<Bytes> = (0..200).map(|i| blob(i, 100 + usize::from(i))).collect();
+        let ids = store.put_many(blobs.clone()).await?;
+        for (id, bytes) in ids.iter().zip(blobs) {
+            assert_eq!(store.get(id).await?, Some(bytes));
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn removal_takes_the_named_and_nothing_else() -> TestResult {
+    for (store, _dir) in both_kinds().await? {
+        let blobs: Vec<Bytes> = (0..100)
+            .map(|i| blob(i, 400 * usize::from(i) + 1))
+            .collect();
+        let ids = store.put_many(blobs.clone()).await?;
+        let (gone, kept) = ids.split_at(30);
+        for part in gone.chunks(10) {
+            store.remove(part.to_vec()).await?;
+        }
+        for id in gone {
+            assert!(!store.has(id).await?);
+        }
+        for id in kept {
+            assert!(store.has(id).await?);
+        }
+        assert_eq!(
+            store
+                .ids()
+                .await?
+                .into_iter()
+                .filter(|id| gone.contains(id))
+                .count(),
+            0
+        );
+        let again = store.put(blobs[3].clone()).await?;
+        assert_eq!(
+            store.get(&again).await?,
+            Some(blobs[3].clone()),
+            "a removed blob can come back"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn puts_beside_removals_are_kept() -> TestResult {
+    for (store, _dir) in both_kinds().await? {
+        let doomed = store
+            .put_many((0..50).map(|i| blob(i, 50)).collect())
+            .await?;
+        let remover = tokio::spawn({
+            let store = store.clone();
+            async move {
+                for id in doomed {
+                    store.remove(vec![id]).await?;
+                }
+                Ok::<_, BlobError>(())
+            }
+        });
+        let mut put = Vec::new();
+        let mut n = 0u32;
+        while !remover.is_finished() {
+            n += 1;
+            let bytes =
+                Bytes::from(
+                    n.to_le_bytes()
+                        .repeat(if n.is_multiple_of(9) { 9000 } else { 20 }),
+                );
+            put.push(store.put(bytes).await?);
+        }
+        remover.await??;
+        for id in put {
+            assert!(store.has(&id).await?);
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn blobs_survive_a_restart_and_the_files_are_unlocked() -> TestResult {
+    let dir = tempfile::tempdir()?;
+    let store = BlobStore::open(dir.path()).await?;
+    let ids = store.put_many(vec![blob(1, 10), blob(2, 1 << 20)]).await?;
+    store.sync().await?;
+    assert!(store.size_on_disk().await? > 1 << 20);
+    store.close().await;
+    assert!(matches!(store.has(&ids[0]).await, Err(BlobError::Closed)));
+
+    let store = BlobStore::open(dir.path()).await?;
+    assert_eq!(store.get(&ids[0]).await?, Some(blob(1, 10)));
+    assert_eq!(store.get(&ids[1]).await?, Some(blob(2, 1 << 20)));
+    assert!(matches!(
+        BlobStore::open(dir.path()).await,
+        Err(BlobError::Open { .. })
+    ));
+    Ok(())
+}
+
+#[tokio::test]
+async fn damaged_bytes_are_told_from_missing_ones() -> TestResult {
+    let dir = tempfile::tempdir()?;
+    let store = BlobStore::open(dir.path()).await?;
+    let id = store.put(blob(5, 1 << 20)).await?;
+    store.close().await;
+    std::fs::write(
+        dir.path().join("data").join(format!("{id}.data")),
+        blob(6, 1 << 20),
+    )?;
+    let store = BlobStore::open(dir.path()).await?;
+    assert!(matches!(store.get(&id).await, Err(BlobError::Damaged(found)) if found == id));
+    let again = store.put(blob(5, 1 << 20)).await?;
+    assert_eq!(
+        store.get(&again).await?,
+        Some(blob(5, 1 << 20)),
+        "a new put mends it"
+    );
+    Ok(())
+}
