@@ -1,0 +1,47 @@
+//! A file much larger than the memory a device may use for it.
+
+use std::fs::File;
+use std::io::BufWriter;
+
+use anyhow::{Result, ensure};
+use peerdrive_tests::{Door, Lab, Random, Role, Tree};
+
+use crate::long_form;
+
+/// What a device may have resident at most, whatever the file.
+const MEMORY: u64 = 300 << 20;
+
+#[test]
+fn a_file_larger_than_memory_allows_crosses_with_flat_memory() -> Result<()> {
+    let size: u64 = if long_form() { 2 << 30 } else { 512 << 20 };
+    Lab::run(|lab| {
+        let (ana, ben) = (lab.device("ana")?, lab.device("ben")?);
+        let (hers, his) = (lab.folder("hers")?, lab.path("his"));
+        Random::new(11).write(
+            size,
+            &mut BufWriter::new(File::create(hers.join("film.bin"))?),
+        )?;
+        let drive = ana.share(&hers)?.drive;
+        let ticket = ana.invite(&drive, Role::Writer)?;
+        ben.join(&ticket, Door::Folder(&his))?;
+        let took = lab.converge(&[&ana, &ben], &drive)?;
+        Tree::read(&hers)?.same_as(&Tree::read(&his)?)?;
+        for device in [&ana, &ben] {
+            let usage = device.usage()?;
+            println!(
+                "{}: at most {} MiB resident, {:?} of processor time, for {} MiB in {took:?}",
+                device.name(),
+                usage.peak >> 20,
+                usage.processor,
+                size >> 20,
+            );
+            ensure!(
+                usage.peak < MEMORY,
+                "{} had {} MiB resident",
+                device.name(),
+                usage.peak >> 20
+            );
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,23 @@
+//! Real devices against each other, as processes on one machine: what a user is promised, seen from
+//! outside. One module a topic; the harness is this package's library.
+
+mod apart;
+mod crash;
+mod large_file;
+mod rename;
+mod repository;
+mod restart;
+mod secrecy;
+mod three;
+mod wrong_input;
+
+use std::time::Duration;
+
+/// How long something may take that takes well under a second: a limit for a loaded machine, and not a
+/// figure. Figures are the benchmark's.
+const SOON: Duration = Duration::from_secs(30);
+
+/// Whether the long forms are wanted: the sizes and rounds that are for a night and not for every run.
+fn long_form() -> bool {
+    std::env::var_os("PEERDRIVE_LONG").is_some()
+}

@@ -1,0 +1,54 @@
+//! Renames are renames: no contents travel again.
+
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+use peerdrive_tests::{Door, Lab, Network, Random, Requirement, Role, Tree, missing, within_ms};
+
+use crate::SOON;
+
+#[test]
+fn a_renamed_folder_sends_no_contents() -> Result<()> {
+    if missing(
+        "a_renamed_folder_sends_no_contents",
+        &[Requirement::Namespaces],
+    ) {
+        return Ok(());
+    }
+    Lab::run(|lab| {
+        let mut network = Network::new()?;
+        let ana = lab.device_on("ana", network.host()?)?;
+        let ben = lab.device_on("ben", network.host()?)?;
+        let (hers, his) = (lab.folder("hers")?, lab.path("his"));
+        fs::create_dir(hers.join("before"))?;
+        let mut random = Random::new(7);
+        for number in 0..20 {
+            fs::write(
+                hers.join(format!("before/{number}.bin")),
+                random.bytes(1 << 20),
+            )?;
+        }
+        let drive = ana.share(&hers)?.drive;
+        let ticket = ana.invite(&drive, Role::Writer)?;
+        ben.join(&ticket, Door::Folder(&his))?;
+        lab.converge(&[&ana, &ben], &drive)?;
+
+        let link = ana.host().context("ana has a network")?;
+        let (sent_before, received_before) = link.traffic()?;
+        ensure!(
+            sent_before > 20 << 20,
+            "the contents crossed this link: {sent_before} bytes"
+        );
+        fs::rename(hers.join("before"), hers.join("after"))?;
+        within_ms(SOON, "the new name arrives", || {
+            his.join("after/19.bin").exists() && !his.join("before").exists()
+        })?;
+        lab.converge(&[&ana, &ben], &drive)?;
+        Tree::read(&hers)?.same_as(&Tree::read(&his)?)?;
+        let (sent, received) = link.traffic()?;
+        let crossed = sent - sent_before + received - received_before;
+        println!("renaming a folder of 20 MiB sent {crossed} bytes");
+        ensure!(crossed < 512 << 10, "a rename sent {crossed} bytes");
+        Ok(())
+    })
+}

@@ -1,0 +1,239 @@
+//! Wrong input: each mistake has a message that says what to do, and the exit code it was promised.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use peerdrive_tests::{Device, Door, Lab, Requirement, Role, missing, run, within_ms};
+
+use crate::SOON;
+
+/// Exit codes of the command line.
+const WRONG_USAGE: i32 = 2;
+const NOT_FOUND: i32 = 3;
+const REFUSED: i32 = 4;
+const UNAVAILABLE: i32 = 5;
+
+/// The command fails with this code, in words that name `about`, and tells what to do.
+fn refuses(device: &Device, words: &[&str], code: i32, about: &str) -> Result<()> {
+    let refusal = device.call(words)?.refusal(code)?;
+    let shown = format!("{words:?}: {refusal:?}");
+    ensure!(
+        refusal.message.contains(about),
+        "the message does not say {about}: {shown}"
+    );
+    ensure!(
+        refusal.hint.as_ref().is_some_and(|hint| !hint.is_empty()),
+        "nothing says what to do: {shown}"
+    );
+    ensure!(
+        !refusal.code.is_empty() && !refusal.code.contains(' '),
+        "the code is for programs: {shown}"
+    );
+    Ok(())
+}
+
+fn text(path: &Path) -> Result<&str> {
+    path.to_str().context("UTF-8")
+}
+
+#[test]
+fn each_mistake_has_its_exit_code_and_a_message_that_helps() -> Result<()> {
+    Lab::run(|lab| {
+        let ana = lab.device("ana")?;
+        let folder = lab.folder("shared")?;
+        fs::write(folder.join("a.txt"), "a")?;
+        let drive = ana.share(&folder)?.drive;
+        let ticket = ana.invite(&drive, Role::Writer)?;
+        let ben = lab.device("ben")?;
+        let his = lab.path("his");
+
+        let absent = lab.path("absent");
+        let file = lab.path("file");
+        fs::write(&file, "not a folder")?;
+        refuses(&ana, &["share", text(&absent)?], NOT_FOUND, "absent")?;
+        refuses(&ana, &["share", text(&file)?], WRONG_USAGE, "file")?;
+        refuses(&ana, &["share", text(&folder)?], REFUSED, "shared")?;
+        refuses(
+            &ana,
+            &["invite", "no such drive"],
+            NOT_FOUND,
+            "no such drive",
+        )?;
+        refuses(
+            &ana,
+            &["status", "no such drive"],
+            NOT_FOUND,
+            "no such drive",
+        )?;
+        refuses(
+            &ana,
+            &["tree", &drive, "no/such/path"],
+            NOT_FOUND,
+            "no/such/path",
+        )?;
+        refuses(
+            &ana,
+            &["invite", &drive, "--role", "king"],
+            WRONG_USAGE,
+            "king",
+        )?;
+        refuses(&ana, &["no-such-command"], WRONG_USAGE, "no-such-command")?;
+
+        refuses(
+            &ben,
+            &["join", "not a ticket", text(&his)?],
+            WRONG_USAGE,
+            "ticket",
+        )?;
+        for damaged in damaged(&ticket) {
+            let refusal = ben.call(&["join", &damaged, text(&his)?])?;
+            let code = refusal.code.context("no signal ended it")?;
+            // Most damage shows in the ticket itself; a changed secret shows at the other device.
+            ensure!(
+                [WRONG_USAGE, REFUSED, UNAVAILABLE].contains(&code),
+                "{damaged}: {refusal:?}"
+            );
+            refusal.refusal(code)?;
+        }
+        ensure!(
+            !his.exists() || fs::read_dir(&his)?.next().is_none(),
+            "a refused join left something"
+        );
+        Ok(())
+    })
+}
+
+/// A ticket cut short, with a letter more, and with one letter changed in several places.
+fn damaged(ticket: &str) -> Vec<String> {
+    let mut all = vec![ticket[..ticket.len() - 1].to_owned(), format!("{ticket}a")];
+    for part in 1..6 {
+        let at = ticket.len() * part / 6;
+        let mut letters: Vec<char> = ticket.chars().collect();
+        if let Some(letter) = letters.get_mut(at) {
+            *letter = if *letter == 'b' { 'c' } else { 'b' };
+        }
+        all.push(letters.into_iter().collect());
+    }
+    all
+}
+
+#[test]
+fn a_second_daemon_on_one_data_directory_says_that_there_is_one() -> Result<()> {
+    Lab::run(|lab| {
+        let ana = lab.device("ana")?;
+        refuses(&ana, &["daemon"], UNAVAILABLE, "another")?;
+        // The first one is none the worse.
+        ana.call(&["status"])?.ok()?;
+        Ok(())
+    })
+}
+
+#[test]
+fn a_mount_point_in_use_is_refused() -> Result<()> {
+    if missing("a_mount_point_in_use_is_refused", &[Requirement::Fuse]) {
+        return Ok(());
+    }
+    Lab::run(|lab| {
+        let ana = lab.device("ana")?;
+        let folder = lab.folder("shared")?;
+        fs::write(folder.join("a.txt"), "a")?;
+        let drive = ana.share(&folder)?.drive;
+        let point = lab.folder("mount")?;
+        ana.mount(&drive, &point)?;
+        refuses(&ana, &["mount", &drive, text(&point)?], REFUSED, "mount")?;
+        let full = lab.folder("full")?;
+        fs::write(full.join("precious.txt"), "would be hidden")?;
+        refuses(&ana, &["mount", &drive, text(&full)?], REFUSED, "full")?;
+        refuses(
+            &ana,
+            &["mount", &drive, text(&lab.path("absent"))?],
+            NOT_FOUND,
+            "absent",
+        )?;
+        refuses(&ana, &["unmount", text(&full)?], NOT_FOUND, "full")?;
+        Ok(())
+    })
+}
+
+#[test]
+fn a_full_disk_holds_up_only_what_does_not_fit_and_only_until_there_is_room() -> Result<()> {
+    let test = "a_full_disk_holds_up_only_what_does_not_fit_and_only_until_there_is_room";
+    if missing(test, &[Requirement::Root]) {
+        return Ok(());
+    }
+    Lab::run(|lab| {
+        let disk = SmallDisk::new(&lab.folder("small disk")?, "8m")?;
+        let (ana, ben) = (lab.device("ana")?, lab.device("ben")?);
+        let hers = lab.folder("hers")?;
+        fs::write(hers.join("small.txt"), "fits")?;
+        let drive = ana.share(&hers)?.drive;
+        let ticket = ana.invite(&drive, Role::Writer)?;
+        let his = disk.path.join("his");
+        ben.join(&ticket, Door::Folder(&his))?;
+        within_ms(SOON, "what fits arrives", || his.join("small.txt").exists())?;
+
+        fs::write(hers.join("large.bin"), vec![42; 16 << 20])?;
+        fs::write(hers.join("later.txt"), "fits as well")?;
+        within_ms(SOON, "what fits arrives beside what does not", || {
+            his.join("later.txt").exists()
+        })?;
+        within_ms(SOON, "`status` says what does not fit", || {
+            let problems = ben
+                .status(&drive)
+                .map(|status| format!("{:?}", status.problems));
+            problems.is_ok_and(|words| words.contains("large.bin"))
+        })?;
+        ensure!(!his.join("large.bin").exists(), "half a file is visible");
+
+        disk.resize("64m")?;
+        within_ms(SOON * 2, "it arrives by itself once there is room", || {
+            fs::metadata(his.join("large.bin")).is_ok_and(|about| about.len() == 16 << 20)
+        })?;
+        lab.converge(&[&ana, &ben], &drive)?;
+        ensure!(
+            ben.status(&drive)?.problems.is_empty(),
+            "a solved problem is still reported"
+        );
+        Ok(())
+    })
+}
+
+/// A tmpfs of few bytes, gone when dropped.
+struct SmallDisk {
+    path: std::path::PathBuf,
+}
+
+impl SmallDisk {
+    fn new(path: &Path, size: &str) -> Result<Self> {
+        let disk = Self {
+            path: path.to_owned(),
+        };
+        let options = format!("size={size}");
+        run(
+            Command::new("mount")
+                .args(["-t", "tmpfs", "-o", &options, "none"])
+                .arg(path),
+            SOON,
+        )?
+        .ok()?;
+        Ok(disk)
+    }
+
+    fn resize(&self, size: &str) -> Result<()> {
+        let options = format!("remount,size={size}");
+        run(
+            Command::new("mount").args(["-o", &options]).arg(&self.path),
+            SOON,
+        )?
+        .ok()?;
+        Ok(())
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = run(Command::new("umount").arg("--lazy").arg(&self.path), SOON);
+    }
+}
