@@ -2,7 +2,9 @@
 //! the bytes mean, nor which drive refers to them; a blob lives here until [`BlobStore::remove`].
 
 mod error;
+mod fetch;
 mod removal;
+mod serve;
 mod sync;
 
 use std::{
@@ -25,8 +27,9 @@ use iroh_blobs::{
     },
 };
 
-pub use self::error::BlobError;
 use self::removal::Sweeper;
+pub use self::{error::BlobError, fetch::FetchError};
+pub(crate) use self::{fetch::Fetcher, serve::BlobDoor};
 use crate::types::BlobId;
 
 /// Puts in flight at once in [`BlobStore::put_many`]: enough to fill the store's batch of one

@@ -1,8 +1,25 @@
 //! Finds peers and moves sealed entries and blobs over Iroh. Knows nothing of folders, and never sees
 //! plaintext.
+//!
+//! One [`Net`] per device. For each drive a [`DriveLink`] keeps the logs level with those of the other
+//! members; the logs themselves stay with an [`EntrySource`]. Blobs live in a [`BlobStore`] and are
+//! fetched by their hash. Who may do any of this is decided by a [`Gate`].
 
+mod address;
 mod blobs;
+mod frame;
+mod join;
+mod link;
+mod net;
+mod proto;
+mod screen;
 mod types;
 
-pub use blobs::{BlobError, BlobStore};
+pub use address::{AddressError, MAX_ADDRESS};
+pub use blobs::{BlobError, BlobStore, FetchError};
+pub use join::{JoinError, JoinStream, MAX_JOIN_FRAME};
+pub use link::{DriveLink, LinkEvent, MAX_PRESENCE, PeerState};
+pub use net::{Net, NetConfig, StartError};
+pub use proto::{EntrySource, LogHead};
+pub use screen::Gate;
 pub use types::{BlobId, DriveTag, EntryId, LogId, PeerId};

@@ -1,0 +1,112 @@
+//! Serving blobs to peers that may read them, and only that: no writing, no watching, no sequences.
+//! Does not know why somebody may read a blob.
+
+use std::{fmt, sync::Arc};
+
+use iroh::{
+    endpoint::Connection,
+    protocol::{AcceptError, ProtocolHandler},
+};
+use iroh_blobs::{
+    Hash,
+    provider::events::{
+        AbortReason, ConnectMode, EventMask, EventResult, EventSender, ObserveMode,
+        ProviderMessage, RequestMode, ThrottleMode,
+    },
+};
+use tokio::sync::mpsc;
+
+use super::BlobStore;
+use crate::{
+    screen::{Gate, REFUSED},
+    types::{BlobId, PeerId},
+};
+
+/// What of a connection must be judged here: that it may exist, and each request. Requests to watch
+/// pass through the same judge, which has no yes for them.
+const MASK: EventMask = EventMask {
+    connected: ConnectMode::Intercept,
+    get: RequestMode::Intercept,
+    get_many: RequestMode::Intercept,
+    push: RequestMode::Disabled,
+    observe: ObserveMode::Intercept,
+    throttle: ThrottleMode::None,
+};
+
+/// Requests that may wait for judgement, per connection.
+const WAITING: usize = 16;
+
+/// The most blobs in one request.
+const MAX_BLOBS: usize = 4096;
+
+/// Serves the blobs of one store.
+pub(crate) struct BlobDoor {
+    store: BlobStore,
+    gate: Arc<dyn Gate>,
+}
+
+impl BlobDoor {
+    pub(crate) fn new(store: BlobStore, gate: Arc<dyn Gate>) -> Self {
+        Self { store, gate }
+    }
+}
+
+impl fmt::Debug for BlobDoor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BlobDoor")
+    }
+}
+
+impl ProtocolHandler for BlobDoor {
+    async fn accept(&self, connection: Connection) -> Result<(), AcceptError> {
+        let peer = PeerId::from(connection.remote_id());
+        let (events, requests) = EventSender::channel(WAITING, MASK);
+        let store = self.store.store().clone();
+        let serve = iroh_blobs::provider::handle_connection(connection.clone(), store, events);
+        tokio::select! {
+            () = serve => {}
+            () = judge(requests, &*self.gate, &peer) => {}
+        }
+        connection.close(REFUSED, &[]);
+        Ok(())
+    }
+}
+
+/// Answers the questions about one connection until it ends.
+async fn judge(mut requests: mpsc::Receiver<ProviderMessage>, gate: &dyn Gate, peer: &PeerId) {
+    let may_read = |hash: &Hash| gate.may_read_blob(peer, &BlobId::from(*hash));
+    let verdict = |yes: bool| -> EventResult {
+        if yes {
+            Ok(())
+        } else {
+            Err(AbortReason::Permission)
+        }
+    };
+    while let Some(request) = requests.recv().await {
+        // A reply that nobody waits for any more is no loss.
+        match request {
+            ProviderMessage::ClientConnected(question) => {
+                let _ = question.tx.send(verdict(gate.admits(peer))).await;
+            }
+            ProviderMessage::GetRequestReceived(question) => {
+                let request = &question.inner.request;
+                let yes = request.ranges.is_blob() && may_read(&request.hash);
+                let _ = question.tx.send(verdict(yes)).await;
+            }
+            ProviderMessage::GetManyRequestReceived(question) => {
+                let hashes = &question.inner.request.hashes;
+                let yes = hashes.len() <= MAX_BLOBS && hashes.iter().all(may_read);
+                let _ = question.tx.send(verdict(yes)).await;
+            }
+            ProviderMessage::ObserveRequestReceived(question) => {
+                let _ = question.tx.send(verdict(false)).await;
+            }
+            ProviderMessage::PushRequestReceived(question) => {
+                let _ = question.tx.send(verdict(false)).await;
+            }
+            ProviderMessage::ConnectionClosed(_) => return,
+            // Not asked for by the mask.
+            _ => {}
+        }
+    }
+}
