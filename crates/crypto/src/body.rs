@@ -335,7 +335,6 @@ struct RawOp {
 
 #[derive(Serialize, Deserialize)]
 struct RawClear {
-    by: GrantId,
     ops: Vec<RawOp>,
 }
 
@@ -345,30 +344,20 @@ struct RawControl {
     private: Bytes,
 }
 
-/// The clear part of a control entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ControlClear {
-    /// The grant under which the author acts; [`GrantId::ROOT`] for the root key.
-    pub by: GrantId,
-    /// What is done, in order: an operation has the earlier ones in its past.
-    pub ops: Vec<Op>,
-}
-
 /// The body of a control entry: the clear part and the still sealed part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ControlBody {
-    /// What is done.
-    pub clear: ControlClear,
+    /// What is done, in order: an operation has the earlier ones in its past.
+    pub ops: Vec<Op>,
     /// Sealed under the header's epoch; may be empty.
     pub sealed: Bytes,
     bound: [u8; 32],
 }
 
-impl ControlClear {
-    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, WireError> {
-        let ops = self.ops.iter().map(Op::encode).collect::<Result<_, _>>()?;
-        wire::encode(&RawClear { by: self.by, ops })
-    }
+/// The clear part of a control body.
+pub(crate) fn clear_bytes(ops: &[Op]) -> Result<Vec<u8>, WireError> {
+    let ops = ops.iter().map(Op::encode).collect::<Result<_, _>>()?;
+    wire::encode(&RawClear { ops })
 }
 
 /// What the sealed part is bound to.
@@ -402,7 +391,7 @@ impl ControlBody {
         let bound = clear_hash(&raw.clear);
         let ops = clear.ops.into_iter().map(Op::decode).collect();
         Ok(ControlBody {
-            clear: ControlClear { by: clear.by, ops },
+            ops,
             sealed: raw.private,
             bound,
         })

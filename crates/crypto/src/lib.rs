@@ -3,6 +3,7 @@
 //! Knows no clock, no file, no network and no generator of its own: time and randomness are arguments.
 
 pub mod aead;
+pub mod author;
 pub mod body;
 pub mod content;
 pub mod domain;
@@ -12,7 +13,9 @@ mod hpke_wrap;
 pub mod identity;
 pub mod ids;
 pub mod kdf;
+pub mod keyring;
 pub mod local;
+pub mod membership;
 pub mod secret;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -1,0 +1,14 @@
+//! Who may do what in a drive: a pure function of the set of its control entries, the same on every
+//! replica whatever order they arrived in; knows no clock, no network and no content (security.md §2.3).
+
+mod admit;
+mod bits;
+mod control;
+mod dag;
+mod rules;
+mod state;
+
+pub use admit::{ContentRef, Refusal};
+pub use control::{Control, Inserted};
+pub use dag::ControlError;
+pub use state::{Bind, Dispute, InviteState, Member, State};
