@@ -1,1 +1,21 @@
-//! Placeholder.
+//! Every command a UI can give to PeerDrive, once: names, requests, replies, error codes, handlers,
+//! and the loopback transport they travel over. It does not know who asks: a command line, a desktop
+//! window or a browser give the same commands and get the same answers.
+//!
+//! - [`schema`] is the list of commands. A host that lacks a handler for one does not compile.
+//! - [`dto`] are the requests and replies, [`error`] the one shape in which anything fails.
+//! - [`router`] turns a command's name and JSON into a stream of JSON lines.
+//! - [`http`] puts the router behind a guarded loopback port; [`client`] is its other end.
+//! - [`rendezvous`] is how a client finds the daemon of a data directory, and how there is only one.
+
+pub mod client;
+pub mod dto;
+pub mod error;
+pub mod http;
+pub mod rendezvous;
+pub mod reply;
+pub mod router;
+pub mod schema;
+
+#[cfg(test)]
+mod testing;

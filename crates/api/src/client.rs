@@ -1,0 +1,162 @@
+//! The other end of [`http`](crate::http): gives a command to a running daemon and reads its answer. It
+//! does not know how a daemon is started.
+
+use std::collections::VecDeque;
+use std::marker::PhantomData;
+use std::net::Ipv4Addr;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::{Method, Request, header};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use crate::error::{ApiError, Code};
+use crate::http::Token;
+use crate::rendezvous::Rendezvous;
+use crate::reply::Line;
+use crate::schema::Call;
+
+/// Longest line that is read: far above any real one, so that a mistaken server cannot fill memory.
+const MAX_LINE: usize = 16 * 1024 * 1024;
+
+/// A way to one daemon.
+#[derive(Debug, Clone)]
+pub struct Client {
+    port: u16,
+    token: Token,
+}
+
+/// What an answer yields on the way.
+#[derive(Debug)]
+pub enum Update<C: Call> {
+    /// How far the command has come.
+    Progress(crate::dto::Progress),
+    /// One of the things it streams.
+    Item(C::Item),
+    /// It is done; the answer ends here.
+    Done(C::Reply),
+}
+
+impl Client {
+    /// A way to the daemon that said this of itself. Nothing is sent yet.
+    pub fn new(daemon: &Rendezvous) -> Self {
+        Self {
+            port: daemon.port,
+            token: daemon.token.clone(),
+        }
+    }
+
+    /// Gives a command.
+    pub async fn start<C: Call>(&self, request: &C::Request) -> Result<Answer<C>, ApiError> {
+        let body = serde_json::to_vec(request).map_err(|e| {
+            ApiError::new(
+                Code::BadRequest,
+                format!("the request cannot be written as JSON: {e}"),
+            )
+        })?;
+        let body = self.post(C::NAME, body).await.map_err(lost)?;
+        Ok(Answer {
+            body,
+            text: Vec::new(),
+            lines: VecDeque::new(),
+            call: PhantomData,
+        })
+    }
+
+    /// Gives a command and waits for its end; what it streams is dropped.
+    pub async fn call<C: Call>(&self, request: &C::Request) -> Result<C::Reply, ApiError> {
+        let mut answer = self.start::<C>(request).await?;
+        loop {
+            if let Update::Done(reply) = answer.next().await? {
+                return Ok(reply);
+            }
+        }
+    }
+
+    async fn post(
+        &self,
+        command: &str,
+        body: Vec<u8>,
+    ) -> Result<Incoming, Box<dyn std::error::Error + Send + Sync>> {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await?;
+        stream.set_nodelay(true)?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        // Ends with the last of the answer, or when the answer is dropped.
+        tokio::spawn(connection);
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(format!("/rpc/{command}"))
+            .header(header::HOST, format!("127.0.0.1:{}", self.port))
+            .header(
+                header::AUTHORIZATION,
+                format!("Bearer {}", self.token.expose()),
+            )
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(body)))?;
+        Ok(sender.send_request(request).await?.into_body())
+    }
+}
+
+/// An answer that is coming in.
+#[derive(Debug)]
+pub struct Answer<C: Call> {
+    body: Incoming,
+    /// The line that has begun.
+    text: Vec<u8>,
+    /// Lines that are whole.
+    lines: VecDeque<Bytes>,
+    call: PhantomData<fn() -> C>,
+}
+
+impl<C: Call> Answer<C> {
+    /// Waits for what comes next. The error is the command's own, or that the daemon went away.
+    pub async fn next(&mut self) -> Result<Update<C>, ApiError> {
+        loop {
+            if let Some(line) = self.lines.pop_front() {
+                let line = serde_json::from_slice(&line).map_err(|e| lost(e.into()))?;
+                return match line {
+                    Line::Progress(progress) => Ok(Update::Progress(progress)),
+                    Line::Item(item) => Ok(Update::Item(item)),
+                    Line::Ok(reply) => Ok(Update::Done(reply)),
+                    Line::Error(error) => Err(error),
+                };
+            }
+            match self.body.frame().await {
+                Some(Ok(frame)) => {
+                    if let Ok(run) = frame.into_data() {
+                        self.split(run)?;
+                    }
+                }
+                Some(Err(error)) => return Err(lost(error.into())),
+                None => return Err(lost("the answer has no end".into())),
+            }
+        }
+    }
+
+    /// Cuts a run of bytes into lines.
+    fn split(&mut self, mut run: Bytes) -> Result<(), ApiError> {
+        while let Some(end) = run.iter().position(|byte| *byte == b'\n') {
+            let line = run.split_to(end + 1);
+            if self.text.is_empty() {
+                self.lines.push_back(line);
+            } else {
+                self.text.extend_from_slice(&line);
+                self.lines.push_back(std::mem::take(&mut self.text).into());
+            }
+        }
+        self.text.extend_from_slice(&run);
+        if self.text.len() > MAX_LINE {
+            return Err(lost("the answer has a line without end".into()));
+        }
+        Ok(())
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
+fn lost(error: Box<dyn std::error::Error + Send + Sync>) -> ApiError {
+    ApiError::new(Code::DaemonUnavailable, format!("the daemon went away during the command ({error})"))
+        .hint("what was begun goes on when the daemon runs again; why it ended is in daemon.log of the data directory")
+}

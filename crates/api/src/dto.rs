@@ -1,0 +1,39 @@
+//! Requests and replies of all commands, as they travel; knows nothing of how they are answered.
+//!
+//! Paths on this disk are absolute. Paths in a drive use `/` and do not start with one; the drive's
+//! root is the empty path. Hashes and ids are text. Times are milliseconds since 1970.
+
+mod daemon;
+mod drive;
+mod file;
+mod share;
+
+pub use daemon::{Settings, StopReply, StopRequest};
+pub use drive::{
+    Conflict, ConflictsReply, ConflictsRequest, DriveRef, DriveStatus, PathStatus, Peer,
+    PeersReply, PeersRequest, Problem, StatusReply, StatusRequest, WaitReply, WaitRequest,
+};
+pub use file::{
+    CatReply, CatRequest, Chunk, LsEntry, LsReply, LsRequest, TreeLine, TreeReply, TreeRequest,
+};
+pub use share::{
+    InviteReply, InviteRequest, JoinRequest, MountRequest, Place, Role, ShareRequest, TicketText,
+    UnmountReply, UnmountRequest,
+};
+
+use serde::{Deserialize, Serialize};
+
+/// How far a long command has come. Totals are absent while they are not known.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// What is being done, in a word or two: `reading`, `receiving`.
+    pub stage: String,
+    /// Files done.
+    pub files: u64,
+    /// Files in all.
+    pub files_total: Option<u64>,
+    /// Bytes done.
+    pub bytes: u64,
+    /// Bytes in all.
+    pub bytes_total: Option<u64>,
+}

@@ -1,0 +1,116 @@
+//! The list of commands: names, requests, replies, each declared once. It knows neither how a command
+//! is answered nor how it travels.
+//!
+//! The list makes three things that cannot disagree: a marker type for each command, by which a
+//! client calls it; the trait [`Commands`], whose methods are the handlers, so that a missing one does
+//! not compile; and the dispatch of a name to its handler, so that none is out of reach.
+
+use std::future::Future;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::dto;
+use crate::error::ApiError;
+use crate::reply::{Lines, Replies};
+
+/// A command as a client sees it.
+pub trait Call: Send + Sync + 'static {
+    /// Its name, the last part of the path it is posted to.
+    const NAME: &'static str;
+    /// What is asked.
+    type Request: Serialize + DeserializeOwned + Send + Sync;
+    /// What is streamed before the reply; [`NoItem`] for most.
+    type Item: Serialize + DeserializeOwned + Send;
+    /// What is answered at the end.
+    type Reply: Serialize + DeserializeOwned + Send;
+}
+
+/// The item of commands that stream none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum NoItem {}
+
+macro_rules! commands {
+    (@item) => { NoItem };
+    (@item $item:ty) => { $item };
+    ($(
+        $(#[$doc:meta])*
+        $method:ident: $call:ident($request:ty) $(streams $item:ty)? => $reply:ty;
+    )+) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Clone, Copy)]
+            pub struct $call;
+
+            impl Call for $call {
+                const NAME: &'static str = stringify!($method);
+                type Request = $request;
+                type Item = commands!(@item $($item)?);
+                type Reply = $reply;
+            }
+        )+
+
+        /// What answers the commands: one handler each.
+        pub trait Commands: Send + Sync + 'static {
+            $(
+                $(#[$doc])*
+                fn $method(
+                    &self,
+                    request: $request,
+                    replies: &mut Replies<commands!(@item $($item)?)>,
+                ) -> impl Future<Output = Result<$reply, ApiError>> + Send;
+            )+
+        }
+
+        /// The names of all commands.
+        pub const NAMES: &[&str] = &[$(stringify!($method)),+];
+
+        /// Answers the command of this name; `body` is its request in JSON. An unknown name is left
+        /// unanswered: see [`NAMES`].
+        pub(crate) async fn dispatch<H: Commands>(host: &H, name: &str, body: &[u8], lines: Lines) {
+            match name {
+                $(
+                    stringify!($method) => Box::pin(async move {
+                        let mut replies = Replies::new(lines);
+                        let answer = match Replies::<()>::request(body) {
+                            Ok(request) => host.$method(request, &mut replies).await,
+                            Err(error) => Err(error),
+                        };
+                        replies.end($call::NAME, answer).await;
+                    })
+                    .await,
+                )+
+                _ => {}
+            }
+        }
+    };
+}
+
+commands! {
+    /// Makes a folder a drive.
+    share: Share(dto::ShareRequest) => dto::DriveRef;
+    /// Makes a ticket that lets someone join a drive.
+    invite: Invite(dto::InviteRequest) => dto::InviteReply;
+    /// Joins a drive by a ticket, kept as a folder or mounted.
+    join: Join(dto::JoinRequest) => dto::DriveRef;
+    /// Shows a drive as a file system; comes back when the daemon starts again.
+    mount: Mount(dto::MountRequest) => dto::DriveRef;
+    /// Takes a mount away.
+    unmount: Unmount(dto::UnmountRequest) => dto::UnmountReply;
+    /// Tells how drives do: what is in them, what waits and why, who else has them.
+    status: Status(dto::StatusRequest) => dto::StatusReply;
+    /// Lists everything in a drive.
+    tree: Tree(dto::TreeRequest) streams dto::TreeLine => dto::TreeReply;
+    /// Waits until this device is level with every connected peer and nothing is pending.
+    wait: Wait(dto::WaitRequest) => dto::WaitReply;
+    /// Lists the other devices that have a drive.
+    peers: Peers(dto::PeersRequest) => dto::PeersReply;
+    /// Lists what was changed in two ways at once and awaits a choice.
+    conflicts: Conflicts(dto::ConflictsRequest) => dto::ConflictsReply;
+    /// Lists one folder of a drive.
+    ls: Ls(dto::LsRequest) streams dto::LsEntry => dto::LsReply;
+    /// Reads a file of a drive.
+    cat: Cat(dto::CatRequest) streams dto::Chunk => dto::CatReply;
+    /// Ends the daemon in order.
+    stop: Stop(dto::StopRequest) => dto::StopReply;
+}

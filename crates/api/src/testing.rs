@@ -1,0 +1,165 @@
+//! A host without an engine, for tests of what stands in front of one. It answers from what it is asked.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::dto::*;
+use crate::error::{ApiError, Code};
+use crate::reply::Replies;
+use crate::router::Router;
+use crate::schema::{Commands, NoItem};
+
+#[derive(Debug, Default)]
+pub(crate) struct Fake {
+    pub(crate) closing: CancellationToken,
+    /// Items that `tree` got rid of.
+    pub(crate) listed: AtomicU64,
+}
+
+pub(crate) fn fake() -> (Arc<Fake>, Router<Fake>) {
+    let host = Arc::new(Fake::default());
+    (
+        host.clone(),
+        Router::new(host.clone(), host.closing.clone()),
+    )
+}
+
+fn some_drive(name: &str, path: PathBuf) -> DriveRef {
+    DriveRef {
+        drive: "d0".into(),
+        name: name.into(),
+        path,
+    }
+}
+
+impl Commands for Fake {
+    async fn share(
+        &self,
+        r: ShareRequest,
+        replies: &mut Replies<NoItem>,
+    ) -> Result<DriveRef, ApiError> {
+        for files in 0..3 {
+            replies.progress(&Progress {
+                stage: "reading".into(),
+                files,
+                ..Progress::default()
+            });
+            tokio::task::yield_now().await;
+        }
+        Ok(some_drive(r.name.as_deref().unwrap_or("Photos"), r.path))
+    }
+
+    async fn invite(
+        &self,
+        r: InviteRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<InviteReply, ApiError> {
+        Ok(InviteReply {
+            ticket: TicketText("t".into()),
+            role: r.role,
+            expires: r.expires_in,
+            uses: r.uses,
+        })
+    }
+
+    async fn join(&self, _: JoinRequest, _: &mut Replies<NoItem>) -> Result<DriveRef, ApiError> {
+        Err(ApiError::new(Code::BadTicket, "this is not a ticket").hint("copy all of it"))
+    }
+
+    async fn mount(&self, r: MountRequest, _: &mut Replies<NoItem>) -> Result<DriveRef, ApiError> {
+        Ok(some_drive(&r.drive, r.path))
+    }
+
+    async fn unmount(
+        &self,
+        r: UnmountRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<UnmountReply, ApiError> {
+        Ok(UnmountReply { path: r.path })
+    }
+
+    async fn status(
+        &self,
+        _: StatusRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<StatusReply, ApiError> {
+        Ok(StatusReply { drives: Vec::new() })
+    }
+
+    /// As many lines as the path says.
+    async fn tree(
+        &self,
+        r: TreeRequest,
+        replies: &mut Replies<TreeLine>,
+    ) -> Result<TreeReply, ApiError> {
+        let lines: u64 = r.path.unwrap_or_default().parse().unwrap_or(3);
+        for n in 0..lines {
+            let line = TreeLine {
+                path: format!("f{n}"),
+                kind: "file".into(),
+                size: n,
+                mode: 0o644,
+                hash: None,
+            };
+            replies.item(&line).await?;
+            self.listed.store(n + 1, Ordering::Relaxed);
+        }
+        Ok(TreeReply {
+            view_hash: "00".into(),
+        })
+    }
+
+    async fn wait(
+        &self,
+        r: WaitRequest,
+        replies: &mut Replies<NoItem>,
+    ) -> Result<WaitReply, ApiError> {
+        tokio::select! {
+            error = replies.closed() => Err(error),
+            () = tokio::time::sleep(Duration::from_millis(r.timeout.unwrap_or(60_000))) => {
+                Err(ApiError::new(Code::TimedOut, "not level yet"))
+            }
+        }
+    }
+
+    async fn peers(
+        &self,
+        r: PeersRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<PeersReply, ApiError> {
+        Ok(PeersReply {
+            drive: r.drive,
+            peers: Vec::new(),
+        })
+    }
+
+    async fn conflicts(
+        &self,
+        r: ConflictsRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<ConflictsReply, ApiError> {
+        Ok(ConflictsReply {
+            drive: r.drive,
+            conflicts: Vec::new(),
+        })
+    }
+
+    async fn ls(&self, _: LsRequest, _: &mut Replies<LsEntry>) -> Result<LsReply, ApiError> {
+        Ok(LsReply { entries: 0 })
+    }
+
+    async fn cat(&self, _: CatRequest, _: &mut Replies<Chunk>) -> Result<CatReply, ApiError> {
+        Ok(CatReply { size: 0 })
+    }
+
+    async fn stop(&self, _: StopRequest, _: &mut Replies<NoItem>) -> Result<StopReply, ApiError> {
+        self.closing.cancel();
+        Ok(StopReply {
+            pid: std::process::id(),
+        })
+    }
+}
