@@ -13,6 +13,8 @@ mod link;
 mod net;
 mod proto;
 mod screen;
+#[cfg(test)]
+mod testing;
 mod types;
 
 pub use address::{AddressError, MAX_ADDRESS};

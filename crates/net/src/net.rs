@@ -373,3 +373,6 @@ fn process_rng() -> rand_chacha::ChaCha8Rng {
     // The standard library seeds its hash tables from the operating system.
     rand_chacha::ChaCha8Rng::seed_from_u64(RandomState::new().hash_one(std::process::id()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
     exchange::{Config, Exchange, InEvent, OutEvent},
-    message::{DecodeError, MAX_ADDRESSES, MAX_FRAME, Message},
+    message::{DecodeError, MAX_ADDRESSES, MAX_FRAME, Message, Run},
 };
 use crate::types::{EntryId, LogId};
 

@@ -1,0 +1,286 @@
+use super::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_devices_come_level_and_stay_so() -> TestResult {
+    let (one, two) = (Device::start(1).await?, Device::start(2).await?);
+    for i in 0..500u32 {
+        one.keeper.write(log(1), &i.to_le_bytes().repeat(100));
+        two.keeper.write(log(2), &i.to_le_bytes());
+    }
+    introduce(&[&one, &two])?;
+    until("level", || one.is_level(2) && two.is_level(1)).await?;
+    assert_eq!(one.keeper.all(), two.keeper.all());
+
+    for i in 0..100u32 {
+        one.write(&i.to_le_bytes());
+        two.write(&i.to_le_bytes());
+    }
+    until("level again", || {
+        one.keeper.len(&log(2)) == 600 && two.keeper.len(&log(1)) == 600 && one.is_level(2)
+    })
+    .await?;
+    assert_eq!(one.keeper.all(), two.keeper.all());
+    one.net.shutdown().await;
+    until("seen to be gone", || !two.is_connected(1)).await?;
+    two.net.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_announced_entry_arrives_within_milliseconds() -> TestResult {
+    let (one, two) = (Device::start(1).await?, Device::start(2).await?);
+    introduce(&[&one, &two])?;
+    until("level", || one.is_level(2) && two.is_level(1)).await?;
+    let mut took = Vec::new();
+    for i in 1..=50u64 {
+        let begun = Instant::now();
+        one.write(&[0; 300]);
+        while two.keeper.len(&log(1)) < i {
+            tokio::time::sleep(Duration::from_micros(50)).await;
+        }
+        took.push(begun.elapsed());
+    }
+    took.sort();
+    println!("median {:?}, worst {:?}", took[25], took[49]);
+    assert!(
+        took[25] < Duration::from_millis(10),
+        "median {:?}",
+        took[25]
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_third_device_learns_of_the_second_through_the_first() -> TestResult {
+    let (one, two, three) = (
+        Device::start(1).await?,
+        Device::start(2).await?,
+        Device::start(3).await?,
+    );
+    for (device, others) in [(&one, [2, 3]), (&two, [1, 3]), (&three, [1, 2])] {
+        device.admit(&others);
+        device.link.set_members(others.map(peer).to_vec());
+    }
+    two.net.learn(&one.net.address())?;
+    two.write(b"from two");
+    until("one and two", || one.is_level(2)).await?;
+    three.net.learn(&one.net.address())?;
+    three.write(b"from three");
+    until("two and three", || two.is_connected(3) && three.is_level(2)).await?;
+    until("all level", || {
+        [(&one, [2, 3]), (&two, [1, 3]), (&three, [1, 2])]
+            .iter()
+            .all(|(device, others)| others.iter().all(|other| device.is_level(*other)))
+    })
+    .await?;
+    assert_eq!(one.keeper.all(), three.keeper.all());
+    assert_eq!(two.keeper.all(), three.keeper.all());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_between_two_passes_entries_on() -> TestResult {
+    let (one, two, three) = (
+        Device::start(1).await?,
+        Device::start(2).await?,
+        Device::start(3).await?,
+    );
+    // One and three do not know each other.
+    introduce(&[&one, &two])?;
+    introduce(&[&two, &three])?;
+    two.link.set_members(vec![peer(1), peer(3)]);
+    until("two sees both", || two.is_level(1) && two.is_level(3)).await?;
+    one.write(b"through two");
+    let took = until("three has it", || three.keeper.len(&log(1)) == 1).await?;
+    println!("over two hops: {took:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_device_is_back_at_once() -> TestResult {
+    let (one, mut two) = (Device::start(1).await?, Device::start(2).await?);
+    introduce(&[&one, &two])?;
+    for round in 1..=3u64 {
+        until("level", || one.is_level(2) && two.is_level(1)).await?;
+        two = two.restart().await?;
+        one.write(b"while you were away");
+        let begun = Instant::now();
+        two.net.learn(&one.net.address())?;
+        two.link.set_members(vec![peer(1)]);
+        until("caught up", || two.keeper.len(&log(1)) == round).await?;
+        println!("caught up after {:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(2));
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_comes_back_without_calling_is_found() -> TestResult {
+    let (one, two) = (Device::start(1).await?, Device::start(2).await?);
+    introduce(&[&one, &two])?;
+    until("level", || one.is_level(2) && two.is_level(1)).await?;
+    let two = two.restart().await?;
+    let took = until("one has called", || two.is_connected(1)).await?;
+    println!("called after {took:?}");
+    // The first recheck of an actor without members must not have ended it for good.
+    two.link.set_members(vec![peer(1)]);
+    until("level", || one.is_level(2) && two.is_level(1)).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_member_is_cut_off_and_not_let_in_again() -> TestResult {
+    let (one, mut two) = (Device::start(1).await?, Device::start(2).await?);
+    introduce(&[&one, &two])?;
+    until("level", || one.is_level(2) && two.is_level(1)).await?;
+    one.gate.peers.lock().clear();
+    one.link.set_members(Vec::new());
+    until("cut off", || !one.is_connected(2) && !two.is_connected(1)).await?;
+    one.write(b"not for two");
+    two.link.nudge();
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert_eq!(two.keeper.len(&log(1)), 0);
+    assert!(!two.is_connected(1));
+    let mut seen = Vec::new();
+    while let Ok(event) = two.events.try_recv() {
+        seen.push(event);
+    }
+    assert!(
+        seen.iter()
+            .any(|e| matches!(e, LinkEvent::Disconnected(p) if *p == peer(1)))
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn devices_that_call_each_other_at_once_keep_one_session() -> TestResult {
+    for _ in 0..10 {
+        let (one, mut two) = (Device::start(1).await?, Device::start(2).await?);
+        introduce(&[&one, &two])?;
+        until("level", || one.is_level(2) && two.is_level(1)).await?;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert!(one.is_level(2) && two.is_level(1));
+        let mut connects = 0;
+        while let Ok(event) = two.events.try_recv() {
+            assert!(
+                !matches!(event, LinkEvent::Disconnected(_)),
+                "one session took another's place"
+            );
+            connects += u32::from(matches!(event, LinkEvent::Connected(_)));
+        }
+        assert_eq!(connects, 1);
+        one.net.shutdown().await;
+        two.net.shutdown().await;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_engine_stops_the_network_and_not_its_memory() -> TestResult {
+    let (one, two) = (Device::start(1).await?, Device::start(2).await?);
+    // A second link of the drive at two, whose events nobody reads at first.
+    let keeper = Arc::new(Keeper::default());
+    let link = two
+        .net
+        .open_drive(DRIVE, TOPIC, Arc::clone(&keeper) as Arc<dyn EntrySource>);
+    two.link.clone().close().await;
+    let mut events = link.events();
+    for _ in 0..400 {
+        one.keeper.write(log(1), &[7; 100_000]);
+    }
+    introduce(&[&one, &two])?;
+    link.set_members(vec![peer(1)]);
+    until("connected", || one.is_connected(2)).await?;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let sent = one.net.inner.endpoint.metrics().socket.send_ipv4.get();
+    println!("sent {sent} bytes of 40 MB");
+    assert!(sent < 16_000_000);
+    while keeper.len(&log(1)) < 400 {
+        let event = tokio::time::timeout(Duration::from_secs(10), events.recv()).await?;
+        if let Some(LinkEvent::Entries { entries, done, .. }) = event {
+            keeper.take(&entries);
+            let _ = done.send(());
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fork_is_reported_with_evidence_and_other_logs_go_on() -> TestResult {
+    let (one, mut two) = (Device::start(1).await?, Device::start(2).await?);
+    for i in 0..100u8 {
+        let (_, same) = one.keeper.write(log(9), &[i]);
+        two.keeper.take(&same);
+    }
+    one.keeper.write(log(9), b"one way");
+    two.keeper.write(log(9), b"another way");
+    introduce(&[&one, &two])?;
+    one.write(b"of another log");
+    until("the other log", || two.keeper.len(&log(1)) == 1).await?;
+    let fork = tokio::time::timeout(Duration::from_secs(5), async {
+        loop {
+            match two.events.recv().await {
+                Some(LinkEvent::Fork {
+                    from,
+                    log,
+                    at,
+                    ours,
+                    theirs,
+                    entries,
+                }) => {
+                    break Some((from, log, at, ours, theirs, entries));
+                }
+                Some(_) => {}
+                None => break None,
+            }
+        }
+    })
+    .await?;
+    let (from, forked, at, ours, theirs, entries) = fork.ok_or("no event")?;
+    assert_eq!((from, forked, at), (peer(1), log(9), 100));
+    assert_eq!(Some(ours), two.keeper.entry_id_at(&log(9), 100));
+    assert_eq!(Some(theirs), one.keeper.entry_id_at(&log(9), 100));
+    assert_eq!(crate::testing::id_of(&entries[0]), theirs);
+    assert!(!two.is_level(1));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn presence_reaches_the_others_and_follows_the_topic() -> TestResult {
+    let (one, mut two) = (Device::start(1).await?, Device::start(2).await?);
+    introduce(&[&one, &two])?;
+    until("connected", || one.is_connected(2) && two.is_connected(1)).await?;
+    for topic in [TOPIC, [9; 32]] {
+        one.link.change_topic(topic);
+        two.link.change_topic(topic);
+        let heard = async {
+            loop {
+                // Gossip takes a moment to find its neighbours, and loses what is said before.
+                one.link.send_presence(topic.to_vec());
+                while let Ok(event) = two.events.try_recv() {
+                    if matches!(&event, LinkEvent::Presence(bytes) if *bytes == topic) {
+                        return;
+                    }
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), heard).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_a_link_ends_its_sessions_and_no_other() -> TestResult {
+    let (one, two) = (Device::start(1).await?, Device::start(2).await?);
+    introduce(&[&one, &two])?;
+    until("level", || one.is_level(2) && two.is_level(1)).await?;
+    one.link.clone().close().await;
+    until("gone", || !two.is_connected(1)).await?;
+    let keeper = Arc::clone(&one.keeper) as Arc<dyn EntrySource>;
+    let again = one.net.open_drive(DRIVE, TOPIC, keeper);
+    let _events = again.events();
+    again.set_members(vec![peer(2)]);
+    until("back", || two.is_connected(1)).await?;
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! A keeper of logs in memory, for tests: it checks that entries are linked, and nothing else.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use iroh_blobs::Hash;
+use parking_lot::Mutex;
+
+use crate::{
+    proto::{EntrySource, LogHead},
+    types::{EntryId, LogId},
+};
+
+pub(crate) type TestResult<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Logs in memory.
+#[derive(Default)]
+pub(crate) struct Keeper {
+    logs: Mutex<BTreeMap<LogId, Vec<Bytes>>>,
+    /// If set, entries of a log are refused until the log named here holds at least one: as if it
+    /// vouched for the author.
+    pub(crate) voucher: Option<LogId>,
+}
+
+/// An entry: the log, its number, the id of the entry before, and something.
+fn entry(log: &LogId, seq: u64, before: &EntryId, payload: &[u8]) -> Bytes {
+    [&log.0[..], &seq.to_le_bytes(), &before.0, payload]
+        .concat()
+        .into()
+}
+
+pub(crate) fn id_of(entry: &[u8]) -> EntryId {
+    EntryId(*Hash::new(entry).as_bytes())
+}
+
+fn tip(entries: &[Bytes]) -> EntryId {
+    entries.last().map_or(EntryId([0; 32]), |last| id_of(last))
+}
+
+impl Keeper {
+    /// Writes an entry of one's own; what to announce.
+    pub(crate) fn write(&self, log: LogId, payload: &[u8]) -> (LogHead, Vec<Bytes>) {
+        let mut logs = self.logs.lock();
+        let entries = logs.entry(log).or_default();
+        let new = entry(&log, entries.len() as u64, &tip(entries), payload);
+        entries.push(new.clone());
+        (
+            LogHead {
+                log,
+                len: entries.len() as u64,
+                tip: id_of(&new),
+            },
+            vec![new],
+        )
+    }
+
+    /// Takes entries that continue a log; the others are passed over. Returns how many were taken.
+    pub(crate) fn take(&self, new: &[Bytes]) -> usize {
+        let mut logs = self.logs.lock();
+        let mut taken = 0;
+        for bytes in new {
+            let Some((log, rest)) = bytes.split_first_chunk::<32>() else {
+                continue;
+            };
+            let Some((seq, rest)) = rest.split_first_chunk::<8>() else {
+                continue;
+            };
+            let log = LogId(*log);
+            let vouched = self.voucher.is_none_or(|voucher| {
+                voucher == log || logs.get(&voucher).is_some_and(|l| !l.is_empty())
+            });
+            let entries = logs.entry(log).or_default();
+            let fits = u64::from_le_bytes(*seq) == entries.len() as u64
+                && rest.starts_with(&tip(entries).0);
+            if vouched && fits {
+                entries.push(bytes.clone());
+                taken += 1;
+            }
+        }
+        logs.retain(|_, entries| !entries.is_empty());
+        taken
+    }
+
+    /// All logs.
+    pub(crate) fn all(&self) -> BTreeMap<LogId, Vec<Bytes>> {
+        self.logs.lock().clone()
+    }
+
+    pub(crate) fn len(&self, log: &LogId) -> u64 {
+        self.logs
+            .lock()
+            .get(log)
+            .map_or(0, |entries| entries.len() as u64)
+    }
+}
+
+impl EntrySource for Keeper {
+    fn summary(&self) -> Vec<LogHead> {
+        let logs = self.logs.lock();
+        let head = |(log, entries): (&LogId, &Vec<Bytes>)| LogHead {
+            log: *log,
+            len: entries.len() as u64,
+            tip: tip(entries),
+        };
+        logs.iter().map(head).collect()
+    }
+
+    fn read(&self, log: &LogId, from: u64, max_bytes: usize) -> Vec<Bytes> {
+        let logs = self.logs.lock();
+        let entries = logs.get(log).map_or(&[][..], |entries| entries);
+        let mut room = max_bytes;
+        let mut read = Vec::new();
+        for entry in entries.iter().skip(from as usize) {
+            if entry.len() > room && !read.is_empty() {
+                break;
+            }
+            room = room.saturating_sub(entry.len());
+            read.push(entry.clone());
+        }
+        read
+    }
+
+    fn entry_id_at(&self, log: &LogId, seq: u64) -> Option<EntryId> {
+        self.logs
+            .lock()
+            .get(log)?
+            .get(seq as usize)
+            .map(|entry| id_of(entry))
+    }
+
+    fn head(&self, log: &LogId) -> Option<LogHead> {
+        let logs = self.logs.lock();
+        let entries = logs.get(log)?;
+        Some(LogHead {
+            log: *log,
+            len: entries.len() as u64,
+            tip: tip(entries),
+        })
+    }
+}
