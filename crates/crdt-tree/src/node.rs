@@ -13,6 +13,36 @@ pub enum Kind {
     Symlink,
 }
 
+impl Kind {
+    /// The byte that stands for it in ids and in the document.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Kind::File => 1,
+            Kind::Folder => 2,
+            Kind::Symlink => 3,
+        }
+    }
+
+    /// Reads [`Kind::code`] back.
+    pub(crate) fn from_code(code: u8) -> Option<Kind> {
+        match code {
+            1 => Some(Kind::File),
+            2 => Some(Kind::Folder),
+            3 => Some(Kind::Symlink),
+            _ => None,
+        }
+    }
+
+    /// Permission bits of a node of this kind on which none were set.
+    pub fn default_mode(self) -> u32 {
+        match self {
+            Kind::File => 0o644,
+            Kind::Folder => 0o755,
+            Kind::Symlink => 0o777,
+        }
+    }
+}
+
 /// Keyed BLAKE3 of a file's whole plaintext, under the drive's content secret: equal within a drive
 /// exactly when the bytes are.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,6 +83,25 @@ pub enum Content {
     File(FileContent),
     /// A symlink's target, 1 to 4095 bytes of UTF-8 without NUL.
     Symlink(String),
+}
+
+impl Content {
+    /// The kind of node that can hold it.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Content::File(_) => Kind::File,
+            Content::Symlink(_) => Kind::Symlink,
+        }
+    }
+
+    /// Whether two versions hold the same, whatever their times and manifests (rule R6).
+    pub fn same_as(&self, other: &Content) -> bool {
+        match (self, other) {
+            (Content::File(a), Content::File(b)) => a.hash == b.hash && a.len == b.len,
+            (Content::Symlink(a), Content::Symlink(b)) => a == b,
+            _ => false,
+        }
+    }
 }
 
 /// One entry of the view: a live node, or a conflict copy, which behaves like a node in every way.

@@ -1,0 +1,210 @@
+//! The document and its view as one thing: edits and changes in, events and answers out; knows nothing
+//! of entries, peers or disks.
+
+mod error;
+mod plan;
+mod questions;
+mod write;
+
+use automerge::{ActorId, Automerge, AutomergeError, ChangeHash, ObjId, ReadDoc};
+
+use crate::edit::Edit;
+use crate::event::TreeEvent;
+use crate::id::{Actor, NodeId};
+use crate::lint::{self, Author, LintError};
+use crate::register::{self, Registers, Source};
+use crate::schema;
+use crate::view::{Journal, View};
+
+pub use error::{ApplyError, EditError, LoadError};
+pub use questions::{Stored, Trashed};
+
+/// The tree of one drive on one device.
+///
+/// See the crate's page for the model. All methods are synchronous and do no IO.
+#[derive(Debug)]
+pub struct DriveTree {
+    document: Automerge,
+    buckets: Vec<ObjId>,
+    view: View,
+    newer_schema: bool,
+}
+
+/// What came of a batch of edits.
+#[derive(Debug, Default)]
+#[must_use = "the changes must be made durable before anyone is told of them"]
+pub struct Edited {
+    /// The action as Automerge changes, in order, usually one; empty if every edit was refused or
+    /// asked for what was so already.
+    pub changes: Vec<Vec<u8>>,
+    /// For each edit in order: the node that it made or acted on, or why it was refused.
+    pub results: Vec<Result<NodeId, EditError>>,
+    /// What the view shows differently.
+    pub events: Vec<TreeEvent>,
+}
+
+impl DriveTree {
+    /// The tree of a new drive. Every device begins with the same first change.
+    pub fn new(actor: Actor) -> Self {
+        Self::over(schema::genesis(), actor, schema::SCHEMA_VERSION)
+    }
+
+    /// A tree as [`DriveTree::save`] wrote it. Snapshots come from this device's own store or from
+    /// someone whose heads were vouched for: Automerge checks hashes and heads, and everything is
+    /// checked that the view relies on, but it is not linted change by change.
+    ///
+    /// # Errors
+    /// [`LoadError`]: the bytes are no document, or not one of a drive.
+    pub fn load(snapshot: &[u8], actor: Actor) -> Result<Self, LoadError> {
+        let document = Automerge::load(snapshot).map_err(LoadError::automerge)?;
+        if !schema::has_buckets(&document) {
+            return Err(LoadError::NotADrive);
+        }
+        let version = schema::version(&document).ok_or(LoadError::NotADrive)?;
+        Ok(Self::over(document, actor, version))
+    }
+
+    fn over(document: Automerge, actor: Actor, version: u64) -> Self {
+        let buckets = schema::bucket_handles();
+        let view = build(&document, &buckets);
+        let newer_schema = version > schema::SCHEMA_VERSION;
+        let mut tree = DriveTree {
+            document,
+            buckets,
+            view,
+            newer_schema,
+        };
+        tree.set_actor(actor);
+        tree
+    }
+
+    /// The whole document, uncompressed (the caller's store compresses better than Automerge's columns).
+    pub fn save(&mut self) -> Vec<u8> {
+        self.document.save_nocompress()
+    }
+
+    /// Writes under another actor from now on: a new incarnation of this device's log.
+    pub fn set_actor(&mut self, actor: Actor) {
+        self.document.set_actor(ActorId::from(actor.0));
+    }
+
+    /// The actor that this device writes under.
+    pub fn actor(&self) -> Option<Actor> {
+        self.document
+            .get_actor()
+            .to_bytes()
+            .try_into()
+            .ok()
+            .map(Actor)
+    }
+
+    /// Hashes of the changes on which no other change builds yet, sorted.
+    pub fn heads(&self) -> Vec<[u8; 32]> {
+        self.document
+            .get_heads()
+            .into_iter()
+            .map(|hash| hash.0)
+            .collect()
+    }
+
+    /// Whether a change is in the document.
+    pub fn has_change(&self, hash: &[u8; 32]) -> bool {
+        self.document
+            .get_change_meta_by_hash(&ChangeHash(*hash))
+            .is_some()
+    }
+
+    /// Whether the document was written by a newer program, in a schema that this one can show in part
+    /// but must not write.
+    pub fn read_only(&self) -> bool {
+        self.newer_schema
+    }
+
+    /// Applies the batch as one action. Each edit stands alone: refused ones leave no trace, later ones
+    /// go on and see what earlier ones did.
+    pub fn edit(&mut self, edits: &[Edit]) -> Edited {
+        if self.newer_schema {
+            let results = edits.iter().map(|_| Err(EditError::ReadOnly)).collect();
+            return Edited {
+                results,
+                ..Edited::default()
+            };
+        }
+        write::edit(&mut self.document, &self.buckets, &mut self.view, edits)
+    }
+
+    /// Lints, then applies, one change from outside. A change already applied yields no events.
+    ///
+    /// # Errors
+    /// [`ApplyError`]; the tree is as it was.
+    pub fn apply(&mut self, change: &[u8], author: &Author) -> Result<Vec<TreeEvent>, ApplyError> {
+        if self.newer_schema {
+            return Err(ApplyError::ReadOnly);
+        }
+        let source = Source::new(&self.document, &self.buckets);
+        let linted = match lint::lint(change, author, &self.document, &source)? {
+            lint::Verdict::Known => return Ok(Vec::new()),
+            lint::Verdict::New(linted) => linted,
+        };
+        let (change, touched) = linted.into_parts();
+        self.document
+            .apply_changes([change])
+            .map_err(|error| match error {
+                AutomergeError::DuplicateSeqNumber(..) => ApplyError::Lint(LintError::Fork),
+                error => ApplyError::Automerge(error.to_string()),
+            })?;
+        let mut journal = Journal::default();
+        let source = Source::new(&self.document, &self.buckets);
+        self.view.refresh(&source, &touched, &mut journal);
+        Ok(journal.events(&self.view))
+    }
+
+    /// Makes the view anew from the document. Ends equal to what it was, unless memory was damaged; the
+    /// tests of the incremental view rest on it.
+    pub fn rebuild(&mut self) {
+        self.view = build(&self.document, &self.buckets);
+    }
+
+    fn source(&self) -> Source<'_, Automerge> {
+        Source::new(&self.document, &self.buckets)
+    }
+}
+
+/// Reads every node of a document in one pass over its buckets.
+fn build(document: &Automerge, buckets: &[ObjId]) -> View {
+    let source = Source::new(document, buckets);
+    let nodes = buckets.iter().flat_map(|bucket| nodes_of(document, bucket));
+    View::build(&source, nodes)
+}
+
+fn nodes_of(document: &Automerge, bucket: &ObjId) -> Vec<(NodeId, Registers)> {
+    let mut nodes: Vec<(NodeId, Registers)> = Vec::new();
+    // Keys come sorted, so the registers of a node come together.
+    for item in document.map_range(bucket, ..) {
+        let Some((id, register)) = schema::parse_key(&item.key) else {
+            continue;
+        };
+        if nodes.last().is_none_or(|(last, _)| *last != id) {
+            nodes.push((id, Registers::default()));
+        }
+        let Some((_, registers)) = nodes.last_mut() else {
+            continue;
+        };
+        if item.conflict {
+            let values = document.get_all(bucket, &*item.key).unwrap_or_default();
+            for (value, op) in &values {
+                if let Some(op) = register::op_id(op) {
+                    registers.add(register, op, value.as_bytes().unwrap_or_default());
+                }
+            }
+        } else if let Some(op) = register::op_id(&item.id()) {
+            registers.add(
+                register,
+                op,
+                register::bytes_of(&item.value).unwrap_or_default(),
+            );
+        }
+    }
+    nodes.retain(|(_, registers)| !registers.birth.is_empty());
+    nodes
+}

@@ -1,0 +1,396 @@
+//! Brings the view in step with nodes whose registers were written; knows nothing of who wrote them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use automerge::ReadDoc;
+
+use super::slot::{Folder, Rare};
+use super::{ROOT, Slot, SlotId, View};
+use crate::event::TreeEvent;
+use crate::id::NodeId;
+use crate::node::{Content, Kind};
+use crate::register::{Registers, Source};
+use crate::resolve::{self, Version};
+use crate::schema;
+
+/// Nodes whose registers were written, and whether an extended attribute was among them.
+pub(crate) type Touched = BTreeMap<NodeId, bool>;
+
+/// What showed before, of everything that a change has moved so far; events are read off it.
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    before: HashMap<NodeId, Option<Seen>>,
+    xattrs: BTreeSet<NodeId>,
+    off: bool,
+}
+
+/// What a person sees of an entry.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Seen {
+    parent: NodeId,
+    name: String,
+    print: u64,
+    look: (u16, i64),
+    conflict: bool,
+}
+
+impl Journal {
+    /// A journal for rebuilding, when nobody asks for events.
+    pub(crate) fn off() -> Self {
+        Journal {
+            off: true,
+            ..Journal::default()
+        }
+    }
+
+    /// To be called before anything that shows of `at` changes.
+    pub(super) fn note(&mut self, view: &View, at: SlotId) {
+        if self.off {
+            return;
+        }
+        let id = view.slot(at).id;
+        self.before.entry(id).or_insert_with(|| view.seen(at));
+    }
+
+    /// Remembers that an entry did not exist.
+    fn note_absent(&mut self, id: NodeId) {
+        if !self.off {
+            self.before.entry(id).or_insert(None);
+        }
+    }
+
+    /// What happened, in an order that a mirror can follow: created (folders before what is in them),
+    /// moved, content, attributes, deleted (the deepest first), conflicts.
+    pub(crate) fn events(self, view: &View) -> Vec<TreeEvent> {
+        let mut created = Vec::new();
+        let mut changed = Vec::new();
+        let mut deleted = Vec::new();
+        let mut conflicts = Vec::new();
+        let mut before: Vec<(NodeId, Option<Seen>)> = self.before.into_iter().collect();
+        before.sort_unstable_by_key(|(id, _)| *id);
+        for (id, was) in before {
+            let now = view.index.get(&id).and_then(|at| view.seen(*at));
+            let had = was.as_ref().is_some_and(|seen| seen.conflict);
+            let has = now.as_ref().is_some_and(|seen| seen.conflict);
+            if had != has {
+                conflicts.push(if has {
+                    TreeEvent::ConflictAppeared { id }
+                } else {
+                    TreeEvent::ConflictEnded { id }
+                });
+            }
+            match (was, now) {
+                (None, Some(_)) => created.push((view.depth(id), id)),
+                (Some(was), None) => {
+                    let Seen {
+                        parent: from,
+                        name: old_name,
+                        ..
+                    } = was;
+                    deleted.push(TreeEvent::NodeDeleted { id, from, old_name });
+                }
+                (Some(was), Some(now)) => {
+                    let look = was.look != now.look || self.xattrs.contains(&id);
+                    let content = was.print != now.print;
+                    if was.parent != now.parent || was.name != now.name {
+                        let Seen {
+                            parent: from,
+                            name: old_name,
+                            ..
+                        } = was;
+                        changed.push((0, TreeEvent::NodeMoved { id, from, old_name }));
+                    }
+                    if content {
+                        changed.push((1, TreeEvent::ContentChanged { id }));
+                    }
+                    if look {
+                        changed.push((2, TreeEvent::AttributesChanged { id }));
+                    }
+                }
+                (None, None) => {}
+            }
+        }
+        created.sort_unstable();
+        changed.sort_by_key(|(order, _)| *order);
+        let created = created
+            .into_iter()
+            .map(|(_, id)| TreeEvent::NodeCreated { id });
+        let changed = changed.into_iter().map(|(_, event)| event);
+        created
+            .chain(changed)
+            .chain(view.deepest_first(deleted))
+            .chain(conflicts)
+            .collect()
+    }
+}
+
+impl View {
+    fn seen(&self, at: SlotId) -> Option<Seen> {
+        let slot = self.slot(at);
+        slot.attached.then(|| Seen {
+            parent: self.slot(slot.parent).id,
+            name: self.shown_name(at).to_owned(),
+            print: slot.print,
+            look: (slot.mode, slot.mtime_ns),
+            conflict: self.troubled.contains(&slot.id),
+        })
+    }
+
+    /// Orders deletions so that what was in a folder comes before the folder.
+    fn deepest_first(&self, deleted: Vec<TreeEvent>) -> Vec<TreeEvent> {
+        let parents: HashMap<NodeId, NodeId> = deleted
+            .iter()
+            .filter_map(|event| match event {
+                TreeEvent::NodeDeleted { id, from, .. } => Some((*id, *from)),
+                _ => None,
+            })
+            .collect();
+        let depth = |event: &TreeEvent| {
+            let mut depth = 0usize;
+            let mut at = match event {
+                TreeEvent::NodeDeleted { from, .. } => Some(from),
+                _ => None,
+            };
+            while let Some(parent) = at {
+                depth += 1;
+                at = parents.get(parent);
+            }
+            depth
+        };
+        let mut deleted: Vec<(usize, TreeEvent)> = deleted
+            .into_iter()
+            .map(|event| (depth(&event), event))
+            .collect();
+        deleted.sort_by_key(|(depth, _)| std::cmp::Reverse(*depth));
+        deleted.into_iter().map(|(_, event)| event).collect()
+    }
+
+    /// Brings the view in step with the document after writes to the registers of `touched`.
+    pub(crate) fn refresh<R: ReadDoc>(
+        &mut self,
+        source: &Source<'_, R>,
+        touched: &Touched,
+        journal: &mut Journal,
+    ) {
+        let nodes = touched.iter().filter_map(|(id, xattr)| {
+            if *xattr && !journal.off {
+                journal.xattrs.insert(*id);
+            }
+            Some((*id, source.registers(*id)?))
+        });
+        let nodes: Vec<_> = nodes.collect();
+        self.take_in(source, nodes, journal);
+    }
+
+    /// Makes the view from all nodes of a document.
+    pub(crate) fn build<R: ReadDoc>(
+        source: &Source<'_, R>,
+        nodes: impl IntoIterator<Item = (NodeId, Registers)>,
+    ) -> View {
+        let mut view = View::new();
+        view.take_in(source, nodes, &mut Journal::off());
+        view
+    }
+
+    /// Takes in new states of nodes: everything that may move is unhooked first, then places (R1, R2)
+    /// are found, then everything that shows is hooked in again (R3, R4), under a name (R5, R6).
+    fn take_in<R: ReadDoc>(
+        &mut self,
+        source: &Source<'_, R>,
+        nodes: impl IntoIterator<Item = (NodeId, Registers)>,
+        journal: &mut Journal,
+    ) {
+        let mut work = Work::default();
+        for (id, registers) in nodes {
+            if id != NodeId::ROOT {
+                self.take_in_node(source, id, &registers, &mut work, journal);
+            }
+        }
+        let moves = std::mem::take(&mut work.moves);
+        self.place(source, moves, &mut work, journal);
+        self.hook_in(source, work.unhooked, journal);
+    }
+
+    fn take_in_node<R: ReadDoc>(
+        &mut self,
+        source: &Source<'_, R>,
+        id: NodeId,
+        registers: &Registers,
+        work: &mut Work,
+        journal: &mut Journal,
+    ) {
+        let Some((kind, _)) = resolve::birth(registers) else {
+            return;
+        };
+        let Some((_, parent, _)) = resolve::place(registers) else {
+            return;
+        };
+        let Some(name) = resolve::name(registers) else {
+            return;
+        };
+        let at = match self.index.get(&id).copied() {
+            Some(at) if self.slot(at).copy_of().is_none() => {
+                self.unhook(at, &mut work.unhooked, journal);
+                self.drop_copies(at);
+                at
+            }
+            other => {
+                if let Some((node, _)) = other.and_then(|copy| self.slot(copy).copy_of()) {
+                    // The copy has become a node; its version may still be current beside it.
+                    self.unhook(node, &mut work.unhooked, journal);
+                    self.drop_copy(node, id);
+                }
+                journal.note_absent(id);
+                self.add_node(source, id, kind, work)
+            }
+        };
+        let versions = resolve::versions(kind, &registers.content);
+        let dead = resolve::deleted(registers);
+        let (mode, mtime_ns) = resolve::look(kind, registers, versions.first());
+        let slot = self.slot_mut(at);
+        slot.dead = dead;
+        slot.mode = mode;
+        slot.mtime_ns = mtime_ns;
+        slot.name = name.as_str().into();
+        hold(slot, versions.first());
+        let rare = Rare {
+            copy_of: None,
+            copies: Vec::new(),
+            lost_places: resolve::lost_places(registers),
+            lost_names: resolve::lost_names(registers),
+            outlived: !registers.deletion.is_empty() && !dead,
+        };
+        slot.rare = (rare != Rare::default()).then(|| Box::new(rare));
+        self.set_copies(at, versions.get(1..).unwrap_or_default(), journal);
+        work.moves.push((at, parent));
+    }
+
+    fn add_node<R: ReadDoc>(
+        &mut self,
+        source: &Source<'_, R>,
+        id: NodeId,
+        kind: Kind,
+        work: &mut Work,
+    ) -> SlotId {
+        let mut slot = Slot::new(id, kind);
+        if kind == Kind::Folder {
+            slot.folder = Some(Box::new(Folder::default()));
+        }
+        let at = self.add_slot(slot);
+        self.hidden.insert(at);
+        work.unhooked.push(at);
+        // Whoever named this parent before it existed stood in the root until now.
+        for child in self.waiting.remove(&id).unwrap_or_default() {
+            let registers = source.place(self.slot(child).id);
+            if let Some((_, parent, _)) = resolve::place(&registers)
+                && parent == id
+            {
+                work.moves.push((child, id));
+            }
+        }
+        at
+    }
+
+    /// Sets the conflict copies of a node, which must be unhooked.
+    fn set_copies(&mut self, at: SlotId, versions: &[Version], journal: &mut Journal) {
+        let node = self.slot(at);
+        let (node_id, kind, mode, parent) = (node.id, node.kind, node.mode, node.parent);
+        let mut copies = Vec::with_capacity(versions.len());
+        for version in versions {
+            let id = NodeId::copied(node_id, kind, version.op);
+            if self.index.contains_key(&id) {
+                // That copy became a node of its own.
+                continue;
+            }
+            journal.note_absent(id);
+            let mut slot = Slot::new(id, kind);
+            slot.mode = mode;
+            slot.parent = parent;
+            slot.mtime_ns = match &version.content {
+                Some(Content::File(file)) => file.mtime_ns,
+                _ => 0,
+            };
+            hold(&mut slot, Some(version));
+            slot.rare = Some(Box::new(Rare {
+                copy_of: Some((at, version.op)),
+                ..Rare::default()
+            }));
+            copies.push(self.add_slot(slot));
+        }
+        if !copies.is_empty() {
+            self.slot_mut(at).rare.get_or_insert_default().copies = copies;
+        }
+    }
+
+    fn drop_copies(&mut self, at: SlotId) {
+        let rare = self.slot_mut(at).rare.as_deref_mut();
+        for copy in rare
+            .map(|rare| std::mem::take(&mut rare.copies))
+            .unwrap_or_default()
+        {
+            self.free_slot(copy);
+        }
+    }
+
+    fn drop_copy(&mut self, at: SlotId, id: NodeId) {
+        let gone: Vec<SlotId> = self
+            .slot(at)
+            .copies()
+            .into_iter()
+            .filter(|copy| self.slot(*copy).id == id)
+            .collect();
+        if let Some(rare) = self.slot_mut(at).rare.as_deref_mut() {
+            rare.copies.retain(|copy| !gone.contains(copy));
+        }
+        for copy in gone {
+            self.free_slot(copy);
+        }
+    }
+
+    /// The slot of a parent by R1: the root if it does not exist or is no folder.
+    pub(super) fn find_parent(&mut self, child: SlotId, parent: NodeId) -> SlotId {
+        match self.index.get(&parent).copied() {
+            Some(at) if self.slot(at).kind == Kind::Folder => at,
+            Some(at) if self.slot(at).copy_of().is_none() => ROOT,
+            _ => {
+                let waiting = self.waiting.entry(parent).or_default();
+                if !waiting.contains(&child) {
+                    waiting.push(child);
+                }
+                ROOT
+            }
+        }
+    }
+}
+
+/// What is left to do before a change is fully in the view.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    /// Nodes to place, each with the parent that rule R1 gives it.
+    pub(super) moves: Vec<(SlotId, NodeId)>,
+    /// Nodes that may or may not show when everything has its place.
+    pub(super) unhooked: Vec<SlotId>,
+}
+
+/// Puts a version into a slot.
+fn hold(slot: &mut Slot, version: Option<&Version>) {
+    let content = version.and_then(|version| version.content.as_ref());
+    slot.has_content = content.is_some();
+    slot.len = match content {
+        Some(Content::File(file)) => file.len,
+        Some(Content::Symlink(target)) => target.len() as u64,
+        None => 0,
+    };
+    slot.print = content.map_or(0, print);
+}
+
+/// Tells contents apart, times left out, which show as attributes.
+fn print(content: &Content) -> u64 {
+    let mut timeless = content.clone();
+    if let Content::File(file) = &mut timeless {
+        file.mtime_ns = 0;
+    }
+    let hash = blake3::hash(&schema::encode_content(Some(&timeless)));
+    let first = hash.as_bytes().first_chunk().copied().unwrap_or_default();
+    u64::from_le_bytes(first)
+}

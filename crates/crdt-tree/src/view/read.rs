@@ -1,0 +1,114 @@
+//! Questions to the view: by id, by path, by folder; knows nothing of how it came to be.
+
+use std::ops::Bound;
+
+use super::names::nfc;
+use super::{Counts, ROOT, Slot, SlotId, View};
+use crate::id::{NodeId, OpId};
+
+impl View {
+    /// The slot of an entry that shows.
+    pub(crate) fn shown(&self, id: NodeId) -> Option<SlotId> {
+        self.any(id).filter(|at| self.slot(*at).attached)
+    }
+
+    /// The slot of a node, shown or not, or of a conflict copy.
+    pub(crate) fn any(&self, id: NodeId) -> Option<SlotId> {
+        self.index.get(&id).copied()
+    }
+
+    /// What is kept of an entry.
+    pub(crate) fn entry(&self, at: SlotId) -> &Slot {
+        self.slot(at)
+    }
+
+    /// The id of the folder that an entry shows in.
+    pub(crate) fn parent_id(&self, at: SlotId) -> NodeId {
+        self.slot(self.slot(at).parent).id
+    }
+
+    pub(crate) fn child(&self, parent: SlotId, name: &str) -> Option<SlotId> {
+        self.folder(parent)?.names.get(&*nfc(name)).copied()
+    }
+
+    /// Entries of a folder in order of their NFC names, those after `after` only.
+    pub(crate) fn children_after<'a>(
+        &'a self,
+        parent: SlotId,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = SlotId> + use<'a> {
+        let from = match after {
+            Some(name) => Bound::Excluded(nfc(name)),
+            None => Bound::Unbounded,
+        };
+        let names = self
+            .folder(parent)
+            .map(|folder| folder.names.range((from, Bound::Unbounded)));
+        names.into_iter().flatten().map(|(_, at)| *at)
+    }
+
+    pub(crate) fn has_children(&self, at: SlotId) -> bool {
+        self.folder(at)
+            .is_some_and(|folder| !folder.names.is_empty())
+    }
+
+    /// How many folders lie above an entry. Cannot loop: R2 leaves no cycle.
+    pub(crate) fn depth(&self, id: NodeId) -> usize {
+        self.any(id).map_or(0, |at| self.above(at).count())
+    }
+
+    /// The folders above an entry, the nearest first, the root last.
+    pub(crate) fn above(&self, at: SlotId) -> impl Iterator<Item = SlotId> {
+        let parent = |at: SlotId| (at != ROOT).then(|| self.slot(at).parent);
+        std::iter::successors(parent(at), move |at| parent(*at))
+    }
+
+    /// Names from the root down, joined by `/`.
+    pub(crate) fn path(&self, at: SlotId) -> String {
+        let mut names: Vec<&str> = Vec::new();
+        let mut step = at;
+        while step != ROOT {
+            names.push(self.shown_name(step));
+            step = self.slot(step).parent;
+        }
+        names.reverse();
+        names.join("/")
+    }
+
+    pub(crate) fn lookup(&self, path: &str) -> Option<SlotId> {
+        if path.is_empty() {
+            return Some(ROOT);
+        }
+        path.split('/')
+            .try_fold(ROOT, |at, name| self.child(at, name))
+    }
+
+    /// The versions that show beside a node: copy and the write that it shows.
+    pub(crate) fn copies_of(&self, at: SlotId) -> Vec<(SlotId, OpId)> {
+        let copies = self.slot(at).copies().into_iter();
+        copies
+            .filter_map(|copy| Some((copy, self.slot(copy).copy_of()?.1)))
+            .collect()
+    }
+
+    pub(crate) fn hidden(&self) -> impl Iterator<Item = SlotId> {
+        self.hidden.iter().copied()
+    }
+
+    pub(crate) fn troubled(&self) -> impl Iterator<Item = NodeId> {
+        self.troubled.iter().copied()
+    }
+
+    /// Whether rule R2 put a folder elsewhere than its last move.
+    pub(crate) fn is_demoted(&self, at: SlotId) -> bool {
+        self.demoted.contains(&at)
+    }
+
+    pub(crate) fn is_renamed(&self, at: SlotId) -> bool {
+        self.tagged.contains_key(&at)
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
+    }
+}
