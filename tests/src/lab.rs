@@ -136,7 +136,8 @@ impl Lab {
         Ok(took)
     }
 
-    fn show_logs(&self) {
+    /// Prints the ends of the devices' logs, for whoever has to find out why something failed.
+    pub fn show_logs(&self) {
         for (name, path) in self
             .logs
             .lock()

@@ -1,0 +1,196 @@
+//! `cargo xtask bench`: PeerDrive beside what one would use instead, interleaved in one run, into a
+//! table in `docs/BENCHMARKS.md`. Knows how to time a folder's way from one place to another, and
+//! nothing of how it gets there.
+
+mod arrival;
+mod contestant;
+mod http;
+mod report;
+mod syncthing;
+mod work;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use peerdrive_tests::Binary;
+
+use crate::cargo::{self, Profile};
+use crate::interrupt::Interrupt;
+use crate::{machine, setup};
+use contestant::Contestant;
+use report::{Cell, Report};
+use work::Work;
+
+/// What to measure, and how often.
+#[derive(Debug)]
+pub(crate) struct Options {
+    works: Vec<Work>,
+    rounds: usize,
+    quick: bool,
+    write: bool,
+    peerdrive: bool,
+}
+
+impl Options {
+    /// From the words after `bench`.
+    pub(crate) fn parse(words: &[&str]) -> Result<Self> {
+        let mut options = Self {
+            works: Work::ALL.to_vec(),
+            rounds: 3,
+            quick: false,
+            write: true,
+            peerdrive: true,
+        };
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            match *word {
+                "--rounds" => {
+                    let rounds = words.next().context("--rounds wants a number")?;
+                    options.rounds = rounds.parse().context("--rounds wants a number")?;
+                }
+                "--only" => {
+                    let names = words.next().context("--only wants names such as B1,B5")?;
+                    options.works = names.split(',').map(Work::parse).collect::<Result<_>>()?;
+                }
+                "--quick" => options.quick = true,
+                "--no-write" => options.write = false,
+                "--without-peerdrive" => options.peerdrive = false,
+                _ => bail!("bench does not know {word}"),
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// Where a round takes place.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// `disk` or `memory`.
+    name: &'static str,
+    folder: PathBuf,
+}
+
+/// Measures, prints and writes.
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    let start = Instant::now();
+    setup::run(setup::Purpose::Bench);
+    let interrupt = Interrupt::install()?;
+    let contestants = contestants(options)?;
+    let places = places()?;
+    let mut cells: Vec<Cell> = Vec::new();
+    for round in 0..options.rounds {
+        // There and back again, so that nobody always comes first.
+        let mut order = contestants.clone();
+        if round % 2 == 1 {
+            order.reverse();
+        }
+        for place in &places {
+            for contestant in &order {
+                interrupt.check()?;
+                let works: Vec<Work> = options
+                    .works
+                    .iter()
+                    .copied()
+                    .filter(|work| work.at(place.name) && contestant.does(*work))
+                    .collect();
+                if works.is_empty() {
+                    continue;
+                }
+                println!(
+                    "round {} of {}, {}, {}",
+                    round + 1,
+                    options.rounds,
+                    place.name,
+                    contestant.name()
+                );
+                let size = if options.quick {
+                    work::Size::QUICK
+                } else {
+                    work::Size::for_memory(place)
+                };
+                let measured = work::measure(contestant, &works, &size, place, &interrupt);
+                match measured {
+                    Ok(measured) => {
+                        measured.iter().for_each(|cell| println!("    {cell}"));
+                        cells.extend(measured);
+                    }
+                    Err(error) => {
+                        interrupt.check()?;
+                        println!("    failed: {error:#}");
+                        cells.extend(works.iter().map(|work| {
+                            Cell::failed(
+                                contestant.name(),
+                                *work,
+                                place.name,
+                                &format!("{error:#}"),
+                            )
+                        }));
+                    }
+                }
+            }
+        }
+    }
+    let report = Report {
+        machine: machine::described(),
+        places: places
+            .iter()
+            .map(|place| (place.name, machine::file_system(&place.folder)))
+            .collect(),
+        rounds: options.rounds,
+        quick: options.quick,
+        took: start.elapsed(),
+        cells,
+    };
+    let text = report.markdown()?;
+    println!("\n{text}");
+    if options.write {
+        report::write(&text)?;
+        println!("written to {}", report::FILE);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn contestants(options: &Options) -> Result<Vec<Contestant>> {
+    let mut all = vec![Contestant::Copy];
+    if setup::found("rsync") {
+        all.push(Contestant::Rsync);
+    }
+    if setup::found("syncthing") {
+        all.push(Contestant::Syncthing { tuned: false });
+        all.push(Contestant::Syncthing { tuned: true });
+    }
+    if options.peerdrive {
+        println!("building peerdrive for release");
+        let binary: Binary = cargo::peerdrive(Profile::Release)?;
+        all.push(Contestant::PeerDrive {
+            binary: binary.clone(),
+            mounted: false,
+        });
+        all.push(Contestant::PeerDrive {
+            binary,
+            mounted: true,
+        });
+    }
+    Ok(all)
+}
+
+fn places() -> Result<Vec<Place>> {
+    let disk = cargo::target_directory()?.join("bench");
+    std::fs::create_dir_all(&disk)?;
+    let mut places = vec![Place {
+        name: "disk",
+        folder: disk,
+    }];
+    let memory = Path::new("/dev/shm");
+    if machine::file_system(memory) == "tmpfs" {
+        places.push(Place {
+            name: "memory",
+            folder: memory.to_owned(),
+        });
+    } else {
+        println!("/dev/shm is no tmpfs: on disk only");
+    }
+    Ok(places)
+}

@@ -1,0 +1,192 @@
+//! `cargo xtask test`: every check that CI runs, one after the other, with times and a closing line.
+//! Knows which tools check what, and nothing of the code.
+
+use std::fs;
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::cargo::{self, Profile, cargo};
+use crate::{setup, tidy};
+
+/// How one step ended.
+enum Outcome {
+    Passed,
+    Failed(String),
+    Skipped(String),
+}
+
+struct Step {
+    name: &'static str,
+    outcome: Outcome,
+    took: Duration,
+}
+
+/// Runs everything; fails if anything did.
+pub(crate) fn run() -> Result<ExitCode> {
+    let start = Instant::now();
+    setup::run(setup::Purpose::Test);
+    let skips = tempfile::NamedTempFile::new()?;
+    let mut steps = Vec::new();
+    let mut step = |name: &'static str, what: &mut dyn FnMut() -> Result<Outcome>| -> bool {
+        println!("\n== {name}");
+        let start = Instant::now();
+        let outcome = what().unwrap_or_else(|error| Outcome::Failed(format!("{error:#}")));
+        let took = start.elapsed();
+        match &outcome {
+            Outcome::Passed => println!("== {name}: passed in {}", seconds(took)),
+            Outcome::Failed(why) => println!("== {name}: FAILED in {}: {why}", seconds(took)),
+            Outcome::Skipped(why) => println!("== {name}: skipped: {why}"),
+        }
+        let passed = matches!(outcome, Outcome::Passed);
+        steps.push(Step {
+            name,
+            outcome,
+            took,
+        });
+        passed
+    };
+
+    step("format", &mut || cargo_step(&["fmt", "--all", "--check"]));
+    step("tidy", &mut || {
+        let wrong = tidy::check()?;
+        wrong.iter().for_each(|line| println!("{line}"));
+        ensure!(wrong.is_empty(), "{} faults", wrong.len());
+        Ok(Outcome::Passed)
+    });
+    step("clippy", &mut || {
+        cargo_step(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--locked",
+            "--quiet",
+            "--",
+            "-D",
+            "warnings",
+        ])
+    });
+    step("docs", &mut || {
+        let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--locked", "--quiet"]);
+        finish(doc.env("RUSTDOCFLAGS", "-Dwarnings"))
+    });
+    step("licences and bans", &mut || {
+        if !cargo::has("deny") {
+            return Ok(Outcome::Skipped(
+                "cargo-deny is not installed (`cargo install cargo-deny`)".into(),
+            ));
+        }
+        cargo_step(&[
+            "deny",
+            "--workspace",
+            "check",
+            "bans",
+            "licenses",
+            "sources",
+        ])
+    });
+    // One build for the tests and for the program that the tests with real devices run: the dev
+    // profile optimises what is hot, so a third build of everything, for release, is not needed.
+    let built = step("build", &mut || {
+        cargo_step(&[
+            "build",
+            "--workspace",
+            "--lib",
+            "--bins",
+            "--tests",
+            "--locked",
+            "--quiet",
+        ])
+    });
+    let with_program = |words: &[&str]| -> Result<Outcome> {
+        if !built {
+            return Ok(Outcome::Skipped("the build failed".into()));
+        }
+        let program = cargo::built(Profile::Dev)?;
+        let mut command = cargo(words);
+        command
+            .env("PEERDRIVE_BIN", program.path())
+            .env("PEERDRIVE_SKIPS", skips.path());
+        finish(&mut command)
+    };
+    step("tests", &mut || {
+        if cargo::has("nextest") {
+            with_program(&[
+                "nextest",
+                "run",
+                "--workspace",
+                "--locked",
+                "--no-fail-fast",
+            ])
+        } else {
+            println!("cargo-nextest is not installed: `cargo test` instead");
+            with_program(&[
+                "test",
+                "--workspace",
+                "--lib",
+                "--bins",
+                "--tests",
+                "--locked",
+                "--no-fail-fast",
+            ])
+        }
+    });
+    step("examples in the documentation", &mut || {
+        with_program(&["test", "--doc", "--workspace", "--locked", "--quiet"])
+    });
+
+    let skipped_tests = fs::read_to_string(skips.path()).unwrap_or_default();
+    Ok(close(&steps, &skipped_tests, start.elapsed()))
+}
+
+fn cargo_step(words: &[&str]) -> Result<Outcome> {
+    finish(&mut cargo(words))
+}
+
+fn finish(command: &mut Command) -> Result<Outcome> {
+    let status = command.status().context("cannot run cargo")?;
+    Ok(if status.success() {
+        Outcome::Passed
+    } else {
+        Outcome::Failed(status.to_string())
+    })
+}
+
+/// Says how it all ended, the last line for programs to read.
+fn close(steps: &[Step], skipped_tests: &str, took: Duration) -> ExitCode {
+    println!();
+    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    for step in steps {
+        let (word, why) = match &step.outcome {
+            Outcome::Passed => {
+                passed += 1;
+                ("passed", "")
+            }
+            Outcome::Failed(why) => {
+                failed += 1;
+                ("FAILED", why.as_str())
+            }
+            Outcome::Skipped(why) => {
+                skipped += 1;
+                ("skipped", why.as_str())
+            }
+        };
+        println!("{:>8}  {word:<8} {} {why}", seconds(step.took), step.name);
+    }
+    for line in skipped_tests.lines() {
+        skipped += 1;
+        println!("          {line}");
+    }
+    println!("{:>8}  in all", seconds(took));
+    println!("{passed} passed, {failed} failed, {skipped} skipped");
+    if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn seconds(took: Duration) -> String {
+    format!("{:.1} s", took.as_secs_f64())
+}
