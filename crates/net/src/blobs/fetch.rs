@@ -18,10 +18,7 @@ use std::{
 };
 
 use futures_util::{Stream, StreamExt, stream};
-use iroh::{
-    Endpoint, EndpointAddr, EndpointId,
-    endpoint::{Connection, VarInt},
-};
+use iroh::{Endpoint, EndpointAddr, EndpointId, endpoint::Connection};
 use parking_lot::Mutex;
 use tokio::{
     sync::{Notify, mpsc},
@@ -274,25 +271,46 @@ async fn run(
     }
 }
 
+/// Connections to one provider in one fetch that may break before it is given up.
+const CONNECTIONS: usize = 3;
+
 /// Fetches from one provider what it has, until there is nothing left for it to do. Returns whether
 /// it could be reached at all.
 async fn serve_from(shared: Arc<Shared>, work: Arc<Work>, place: usize, peer: PeerId) -> bool {
-    let Some(connection) = shared.connect(peer).await else {
-        return false;
-    };
-    let worker = Worker {
-        shared,
-        work,
-        place,
-        connection,
-        batch: Mutex::new(FIRST_BATCH),
-    };
-    let streams = (0..STREAMS).map(|_| worker.run());
-    futures_util::future::join_all(streams).await;
-    if let Some((_, used)) = worker.shared.connections.lock().get_mut(&peer) {
-        *used = Instant::now();
+    let mut batch = FIRST_BATCH;
+    for attempt in 0..CONNECTIONS {
+        let Some(connection) = shared.connect(peer).await else {
+            return attempt > 0;
+        };
+        let (shared, work) = (Arc::clone(&shared), Arc::clone(&work));
+        let worker = Worker {
+            shared,
+            work,
+            place,
+            connection,
+            batch: Mutex::new(batch),
+        };
+        let ends = futures_util::future::join_all((0..STREAMS).map(|_| worker.run())).await;
+        if let Some((_, used)) = worker.shared.connections.lock().get_mut(&peer) {
+            *used = Instant::now();
+        }
+        if !ends.contains(&End::Broken) {
+            break;
+        }
+        batch = *worker.batch.lock();
     }
     true
+}
+
+/// Why a worker stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// There is nothing left that this provider could give.
+    Done,
+    /// The connection broke. Another may hold.
+    Broken,
+    /// The provider sent something else than was asked for.
+    Useless,
 }
 
 /// One provider's share in a fetch.
@@ -304,7 +322,7 @@ struct Worker {
     batch: Mutex<usize>,
 }
 
-/// Takes of jobs that are put back unless they are finished, also when the fetch is dropped.
+/// What there is to do next.
 enum Next {
     Jobs(Vec<Job>),
     /// Others are at work on what is left, and may put it back.
@@ -313,16 +331,16 @@ enum Next {
 }
 
 impl Worker {
-    async fn run(&self) {
+    async fn run(&self) -> End {
         loop {
             // Registered before looking, so that nothing is missed in between.
             let changed = self.work.changed.notified();
             match self.next() {
-                Next::Nothing => return,
+                Next::Nothing => return End::Done,
                 Next::Wait => changed.await,
                 Next::Jobs(jobs) => {
-                    if !self.fetch(jobs).await {
-                        return;
+                    if let Err(end) = self.fetch(jobs).await {
+                        return end;
                     }
                 }
             }
@@ -330,7 +348,7 @@ impl Worker {
     }
 
     fn next(&self) -> Next {
-        if self.connection.close_reason().is_some() || self.work.reports.is_closed() {
+        if self.work.reports.is_closed() {
             return Next::Nothing;
         }
         let most = *self.batch.lock();
@@ -356,9 +374,9 @@ impl Worker {
         }
     }
 
-    /// Fetches the blobs of some jobs, and puts back those that failed. Returns whether the provider
-    /// is still of use.
-    async fn fetch(&self, jobs: Vec<Job>) -> bool {
+    /// Fetches the blobs of some jobs, and puts back those that failed. Fails when
+    /// there is no use in going on.
+    async fn fetch(&self, jobs: Vec<Job>) -> Result<(), End> {
         let removals = self.shared.store.removals();
         let begun = Instant::now();
         let count = jobs.len();
@@ -377,16 +395,19 @@ impl Worker {
                 } else if took > 4 * BRISK {
                     *batch = (*batch / 2).max(2);
                 }
-                true
+                Ok(())
             }
             Err(TransferError::Refused) => self.fetch_singly(&mut jobs, removals).await,
-            Err(TransferError::Lost) => false,
+            Err(TransferError::Lost) => Err(End::Broken),
             Err(TransferError::Wrong) => {
                 tracing::warn!(peer = %self.connection.remote_id().fmt_short(), "wrong blobs");
-                self.connection.close(VarInt::from_u32(0), &[]);
-                false
+                self.connection.close(DONE, &[]);
+                Err(End::Useless)
             }
-            Err(TransferError::Store(error)) => self.give_up(&mut jobs, error).await,
+            Err(TransferError::Store(error)) => {
+                self.give_up(&mut jobs, error).await;
+                Ok(())
+            }
         };
         let mut todo = self.work.todo.lock();
         todo.taken -= count;
@@ -416,7 +437,7 @@ impl Worker {
     }
 
     /// A request for each. What the provider does not give is marked so.
-    async fn fetch_singly(&self, jobs: &mut VecDeque<Job>, removals: u64) -> bool {
+    async fn fetch_singly(&self, jobs: &mut VecDeque<Job>, removals: u64) -> Result<(), End> {
         let each = jobs.drain(..).map(|mut job| async move {
             let fetched = async {
                 let mut transfer = transfer::begin_one(&self.connection, job.id).await?;
@@ -438,7 +459,7 @@ impl Worker {
             }
         });
         let mut results = stream::iter(each.collect::<Vec<_>>()).buffer_unordered(SINGLES);
-        let mut usable = true;
+        let mut usable = Ok(());
         let mut again = VecDeque::new();
         while let Some((job, error)) = results.next().await {
             match error {
@@ -447,7 +468,8 @@ impl Worker {
                     self.give_up(&mut failed, error).await;
                     continue;
                 }
-                Some(_) => usable = false,
+                Some(TransferError::Wrong) => usable = Err(End::Useless),
+                Some(_) => usable = usable.and(Err(End::Broken)),
                 None => {}
             }
             again.extend(job);
@@ -474,11 +496,10 @@ impl Worker {
     }
 
     /// Reports a failure of the local store, which no other provider can help.
-    async fn give_up(&self, jobs: &mut VecDeque<Job>, error: BlobError) -> bool {
+    async fn give_up(&self, jobs: &mut VecDeque<Job>, error: BlobError) {
         let error = FetchError::from(error);
         for job in jobs.drain(..) {
             let _ = self.work.reports.send((job.id, Err(error.clone()))).await;
         }
-        true
     }
 }

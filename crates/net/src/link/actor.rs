@@ -29,7 +29,7 @@ use super::{
 use crate::{
     address::{AddressBook, Word},
     proto::{Config, EntrySource, Exchange, InEvent, LogHead, MAX_ADDRESSES, Message, OutEvent},
-    screen::{DONE, DUPLICATE, Gate, REFUSED},
+    screen::{DONE, Gate, REFUSED},
     types::PeerId,
 };
 
@@ -417,7 +417,7 @@ impl Actor {
             // The one that the smaller key has called.
             let keep_old = old.dialed == (own < peer) && old.dialed != new.dialed;
             if simultaneous && keep_old {
-                new.connection.close(DUPLICATE, &[]);
+                new.retire();
                 return self.dialer.connected(&peer);
             }
         }

@@ -296,16 +296,32 @@ impl Session {
         self.connection.close(code, &[]);
     }
 
-    /// Ends the session in favour of another with the same peer. The peer may not know the other one
-    /// yet, and should not see this one vanish before.
+    /// Ends the session in favour of another with the same peer.
     pub(super) fn retire(self) {
-        self.tasks.iter().for_each(AbortHandle::abort);
         let connection = self.connection.clone();
-        tokio::spawn(async move {
-            let _ = timeout(Duration::from_secs(1), connection.closed()).await;
-            connection.close(DUPLICATE, &[]);
-        });
+        retire(connection, self);
     }
+}
+
+impl NewSession {
+    /// Gives the connection up in favour of an older one with the same peer.
+    pub(super) fn retire(self) {
+        let connection = self.connection.clone();
+        retire(connection, self);
+    }
+}
+
+/// How long a connection that is not used is kept: the peer may not know the other one yet, and
+/// should not see this one end before.
+const RETIREMENT: Duration = Duration::from_secs(1);
+
+/// Closes a connection later, and until then keeps its streams open, which `streams` owns.
+fn retire(connection: Connection, streams: impl Send + 'static) {
+    tokio::spawn(async move {
+        let _ = timeout(RETIREMENT, connection.closed()).await;
+        connection.close(DUPLICATE, &[]);
+        drop(streams);
+    });
 }
 
 impl Drop for Session {

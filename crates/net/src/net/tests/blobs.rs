@@ -172,7 +172,11 @@ async fn rates_over_loopback() -> TestResult {
         let begun = Instant::now();
         let reports = fetch(&two, ids, &[1]).await?;
         let fetched = begun.elapsed();
-        assert!(reports.len() == count && reports.values().all(Result::is_ok));
+        assert!(
+            reports.len() == count && reports.values().all(Result::is_ok),
+            "{what}: {:?}",
+            reports.values().find(|r| r.is_err())
+        );
         let begun = Instant::now();
         two.net.blobs().sync().await?;
         let mb = |t: Duration| bytes as f64 / 1e6 / t.as_secs_f64();
