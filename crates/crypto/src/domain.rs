@@ -101,6 +101,10 @@ table! {
         KEYFILE = "peerdrive/v1/keyfile",
         /// Device secret to the key of values at rest.
         DB = "peerdrive/v1/db",
+        /// Local key to the stored form of a note's key.
+        NOTE_KEY = "peerdrive/v1/note-key",
+        /// Device secret to the Ed25519 seed of the transport endpoint.
+        ENDPOINT = "peerdrive/v1/endpoint",
         /// Device secret to the Ed25519 seed of a drive's log key.
         DRIVE_SIGN = "peerdrive/v1/drive-sign",
         /// Device secret to the X25519 key of a drive.

@@ -12,6 +12,7 @@ pub mod epoch;
 mod hpke_wrap;
 pub mod identity;
 pub mod ids;
+pub mod invite;
 pub mod kdf;
 pub mod keyring;
 pub mod local;
