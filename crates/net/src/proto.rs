@@ -13,9 +13,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
+pub(crate) use self::message::Run;
 pub(crate) use self::{
     exchange::{Config, Exchange, InEvent, OutEvent},
-    message::{DecodeError, MAX_ADDRESSES, MAX_FRAME, Message, Run},
+    message::{DecodeError, MAX_ADDRESSES, MAX_FRAME, Message},
 };
 use crate::types::{EntryId, LogId};
 

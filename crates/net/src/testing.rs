@@ -19,7 +19,7 @@ pub(crate) struct Keeper {
     logs: Mutex<BTreeMap<LogId, Vec<Bytes>>>,
     /// If set, entries of a log are refused until the log named here holds at least one: as if it
     /// vouched for the author.
-    pub(crate) voucher: Option<LogId>,
+    voucher: Option<LogId>,
 }
 
 /// An entry: the log, its number, the id of the entry before, and something.
@@ -38,6 +38,14 @@ fn tip(entries: &[Bytes]) -> EntryId {
 }
 
 impl Keeper {
+    /// A keeper that refuses all logs until `voucher`, if any, has an entry.
+    pub(crate) fn with_voucher(voucher: Option<LogId>) -> Self {
+        Self {
+            voucher,
+            ..Self::default()
+        }
+    }
+
     /// Writes an entry of one's own; what to announce.
     pub(crate) fn write(&self, log: LogId, payload: &[u8]) -> (LogHead, Vec<Bytes>) {
         let mut logs = self.logs.lock();

@@ -152,7 +152,8 @@ struct Session {
     total: Gap,
     /// Whether the peer has named all its logs.
     named_all: bool,
-    level: bool,
+    /// What was last said about the peer being level.
+    told_level: bool,
     /// Logs whose head the peer is to be told.
     to_tell: BTreeSet<LogId>,
     /// The peer's open questions.
@@ -269,9 +270,9 @@ impl Exchange {
             let Some(session) = self.sessions.get_mut(&peer) else {
                 continue;
             };
-            let level = session.named_all && session.total.unequal == 0;
-            if level != session.level {
-                session.level = level;
+            let level = session.is_level();
+            if level != session.told_level {
+                session.told_level = level;
                 self.out.push_back(OutEvent::LevelChanged(peer));
             }
         }
@@ -310,10 +311,16 @@ impl Exchange {
         let session = self.sessions.get(peer)?;
         let Gap { behind, ahead, .. } = session.total;
         Some(Standing {
-            level: session.level,
+            level: session.is_level(),
             behind,
             ahead,
         })
+    }
+
+    /// The lengths of our logs, as far as they were announced.
+    #[cfg(test)]
+    pub(super) fn known(&self) -> impl Iterator<Item = (LogId, u64)> {
+        self.local.values().map(|head| (head.log, head.len))
     }
 
     /// Whether any of the heads says that there is something we lack.
@@ -985,6 +992,11 @@ impl Incoming {
 }
 
 impl Session {
+    /// Whether both sides hold the same, and the peer has said so.
+    fn is_level(&self) -> bool {
+        self.named_all && self.total.unequal == 0
+    }
+
     /// Brings the totals up to date after either head of a log has changed.
     fn measure(&mut self, log: &LogId, ours: Option<&LogHead>) {
         if let Some(pair) = self.pairs.get_mut(log) {

@@ -2,12 +2,12 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
+use rand_chacha::rand_core::SeedableRng;
 
 use super::*;
 
 fn blob(seed: u64, len: usize) -> Bytes {
-    let mut rng =
-        <rand_chacha::ChaCha8Rng as rand_chacha::rand_core::SeedableRng>::seed_from_u64(seed);
+    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
     let mut bytes = vec![0; len];
     rng.fill_bytes(&mut bytes);
     bytes.into()
@@ -152,8 +152,7 @@ async fn a_fetch_beside_removals_ends_with_the_blobs_here() -> TestResult {
     Ok(())
 }
 
-/// Run with `--release -- --ignored`-like selection by name; prints rates and asserts only that all
-/// arrives.
+/// Prints rates, which mean something in a release build; asserts only that all arrives.
 #[tokio::test(flavor = "multi_thread")]
 async fn rates_over_loopback() -> TestResult {
     let (large, small) = if cfg!(debug_assertions) {
