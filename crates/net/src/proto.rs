@@ -1,6 +1,7 @@
 //! How the logs of one drive are brought level between peers, as a state machine without IO: events
 //! in, events out, the time passed in. It knows lengths and ids of logs, never what entries mean.
 
+mod event;
 mod exchange;
 mod fork;
 mod message;
@@ -16,7 +17,8 @@ use serde::{Deserialize, Serialize};
 #[cfg(test)]
 pub(crate) use self::message::Run;
 pub(crate) use self::{
-    exchange::{Config, Exchange, InEvent, OutEvent},
+    event::{InEvent, OutEvent},
+    exchange::Exchange,
     message::{DecodeError, MAX_ADDRESSES, MAX_FRAME, Message},
 };
 use crate::types::{EntryId, LogId};

@@ -16,7 +16,7 @@ pub(crate) type TestResult<T = ()> = Result<T, Box<dyn std::error::Error + Send 
 /// Logs in memory.
 #[derive(Default)]
 pub(crate) struct Keeper {
-    logs: Mutex<BTreeMap<LogId, Vec<Bytes>>>,
+    logs: Mutex<BTreeMap<LogId, Vec<(EntryId, Bytes)>>>,
     /// If set, entries of a log are refused until the log named here holds at least one: as if it
     /// vouched for the author.
     voucher: Option<LogId>,
@@ -33,8 +33,8 @@ pub(crate) fn id_of(entry: &[u8]) -> EntryId {
     EntryId(*Hash::new(entry).as_bytes())
 }
 
-fn tip(entries: &[Bytes]) -> EntryId {
-    entries.last().map_or(EntryId([0; 32]), |last| id_of(last))
+fn tip(entries: &[(EntryId, Bytes)]) -> EntryId {
+    entries.last().map_or(EntryId([0; 32]), |(id, _)| *id)
 }
 
 impl Keeper {
@@ -51,12 +51,12 @@ impl Keeper {
         let mut logs = self.logs.lock();
         let entries = logs.entry(log).or_default();
         let new = entry(&log, entries.len() as u64, &tip(entries), payload);
-        entries.push(new.clone());
+        entries.push((id_of(&new), new.clone()));
         (
             LogHead {
                 log,
                 len: entries.len() as u64,
-                tip: id_of(&new),
+                tip: tip(entries),
             },
             vec![new],
         )
@@ -81,7 +81,7 @@ impl Keeper {
             let fits = u64::from_le_bytes(*seq) == entries.len() as u64
                 && rest.starts_with(&tip(entries).0);
             if vouched && fits {
-                entries.push(bytes.clone());
+                entries.push((id_of(bytes), bytes.clone()));
                 taken += 1;
             }
         }
@@ -91,7 +91,13 @@ impl Keeper {
 
     /// All logs.
     pub(crate) fn all(&self) -> BTreeMap<LogId, Vec<Bytes>> {
-        self.logs.lock().clone()
+        let bytes =
+            |entries: &Vec<(EntryId, Bytes)>| entries.iter().map(|(_, e)| e.clone()).collect();
+        self.logs
+            .lock()
+            .iter()
+            .map(|(log, entries)| (*log, bytes(entries)))
+            .collect()
     }
 
     pub(crate) fn len(&self, log: &LogId) -> u64 {
@@ -105,7 +111,7 @@ impl Keeper {
 impl EntrySource for Keeper {
     fn summary(&self) -> Vec<LogHead> {
         let logs = self.logs.lock();
-        let head = |(log, entries): (&LogId, &Vec<Bytes>)| LogHead {
+        let head = |(log, entries): (&LogId, &Vec<(EntryId, Bytes)>)| LogHead {
             log: *log,
             len: entries.len() as u64,
             tip: tip(entries),
@@ -118,7 +124,7 @@ impl EntrySource for Keeper {
         let entries = logs.get(log).map_or(&[][..], |entries| entries);
         let mut room = max_bytes;
         let mut read = Vec::new();
-        for entry in entries.iter().skip(from as usize) {
+        for (_, entry) in entries.iter().skip(from as usize) {
             if entry.len() > room && !read.is_empty() {
                 break;
             }
@@ -133,7 +139,7 @@ impl EntrySource for Keeper {
             .lock()
             .get(log)?
             .get(seq as usize)
-            .map(|entry| id_of(entry))
+            .map(|(id, _)| *id)
     }
 
     fn head(&self, log: &LogId) -> Option<LogHead> {

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     address::{AddressBook, Word},
-    proto::{Config, EntrySource, Exchange, InEvent, LogHead, MAX_ADDRESSES, Message, OutEvent},
+    proto::{EntrySource, Exchange, InEvent, LogHead, MAX_ADDRESSES, Message, OutEvent},
     screen::{DONE, Gate, REFUSED},
     types::PeerId,
 };
@@ -115,7 +115,7 @@ impl Actor {
         let now = Instant::now();
         let seed = net.instance ^ u64::from_le_bytes(first_eight(&shared.drive.0));
         let actor = Self {
-            exchange: Exchange::new(Config { source }),
+            exchange: Exchange::new(source),
             dialer: Dialer::new(ChaCha8Rng::seed_from_u64(seed)),
             members: BTreeSet::new(),
             sessions: BTreeMap::new(),

@@ -13,7 +13,7 @@ use rand_chacha::{
     rand_core::{Rng, SeedableRng},
 };
 
-use super::{Config, EntrySource, Exchange, InEvent, MAX_FRAME, Message, OutEvent};
+use super::{EntrySource, Exchange, InEvent, MAX_FRAME, Message, OutEvent};
 use crate::{
     testing::Keeper,
     types::{LogId, PeerId},
@@ -64,7 +64,7 @@ impl World {
             let voucher = weather.vouching.then(|| log(0));
             let keeper = Arc::new(Keeper::with_voucher(voucher));
             let source = Arc::clone(&keeper) as Arc<dyn EntrySource>;
-            let exchange = Exchange::new(Config { source });
+            let exchange = Exchange::new(source);
             Node {
                 keeper,
                 exchange,

@@ -284,3 +284,66 @@ async fn closing_a_link_ends_its_sessions_and_no_other() -> TestResult {
     until("back", || two.is_connected(1)).await?;
     Ok(())
 }
+
+/// As after `kill -9`: no goodbye is sent, and the other side still believes in the old session.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_device_that_starts_again_is_back_within_two_seconds() -> TestResult {
+    let one = Device::start(1).await?;
+    let doomed = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let two = doomed.spawn(async { Device::start(2).await }).await??;
+    introduce(&[&one, &two])?;
+    until("level", || one.is_level(2) && two.is_level(1)).await?;
+    let (port, gate, keeper) = (
+        two.net.bound_port(),
+        Arc::clone(&two.gate),
+        Arc::clone(&two.keeper),
+    );
+    doomed.shutdown_background();
+    // Its tasks are gone, so nobody says goodbye; this frees the port.
+    drop(two);
+    one.write(b"while two is dead");
+
+    let begun = Instant::now();
+    let dir = Arc::new(tempfile::tempdir()?);
+    let again = loop {
+        let (dir, gate, keeper) = (Arc::clone(&dir), Arc::clone(&gate), Arc::clone(&keeper));
+        match Device::start_with(2, port, dir, gate, keeper).await {
+            Ok(device) => break device,
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+        assert!(
+            begun.elapsed() < Duration::from_secs(10),
+            "the port does not become free"
+        );
+    };
+    assert!(one.is_connected(2), "it is too late to test this");
+    let begun = Instant::now();
+    again.net.learn(&one.net.address())?;
+    again.link.set_members(vec![peer(1)]);
+    until("caught up", || {
+        again.keeper.len(&log(1)) == 1 && one.is_level(2)
+    })
+    .await?;
+    println!("back after {:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_device_that_stays_away_is_missed_soon() -> TestResult {
+    let one = Device::start(1).await?;
+    let doomed = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let two = doomed.spawn(async { Device::start(2).await }).await??;
+    introduce(&[&one, &two])?;
+    until("level", || one.is_level(2) && two.is_level(1)).await?;
+    doomed.shutdown_background();
+    let took = until("missed", || !one.is_connected(2)).await?;
+    println!("missed after {took:?}");
+    assert!(took < Duration::from_secs(8));
+    drop(two);
+    Ok(())
+}
