@@ -11,6 +11,8 @@ pub mod node;
 mod register;
 mod resolve;
 mod schema;
+#[cfg(feature = "test-utils")]
+pub mod testing;
 pub mod tree;
 mod view;
 

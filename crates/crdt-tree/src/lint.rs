@@ -166,6 +166,18 @@ pub(crate) fn lint(
     Ok(Verdict::New(Linted { change, touched }))
 }
 
+/// The nodes that a change writes to, if it is one.
+#[cfg(feature = "test-utils")]
+pub(crate) fn nodes_written(bytes: &[u8]) -> Vec<NodeId> {
+    let ops = chunk::parse(bytes)
+        .map(|chunk| chunk.ops)
+        .unwrap_or_default();
+    ops.iter()
+        .filter_map(|op| schema::parse_key(op.key))
+        .map(|(id, _)| id)
+        .collect()
+}
+
 /// What can be said of the ops without the document.
 fn check_ops(chunk: &Chunk<'_>) -> Result<Touched, LintError> {
     let mut touched = Touched::new();

@@ -46,7 +46,9 @@ pub struct Edited {
 impl DriveTree {
     /// The tree of a new drive. Every device begins with the same first change.
     pub fn new(actor: Actor) -> Self {
-        Self::over(schema::genesis(), actor, schema::SCHEMA_VERSION)
+        Self::over(schema::genesis(), actor, schema::SCHEMA_VERSION, |_, _| {
+            View::new()
+        })
     }
 
     /// A tree as [`DriveTree::save`] wrote it. Snapshots come from this device's own store or from
@@ -61,12 +63,17 @@ impl DriveTree {
             return Err(LoadError::NotADrive);
         }
         let version = schema::version(&document).ok_or(LoadError::NotADrive)?;
-        Ok(Self::over(document, actor, version))
+        Ok(Self::over(document, actor, version, build))
     }
 
-    fn over(document: Automerge, actor: Actor, version: u64) -> Self {
+    fn over(
+        document: Automerge,
+        actor: Actor,
+        version: u64,
+        view: impl FnOnce(&Automerge, &[ObjId]) -> View,
+    ) -> Self {
         let buckets = schema::bucket_handles();
-        let view = build(&document, &buckets);
+        let view = view(&document, &buckets);
         let newer_schema = version > schema::SCHEMA_VERSION;
         let mut tree = DriveTree {
             document,
@@ -163,6 +170,25 @@ impl DriveTree {
     /// tests of the incremental view rest on it.
     pub fn rebuild(&mut self) {
         self.view = build(&self.document, &self.buckets);
+    }
+
+    /// The registers of every node in the buckets of `ids`.
+    #[cfg(feature = "test-utils")]
+    pub(crate) fn scan(
+        &self,
+        ids: &std::collections::BTreeSet<NodeId>,
+    ) -> Vec<(NodeId, Registers)> {
+        let used: std::collections::BTreeSet<usize> =
+            ids.iter().map(|id| schema::bucket_of(*id)).collect();
+        used.into_iter()
+            .flat_map(|at| nodes_of(&self.document, &self.buckets[at]))
+            .collect()
+    }
+
+    /// A tree of this document with a view made from these registers.
+    #[cfg(feature = "test-utils")]
+    pub(crate) fn show_anew(&mut self, nodes: Vec<(NodeId, Registers)>) {
+        self.view = View::build(&Source::new(&self.document, &self.buckets), nodes);
     }
 
     fn source(&self) -> Source<'_, Automerge> {
