@@ -9,6 +9,7 @@ pub mod content;
 pub mod domain;
 pub mod entry;
 pub mod epoch;
+pub mod frame;
 mod hpke_wrap;
 pub mod identity;
 pub mod ids;

@@ -301,6 +301,12 @@ impl Dag {
         Some((fact, node, node.body.ops.get(fact.index as usize)?))
     }
 
+    /// The operation at a place of an entry.
+    pub(super) fn op_at(&self, entry: &EntryId, index: u32) -> Option<u32> {
+        let node = self.nodes.get(*self.index.get(entry)? as usize)?;
+        ((index as usize) < node.body.ops.len()).then(|| node.first_op.saturating_add(index))
+    }
+
     /// Whether operation `x` is `y` or in its past.
     pub(super) fn in_past(&self, x: u32, y: u32) -> bool {
         match (self.ops.get(x as usize), self.ops.get(y as usize)) {
@@ -367,7 +373,8 @@ impl Dag {
             }
             match op {
                 Op::Grant(grant) => self.learn_grant(&node, index, this, grant),
-                Op::AddDevice(cert) => {
+                // The root key has no devices: one brought in by it would act with its authority.
+                Op::AddDevice(cert) if node.grant != ROOT => {
                     let depth = self
                         .binds
                         .get(&node.entry.header.bind)
@@ -493,11 +500,7 @@ impl Dag {
                 level >= 2 && role <= level && role <= 2
             }
             Op::ExtendCut(x) => {
-                let target = self
-                    .index
-                    .get(&x.entry)
-                    .and_then(|at| self.nodes.get(*at as usize));
-                let target = target.map(|n| n.first_op.saturating_add(x.index));
+                let target = self.op_at(&x.entry, x.index);
                 level >= 2 && target.is_some_and(|t| earlier(t) && self.may_extend(node.grant, t))
             }
             Op::RevokeInvite(_) | Op::Lease(_) | Op::RevokeLease(_) => level >= 2,

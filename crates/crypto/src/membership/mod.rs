@@ -5,8 +5,12 @@ mod admit;
 mod bits;
 mod control;
 mod dag;
+#[cfg(test)]
+mod reference;
 mod rules;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use admit::{ContentRef, Refusal};
 pub use control::{Control, Inserted};

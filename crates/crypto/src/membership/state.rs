@@ -279,9 +279,11 @@ impl State {
     }
 
     fn learn_offers(&mut self, dag: &Dag, eval: &mut Eval<'_>) {
-        let ops: Vec<u32> = (0..dag.ops.len() as u32)
+        let mut ops: Vec<u32> = (0..dag.ops.len() as u32)
             .filter(|op| eval.valid(*op))
             .collect();
+        // By entry id, not by arrival: should somebody reuse an id, everyone keeps the same one.
+        ops.sort_by_key(|op| dag.op(*op).map(|(fact, node, _)| (node.id, fact.index)));
         for op in &ops {
             match dag.op(*op) {
                 Some((_, _, Op::Invite(invite))) => {
@@ -378,11 +380,7 @@ fn cut_of(dag: &Dag, eval: &mut Eval<'_>, grant: u32, ends: &[u32]) -> BTreeMap<
     }
     for at in 0..dag.ops.len() as u32 {
         if let Some((_, node, Op::ExtendCut(x))) = dag.op(at) {
-            let revocation = dag
-                .index
-                .get(&x.entry)
-                .and_then(|n| dag.nodes.get(*n as usize));
-            let op = revocation.map(|n| n.first_op.saturating_add(x.index));
+            let op = dag.op_at(&x.entry, x.index);
             if op.is_some_and(|op| ends.contains(&op))
                 && dag.outranks(node.grant, grant)
                 && eval.valid(at)
