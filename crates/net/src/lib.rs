@@ -8,6 +8,8 @@
 mod address;
 mod blobs;
 mod frame;
+#[doc(hidden)]
+pub mod harness;
 mod join;
 mod link;
 mod net;

@@ -87,8 +87,12 @@ const SILENCE: Duration = Duration::from_secs(5);
 /// missing: then 2 MiB make at most some 900 gaps. Large blobs gain nothing from more (measured).
 const STREAM_WINDOW: u32 = 2 << 20;
 
-/// Bytes under way on one connection: what several streams together may use, 80 MB/s at 100 ms.
-const CONNECTION_WINDOW: u32 = 8 << 20;
+/// Bytes under way on one connection, at first: what a stranger can make this device hold until it is
+/// turned away. Where more is wanted it is granted later, to those who are known.
+const CONNECTION_WINDOW: u32 = 2 << 20;
+
+/// Bytes that are kept until they are acknowledged, per connection.
+const SEND_WINDOW: u64 = 8 << 20;
 
 /// Streams that a peer may have open on one connection.
 const STREAMS: u32 = 64;
@@ -344,7 +348,7 @@ async fn bind(
         .max_idle_timeout(Some(silence))
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW))
         .receive_window(VarInt::from_u32(CONNECTION_WINDOW))
-        .send_window(u64::from(CONNECTION_WINDOW))
+        .send_window(SEND_WINDOW)
         .max_concurrent_bidi_streams(VarInt::from_u32(STREAMS))
         .build();
     builder

@@ -78,24 +78,15 @@ impl From<RequestError> for BlobError {
 
 /// Whether "no room" is anywhere among the causes: the store wraps what the system told it.
 fn is_full(error: &io::Error) -> bool {
-    let full = |kind| {
-        matches!(
-            kind,
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-        )
-    };
-    if full(error.kind()) {
-        return true;
-    }
-    let mut cause: Option<&(dyn Error + 'static)> = error.source();
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {
-        if error
-            .downcast_ref::<io::Error>()
-            .is_some_and(|e| full(e.kind()))
-        {
-            return true;
-        }
-        cause = error.source();
+        cause = match error.downcast_ref::<io::Error>() {
+            Some(io) if matches!(io.kind(), io::ErrorKind::StorageFull) => return true,
+            Some(io) if matches!(io.kind(), io::ErrorKind::QuotaExceeded) => return true,
+            // Its `source` leaves out the error that it wraps itself.
+            Some(io) => io.get_ref().map(|inner| inner as &(dyn Error + 'static)),
+            None => error.source(),
+        };
     }
     false
 }

@@ -18,7 +18,10 @@ use std::{
 };
 
 use futures_util::{Stream, StreamExt, stream};
-use iroh::{Endpoint, EndpointAddr, EndpointId, endpoint::Connection};
+use iroh::{
+    Endpoint, EndpointAddr, EndpointId,
+    endpoint::{Connection, VarInt},
+};
 use parking_lot::Mutex;
 use tokio::{
     sync::{Notify, mpsc},
@@ -49,6 +52,9 @@ const BRISK: Duration = Duration::from_millis(150);
 
 /// Questions to the local store under way.
 const LOCAL: usize = 64;
+
+/// Bytes under way from one provider, on all streams together: 80 MB/s at 100 ms.
+const WINDOW: u32 = 8 << 20;
 
 /// Connections that nobody uses are closed after this.
 const IDLE: Duration = Duration::from_secs(60);
@@ -172,6 +178,7 @@ impl Shared {
             .endpoint
             .connect(EndpointAddr::new(id), iroh_blobs::ALPN);
         let connection = timeout(self.dial_limit, call).await.ok()?.ok()?;
+        connection.set_receive_window(VarInt::from_u32(WINDOW));
         self.connections
             .lock()
             .insert(peer, (connection.clone(), Instant::now()));

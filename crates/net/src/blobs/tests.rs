@@ -156,3 +156,22 @@ async fn damaged_bytes_are_told_from_missing_ones() -> TestResult {
     );
     Ok(())
 }
+
+#[test]
+fn no_room_is_told_from_other_failures_wherever_it_is_said() {
+    use std::io;
+    let full = || io::Error::from(io::ErrorKind::StorageFull);
+    assert!(matches!(BlobError::from(full()), BlobError::Full(_)));
+    assert!(matches!(
+        BlobError::from(io::Error::other(full())),
+        BlobError::Full(_)
+    ));
+    let deep = io::Error::other(io::Error::other(io::Error::from(
+        io::ErrorKind::QuotaExceeded,
+    )));
+    assert!(matches!(BlobError::from(deep), BlobError::Full(_)));
+    assert!(matches!(
+        BlobError::from(io::Error::other("broken")),
+        BlobError::Io(_)
+    ));
+}

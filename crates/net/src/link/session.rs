@@ -330,12 +330,40 @@ impl Drop for Session {
     }
 }
 
+/// Work that one peer may cause per second, and at once, in units of a simple message: far more than
+/// anyone types or copies, and a fraction of a processor.
+const RATE: f64 = 20_000.0;
+const BURST: f64 = 20_000.0;
+
+/// Slows down reading from a peer that causes too much work. It is not sent away: it may have that
+/// much to say.
+struct Pace {
+    credit: f64,
+    at: Instant,
+}
+
+impl Pace {
+    async fn keep(&mut self, cost: usize) {
+        let now = Instant::now();
+        let earned = now.duration_since(self.at).as_secs_f64() * RATE;
+        self.credit = (self.credit + earned).min(BURST) - cost as f64;
+        self.at = now;
+        if self.credit < 0.0 {
+            tokio::time::sleep(Duration::from_secs_f64(-self.credit / RATE)).await;
+        }
+    }
+}
+
 async fn read_all(
     number: u64,
     mut recv: RecvStream,
     places: Arc<Semaphore>,
     reports: mpsc::UnboundedSender<FromSession>,
 ) {
+    let mut pace = Pace {
+        credit: BURST,
+        at: Instant::now(),
+    };
     let why = loop {
         let Ok(place) = places.acquire().await else {
             return;
@@ -347,6 +375,7 @@ async fn read_all(
         };
         match Message::decode(&frame) {
             Ok(message) => {
+                pace.keep(message.cost()).await;
                 if reports.send(FromSession::Message(number, message)).is_err() {
                     return;
                 }

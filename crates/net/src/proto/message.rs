@@ -133,6 +133,16 @@ impl Message {
         }
     }
 
+    /// How much work the message causes, in units of a simple one: look-ups in the logs count most.
+    pub(crate) fn cost(&self) -> usize {
+        match self {
+            Self::Heads { heads, .. } => 1 + heads.len() / 8,
+            Self::AskIds { seqs, .. } => 1 + seqs.len() / 8,
+            Self::Addresses(list) => 1 + list.len(),
+            _ => 1,
+        }
+    }
+
     fn within_limits(&self) -> bool {
         let head = |head: &LogHead| head.len > 0 && head.len <= MAX_LEN;
         match self {
@@ -214,5 +224,131 @@ mod bytes_list {
             }
         }
         deserializer.deserialize_seq(Visitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::{
+        ChaCha8Rng,
+        rand_core::{Rng, SeedableRng},
+    };
+
+    use super::*;
+
+    fn messages() -> Vec<Message> {
+        let log = LogId([3; 32]);
+        let head = LogHead {
+            log,
+            len: 9,
+            tip: EntryId([4; 32]),
+        };
+        let entries = vec![Bytes::from_static(b"one"), Bytes::new()];
+        let run = Run {
+            head,
+            from: 7,
+            entries,
+        };
+        vec![
+            Message::Hello {
+                drive: DriveTag([1; 32]),
+                instance: u64::MAX,
+            },
+            Message::Heads {
+                heads: vec![head; 3],
+                more: true,
+            },
+            Message::Want { log, from: 0 },
+            Message::Entries(run.clone()),
+            Message::Push(run),
+            Message::AskIds {
+                log,
+                seqs: vec![0, 300, 70_000],
+            },
+            Message::Ids {
+                log,
+                ids: vec![(0, None), (300, Some(EntryId([5; 32])))],
+            },
+            Message::Addresses(vec![vec![1, 2, 3], vec![]]),
+        ]
+    }
+
+    #[test]
+    fn messages_survive_their_encoding() {
+        for message in messages() {
+            assert_eq!(Message::decode(&message.encode()), Ok(message));
+        }
+    }
+
+    #[test]
+    fn damaged_messages_are_refused_or_canonical() {
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        for message in messages() {
+            let good = message.encode();
+            for cut in 0..good.len() {
+                assert_eq!(Message::decode(&good[..cut]), Err(DecodeError::Malformed));
+            }
+            for _ in 0..20_000 {
+                let mut bad = good.clone();
+                for _ in 0..=rng.next_u32() % 3 {
+                    let at = rng.next_u32() as usize % bad.len();
+                    bad[at] = rng.next_u32() as u8;
+                }
+                crate::harness::wire_message(&bad);
+                crate::harness::address(&bad);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_beyond_the_limits_is_refused() {
+        let log = LogId([3; 32]);
+        let head = |len| LogHead {
+            log,
+            len,
+            tip: EntryId([4; 32]),
+        };
+        let run = |len, from, n| Run {
+            head: head(len),
+            from,
+            entries: vec![Bytes::new(); n],
+        };
+        for message in [
+            Message::Heads {
+                heads: vec![head(1); MAX_HEADS + 1],
+                more: false,
+            },
+            Message::Heads {
+                heads: vec![head(0)],
+                more: false,
+            },
+            Message::Heads {
+                heads: vec![head(u64::MAX)],
+                more: false,
+            },
+            Message::Want {
+                log,
+                from: u64::MAX,
+            },
+            Message::Push(run(5, 4, 2)),
+            Message::Entries(run(u64::MAX, u64::MAX, 1)),
+            Message::AskIds {
+                log,
+                seqs: vec![1; MAX_PROBES + 1],
+            },
+            Message::Ids {
+                log,
+                ids: vec![(1, None); MAX_PROBES + 1],
+            },
+            Message::Addresses(vec![vec![]; MAX_ADDRESSES + 1]),
+        ] {
+            assert_eq!(
+                Message::decode(&message.encode()),
+                Err(DecodeError::Limits),
+                "{message:?}"
+            );
+        }
+        let many = Message::Push(run(1 << 40, 0, MAX_ENTRIES + 1));
+        assert_eq!(Message::decode(&many.encode()), Err(DecodeError::Malformed));
     }
 }

@@ -508,3 +508,26 @@ fn an_announcement_to_a_level_peer_takes_one_frame() {
             .is_some_and(|s| s.level)
     );
 }
+
+#[test]
+fn announcements_in_a_row_travel_together() {
+    let mut world = World::new(
+        1,
+        Weather {
+            nodes: 2,
+            steps: 0,
+            breaks: 0,
+            vouching: false,
+        },
+    );
+    world.connect(0, 1);
+    assert!(world.settle(1000));
+    let keeper = Arc::clone(&world.nodes[0].keeper);
+    let mut new: Vec<_> = (0..500).map(|_| keeper.write(log(0), &[1; 100])).collect();
+    new.push(keeper.write(log(1), b"another log"));
+    new.push(keeper.write(log(0), b"and back"));
+    world.feed(0, InEvent::Announced(new));
+    assert_eq!(world.wires[&(0, 1)].len(), 3);
+    assert!(world.settle(1000));
+    assert_eq!(world.nodes[1].keeper.all(), keeper.all());
+}

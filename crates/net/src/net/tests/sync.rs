@@ -347,3 +347,24 @@ async fn a_killed_device_that_stays_away_is_missed_soon() -> TestResult {
     drop(two);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_an_address_to_bind_the_device_knows_where_it_is() -> TestResult {
+    let dir = tempfile::tempdir()?;
+    let config = NetConfig {
+        secret_key: [5; 32],
+        bind: None,
+        discovery: false,
+        relay: None,
+        blobs_dir: dir.path().to_owned(),
+    };
+    let net = Net::start(config, Arc::new(Members::default())).await?;
+    until("has addresses", || {
+        address::decode(&net.address())
+            .is_ok_and(|addr| addr.addrs.iter().any(TransportAddr::is_ip))
+    })
+    .await?;
+    assert_ne!(net.bound_port(), 0);
+    net.shutdown().await;
+    Ok(())
+}

@@ -21,7 +21,7 @@ const OUTBOX_LIMIT: usize = 4 << 20;
 
 impl Exchange {
     pub(super) fn announced(&mut self, new: Vec<(LogHead, Vec<Bytes>)>) {
-        for (head, entries) in new {
+        for (head, entries) in merged(new) {
             self.local_grew(head);
             let Some(from) = head.len.checked_sub(entries.len() as u64) else {
                 continue;
@@ -150,4 +150,29 @@ impl Exchange {
         }
         self.out.push_back(OutEvent::Send(peer, frame));
     }
+}
+
+/// Puts together announcements that continue each other, as they come when many entries are written
+/// one by one, as long as they fit in one message.
+fn merged(new: Vec<(LogHead, Vec<Bytes>)>) -> Vec<(LogHead, Vec<Bytes>)> {
+    let mut merged: Vec<(LogHead, Vec<Bytes>)> = Vec::with_capacity(new.len());
+    let mut bytes = 0;
+    for (head, entries) in new {
+        let more: usize = entries.iter().map(Bytes::len).sum();
+        if let Some((last, run)) = merged.last_mut()
+            && last.log == head.log
+            && last.len.checked_add(entries.len() as u64) == Some(head.len)
+            && !run.is_empty()
+            && bytes + more <= WINDOW
+            && run.len() + entries.len() <= MAX_ENTRIES
+        {
+            *last = head;
+            run.extend(entries);
+            bytes += more;
+        } else {
+            merged.push((head, entries));
+            bytes = more;
+        }
+    }
+    merged
 }

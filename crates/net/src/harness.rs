@@ -1,0 +1,19 @@
+//! What a fuzzer may throw at this crate: every decoder that sees bytes from outside, with the
+//! properties that must hold for any input. Does not generate input.
+
+use crate::{address, proto::Message};
+
+/// Decodes a message of the sync protocol. Panics if one is accepted that would be written
+/// differently.
+pub fn wire_message(bytes: &[u8]) {
+    if let Ok(message) = Message::decode(bytes) {
+        assert_eq!(message.encode(), bytes, "not canonical");
+    }
+}
+
+/// Decodes an address. Panics if one is accepted that would be written differently.
+pub fn address(bytes: &[u8]) {
+    if let Ok(addr) = address::decode(bytes) {
+        assert_eq!(address::encode(&addr), bytes, "not canonical");
+    }
+}
