@@ -37,13 +37,17 @@ pub enum DataDirError {
         source: std::io::Error,
     },
     /// The device's secret has the wrong length.
-    #[error("{path} is not a device key; restore it from a backup, or move it away to become a new device")]
+    #[error(
+        "{path} is not a device key; restore it from a backup, or move it away to become a new device"
+    )]
     BadKey {
         /// The key file.
         path: PathBuf,
     },
     /// The device's secret can be read by others.
-    #[error("{path} can be read by other users; run `chmod 600 {path}` if you trust that nobody did")]
+    #[error(
+        "{path} can be read by other users; run `chmod 600 {path}` if you trust that nobody did"
+    )]
     OpenKey {
         /// The key file.
         path: PathBuf,
@@ -55,7 +59,11 @@ impl DataDir {
     pub fn open(path: &Path) -> Result<Self, DataDirError> {
         let io = |doing, at: &Path| {
             let at = at.to_owned();
-            move |source| DataDirError::Io { doing, path: at, source }
+            move |source| DataDirError::Io {
+                doing,
+                path: at,
+                source,
+            }
         };
         std::fs::DirBuilder::new()
             .recursive(true)
@@ -71,8 +79,13 @@ impl DataDir {
             .open(&lock_path)
             .map_err(io("open", &lock_path))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(DataDirError::InUse { path: path.to_owned() }),
+            Ok(()) => Ok(Self {
+                path: path.to_owned(),
+                _lock: lock,
+            }),
+            Err(TryLockError::WouldBlock) => Err(DataDirError::InUse {
+                path: path.to_owned(),
+            }),
             Err(TryLockError::Error(source)) => Err(io("lock", &lock_path)(source)),
         }
     }
@@ -99,16 +112,20 @@ impl DataDir {
         let path = self.path.join("device.key");
         let io = |doing| {
             let path = path.clone();
-            move |source| DataDirError::Io { doing, path, source }
+            move |source| DataDirError::Io {
+                doing,
+                path,
+                source,
+            }
         };
         match File::open(&path) {
-            Ok(mut file) => {
+            Ok(file) => {
                 let mode = file.metadata().map_err(io("read"))?.permissions().mode();
                 if mode & 0o077 != 0 {
                     return Err(DataDirError::OpenKey { path: path.clone() });
                 }
                 let mut bytes = Zeroizing::new(Vec::new());
-                file.by_ref().take(64).read_to_end(&mut bytes).map_err(io("read"))?;
+                file.take(64).read_to_end(&mut bytes).map_err(io("read"))?;
                 let secret = <[u8; 32]>::try_from(bytes.as_slice())
                     .map_err(|_| DataDirError::BadKey { path: path.clone() })?;
                 Ok(Zeroizing::new(secret))
@@ -127,7 +144,9 @@ impl DataDir {
                 file.write_all(secret.as_slice()).map_err(io("write"))?;
                 file.sync_all().map_err(io("write"))?;
                 std::fs::rename(&fresh, &path).map_err(io("write"))?;
-                File::open(&self.path).and_then(|dir| dir.sync_all()).map_err(io("write"))?;
+                File::open(&self.path)
+                    .and_then(|dir| dir.sync_all())
+                    .map_err(io("write"))?;
                 Ok(secret)
             }
             Err(error) => Err(io("open")(error)),
@@ -137,7 +156,11 @@ impl DataDir {
     /// The UDP port of the last run, so that devices which know this one's address find it again
     /// where no discovery helps them.
     pub fn last_port(&self) -> Option<u16> {
-        std::fs::read_to_string(self.path.join("port")).ok()?.trim().parse().ok()
+        std::fs::read_to_string(self.path.join("port"))
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
     }
 
     /// Remembers the port. Losing it costs a rediscovery, so errors only reach the log.
@@ -161,7 +184,10 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("device");
         let first = DataDir::open(&path)?;
-        assert!(matches!(DataDir::open(&path), Err(DataDirError::InUse { .. })));
+        assert!(matches!(
+            DataDir::open(&path),
+            Err(DataDirError::InUse { .. })
+        ));
         drop(first);
         DataDir::open(&path)?;
         Ok(())

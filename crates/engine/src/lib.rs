@@ -1,1 +1,26 @@
-//! Placeholder.
+//! One actor per drive that turns edits from the doors into document, log and net, and remote entries
+//! back into events. The only crate that ties the rest together; it knows no door by name except the
+//! working copy, which lives here.
+
+pub mod config;
+pub mod content;
+pub mod device;
+pub mod drive;
+pub mod engine;
+mod env;
+mod gate;
+pub mod join;
+mod keyring;
+pub mod listing;
+pub mod local;
+mod open;
+mod peers;
+pub mod share;
+pub mod working_copy;
+
+pub use config::EngineConfig;
+pub use drive::error::DriveError;
+pub use drive::event::DriveEvent;
+pub use drive::handle::DriveHandle;
+pub use drive::status::{DriveStatus, PeerStatus};
+pub use engine::Engine;

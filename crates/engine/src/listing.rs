@@ -25,7 +25,11 @@ pub struct Listed {
 pub fn walk(tree: &DriveTree, top: NodeId, prefix: &str, visit: &mut impl FnMut(Listed)) {
     for (name, id) in tree.children(top) {
         let Some(node) = tree.get(id) else { continue };
-        let path = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
+        let path = if prefix.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{prefix}/{name}")
+        };
         let below = (node.kind == Kind::Folder).then(|| path.clone());
         visit(line(&node, path));
         if let Some(path) = below {
@@ -38,12 +42,19 @@ pub fn walk(tree: &DriveTree, top: NodeId, prefix: &str, visit: &mut impl FnMut(
 pub fn line(node: &Node, path: String) -> Listed {
     let (size, hash) = match &node.content {
         Some(Content::File(file)) => (file.len, Some(file.hash.0)),
-        Some(Content::Symlink(target)) => {
-            (target.len() as u64, Some(*blake3::hash(target.as_bytes()).as_bytes()))
-        }
+        Some(Content::Symlink(target)) => (
+            target.len() as u64,
+            Some(*blake3::hash(target.as_bytes()).as_bytes()),
+        ),
         None => (0, None),
     };
-    Listed { path, kind: node.kind, size, mode: node.mode, hash }
+    Listed {
+        path,
+        kind: node.kind,
+        size,
+        mode: node.mode,
+        hash,
+    }
 }
 
 /// Hash over the whole listing: equal on two devices exactly when they show the same drive.

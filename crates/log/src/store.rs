@@ -160,6 +160,11 @@ impl DriveLog {
         })
     }
 
+    /// Whether an entry is in the record.
+    pub fn contains(&self, id: &EntryId) -> Result<bool, ReadError> {
+        self.reading(|txn| Ok(txn.open_table(IDS)?.get(id)?.is_some()))
+    }
+
     /// Hands every entry from the given arrival on to `visit`, oldest first, without holding them all
     /// in memory.
     pub fn replay(

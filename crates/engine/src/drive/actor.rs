@@ -1,0 +1,199 @@
+//! The one thread that changes a drive: takes requests, commits what waits together in one disk write,
+//! then tells doors and peers. Knows the order of these steps, not what the requests mean.
+
+use std::sync::{Arc, Weak};
+
+use bytes::Bytes;
+use peerdrive_crypto::ids::LogId;
+use peerdrive_log::{AppendError, Record};
+use peerdrive_net::LogHead;
+use tokio::sync::{mpsc, oneshot};
+
+use super::error::DriveError;
+use super::event::DriveEvent;
+use super::handle::Shared;
+use super::replica::{Committed, Replica};
+use super::request::Request;
+
+/// Most requests that share one disk write. A bound, so that the first is not kept waiting by the
+/// stream of the others; large enough that a burst of small edits costs one fsync.
+const MAX_TOGETHER: usize = 256;
+
+/// A reply that waits until the commit is durable.
+type Reply = Box<dyn FnOnce(Result<(), Arc<AppendError>>) + Send>;
+
+/// Starts the thread. It ends when it is asked to stop or every handle is gone.
+pub(crate) fn spawn(
+    replica: Replica,
+    requests: mpsc::Receiver<Request>,
+    shared: Weak<Shared>,
+) -> std::io::Result<std::thread::JoinHandle<()>> {
+    let actor = Actor { replica, shared };
+    std::thread::Builder::new()
+        .name("drive".into())
+        .spawn(move || actor.run(requests))
+}
+
+struct Actor {
+    replica: Replica,
+    /// Weak: the handles keep a drive alive, not its actor.
+    shared: Weak<Shared>,
+}
+
+impl Actor {
+    fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+        while let Some(first) = requests.blocking_recv() {
+            let mut replies = Vec::new();
+            let mut stop = self.take(first, &mut replies);
+            while stop.is_none() && replies.len() < MAX_TOGETHER {
+                let Ok(next) = requests.try_recv() else { break };
+                stop = self.take(next, &mut replies);
+            }
+            self.commit(replies);
+            let snapshot = self.replica.snapshot_if_due(stop.is_some());
+            if let Err(error) = snapshot {
+                // Costs a longer start, nothing else.
+                tracing::warn!(%error, "no snapshot could be written");
+            }
+            if let Some(stopped) = stop {
+                let _ = stopped.send(());
+                return;
+            }
+        }
+    }
+
+    /// Carries out a request in memory. Returns the way back of a request to stop.
+    fn take(&mut self, request: Request, replies: &mut Vec<Reply>) -> Option<oneshot::Sender<()>> {
+        match request {
+            Request::Edit { edits, reply } => match self.replica.edit(&edits) {
+                Ok(results) => replies.push(when_durable(reply, results)),
+                Err(error) => {
+                    let _ = reply.send(Err(error));
+                }
+            },
+            Request::Receive { entries, done } => {
+                self.replica.receive(entries);
+                replies.push(Box::new(move |_| {
+                    let _ = done.send(());
+                }));
+            }
+            Request::Invite { terms, reply } => match self.replica.invite(terms) {
+                Ok(ticket) => replies.push(when_durable(reply, ticket)),
+                Err(error) => {
+                    let _ = reply.send(Err(error));
+                }
+            },
+            Request::IsGatekeeper { invite, reply } => {
+                let _ = reply.send(self.replica.is_gatekeeper_of(&invite));
+            }
+            Request::Challenge {
+                hello,
+                exporter,
+                reply,
+            } => {
+                let _ = reply.send(self.replica.challenge(hello, &exporter));
+            }
+            Request::Admit { applying, reply } => match self.replica.admit(*applying) {
+                Ok(welcome) => replies.push(when_durable(reply, welcome)),
+                Err(error) => {
+                    let _ = reply.send(Err(error));
+                }
+            },
+            Request::Stop { reply } => return Some(reply),
+        }
+        None
+    }
+
+    fn commit(&mut self, replies: Vec<Reply>) {
+        let shared = self.shared.upgrade();
+        match self.replica.commit() {
+            Ok(committed) => {
+                if let Some(shared) = &shared {
+                    self.tell(shared, committed);
+                }
+                replies.into_iter().for_each(|reply| reply(Ok(())));
+            }
+            Err(error) => {
+                tracing::error!(%error, "nothing could be written; going back to what is on disk");
+                if let Err(error) = self.replica.reload() {
+                    tracing::error!(%error, "the drive could not be read back");
+                }
+                if let Some(shared) = &shared {
+                    shared.publish(DriveEvent::Reloaded);
+                }
+                let error = Arc::new(error);
+                replies
+                    .into_iter()
+                    .for_each(|reply| reply(Err(error.clone())));
+            }
+        }
+    }
+
+    fn tell(&self, shared: &Shared, committed: Committed) {
+        let news = self.news(&committed);
+        if !news.is_empty() {
+            shared.announce(news);
+        }
+        if committed.control_changed {
+            shared.membership_changed(&self.replica.control);
+        }
+        for happened in committed.happened {
+            if !happened.events.is_empty() {
+                shared.publish(DriveEvent::Tree {
+                    by: happened.by,
+                    events: happened.events,
+                });
+            }
+        }
+        shared.set_waiting(self.replica.waiting());
+    }
+
+    /// What peers are told. Invariant 1: only what `commit` returned for.
+    fn news(&self, committed: &Committed) -> Vec<(LogHead, Vec<Bytes>)> {
+        let mut news: Vec<(LogHead, Vec<Bytes>)> = Vec::new();
+        for record in &committed.own {
+            let head = head_of(record);
+            let bytes = Bytes::from(record.bytes.clone());
+            match news.iter_mut().find(|(known, _)| known.log == head.log) {
+                Some((known, entries)) => {
+                    *known = head;
+                    entries.push(bytes);
+                }
+                None => news.push((head, vec![bytes])),
+            }
+        }
+        for LogId(log) in &committed.grown {
+            if let Some(tip) = self.replica.log.tip(log) {
+                let head = LogHead {
+                    log: peerdrive_net::LogId(*log),
+                    len: tip.len,
+                    tip: peerdrive_net::EntryId(tip.tip),
+                };
+                news.push((head, Vec::new()));
+            }
+        }
+        news
+    }
+}
+
+fn head_of(record: &Record) -> LogHead {
+    LogHead {
+        log: peerdrive_net::LogId(record.log),
+        len: record.seq + 1,
+        tip: peerdrive_net::EntryId(record.id),
+    }
+}
+
+fn when_durable<T, E>(reply: oneshot::Sender<Result<T, E>>, value: T) -> Reply
+where
+    T: Send + 'static,
+    E: From<DriveError> + Send + 'static,
+{
+    Box::new(move |written| {
+        let _ = reply.send(
+            written
+                .map(|()| value)
+                .map_err(|error| DriveError::Append(error).into()),
+        );
+    })
+}

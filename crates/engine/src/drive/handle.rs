@@ -1,0 +1,268 @@
+//! What doors hold of a drive: a cheap clone that reads the shared view and asks the actor for
+//! everything else. Knows no document, record or socket itself.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
+use peerdrive_crdt_tree::edit::Edit;
+use peerdrive_crdt_tree::tree::DriveTree;
+use peerdrive_crypto::body::Role;
+use peerdrive_crypto::ids::{DriveId, MemberId};
+use peerdrive_net::{DriveLink, LogHead, Net, PeerId};
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use super::control::ControlPlane;
+use super::error::DriveError;
+use super::event::DriveEvent;
+use super::request::{EditResults, Request};
+use crate::content::ContentStore;
+use crate::keyring::SharedKeys;
+use crate::listing::{self, Listed};
+use crate::local::{LocalError, LocalTable, Space};
+use crate::working_copy::WorkingCopy;
+
+/// Events that a slow door may fall behind before it has to compare anew with the view.
+const EVENT_BACKLOG: usize = 1024;
+
+const FOLDER_KEY: &[u8] = b"folder";
+const MOUNTS_KEY: &[u8] = b"mounts";
+
+/// A drive on this device. Cheap to clone; dropping one never blocks.
+#[derive(Clone, Debug)]
+pub struct DriveHandle {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What actor, handles and tasks of one drive have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) id: DriveId,
+    pub(crate) name: String,
+    pub(crate) tree: Arc<RwLock<DriveTree>>,
+    pub(crate) local: LocalTable,
+    pub(crate) keyring: Arc<SharedKeys>,
+    pub(crate) content: ContentStore,
+    pub(crate) net: Net,
+    pub(crate) link: DriveLink,
+    pub(crate) requests: mpsc::Sender<Request>,
+    pub(crate) members: RwLock<Members>,
+    pub(crate) working_copy: Mutex<Option<WorkingCopy>>,
+    events: broadcast::Sender<Arc<DriveEvent>>,
+    waiting: AtomicUsize,
+}
+
+/// Who takes part now, as the last control entry left it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Members {
+    /// Endpoints of live devices, this one included.
+    pub(crate) endpoints: HashMap<PeerId, MemberId>,
+    /// Names that members or their devices go by.
+    pub(crate) names: HashMap<MemberId, String>,
+    /// This device's role; `None` once it was removed.
+    pub(crate) role: Option<Role>,
+}
+
+/// Everything that `Shared` is made of and does not make itself.
+pub(crate) struct Parts {
+    pub(crate) id: DriveId,
+    pub(crate) name: String,
+    pub(crate) tree: Arc<RwLock<DriveTree>>,
+    pub(crate) local: LocalTable,
+    pub(crate) keyring: Arc<SharedKeys>,
+    pub(crate) content: ContentStore,
+    pub(crate) net: Net,
+    pub(crate) link: DriveLink,
+    pub(crate) requests: mpsc::Sender<Request>,
+}
+
+impl Shared {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self {
+            id: parts.id,
+            name: parts.name,
+            tree: parts.tree,
+            local: parts.local,
+            keyring: parts.keyring,
+            content: parts.content,
+            net: parts.net,
+            link: parts.link,
+            requests: parts.requests,
+            members: RwLock::default(),
+            working_copy: Mutex::new(None),
+            events: broadcast::Sender::new(EVENT_BACKLOG),
+            waiting: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn publish(&self, event: DriveEvent) {
+        // No receiver is no error: a drive without doors still syncs.
+        let _ = self.events.send(Arc::new(event));
+    }
+
+    pub(crate) fn announce(&self, news: Vec<(LogHead, Vec<Bytes>)>) {
+        self.link.announce(news);
+    }
+
+    pub(crate) fn set_waiting(&self, entries: usize) {
+        self.waiting.store(entries, Ordering::Relaxed);
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Brings everything that hangs on membership up to date: who may connect, with whom to keep
+    /// sessions, which topic and which keys.
+    pub(crate) fn membership_changed(&self, control: &ControlPlane) {
+        control.fill(&self.keyring);
+        let members = control.members();
+        let own = self.net.id();
+        let others = members
+            .endpoints
+            .keys()
+            .copied()
+            .filter(|peer| *peer != own)
+            .collect();
+        if let Some(epoch) = control.current_epoch() {
+            self.link.change_topic(epoch.gossip_topic());
+        }
+        *self.members.write() = members;
+        self.link.set_members(others);
+        self.publish(DriveEvent::Members);
+    }
+}
+
+impl DriveHandle {
+    /// The drive's id.
+    pub fn id(&self) -> DriveId {
+        self.shared.id
+    }
+
+    /// The name it was given when it was shared. Not unique.
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// What this device's member may do; `None` once removed.
+    pub fn role(&self) -> Option<Role> {
+        self.shared.members.read().role
+    }
+
+    /// Whether this device's member may change the drive.
+    pub fn can_write(&self) -> bool {
+        self.role() >= Some(Role::Writer)
+    }
+
+    /// The tree as it is now. The actor waits while this is held: never across an await, never long.
+    pub fn view(&self) -> RwLockReadGuard<'_, DriveTree> {
+        self.shared.tree.read()
+    }
+
+    /// One action, durable when it returns. Each edit answers for itself.
+    pub async fn edit(&self, edits: Vec<Edit>) -> Result<EditResults, DriveError> {
+        self.ask(|reply| Request::Edit { edits, reply }).await
+    }
+
+    /// The bytes of files.
+    pub fn content(&self) -> &ContentStore {
+        &self.shared.content
+    }
+
+    /// What happens from now on. After `Lagged`, compare anew with the view.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<DriveEvent>> {
+        self.shared.events.subscribe()
+    }
+
+    /// This device's notes about the drive.
+    pub fn local(&self) -> &LocalTable {
+        &self.shared.local
+    }
+
+    /// The folder that is kept in step, if there is one.
+    pub fn working_copy(&self) -> Option<WorkingCopy> {
+        self.shared.working_copy.lock().clone()
+    }
+
+    /// Everything below a path (the whole drive for `None`), folders before what is in them. `None`
+    /// if there is nothing at that path.
+    pub fn listing(&self, below: Option<&str>) -> Option<Vec<Listed>> {
+        let tree = self.view();
+        let path = below.unwrap_or_default().trim_matches('/');
+        let top = tree.lookup(path)?;
+        let mut listed = Vec::new();
+        if !path.is_empty() {
+            listed.extend(
+                tree.get(top)
+                    .map(|node| listing::line(&node, path.to_owned())),
+            );
+        }
+        listing::walk(&tree, top, path, &mut |line| listed.push(line));
+        Some(listed)
+    }
+
+    /// Equal on two devices exactly when they show the same drive.
+    pub fn view_hash(&self) -> [u8; 32] {
+        listing::view_hash(&self.view())
+    }
+
+    /// Mount points to bring back after a restart.
+    pub fn mounts(&self) -> Result<Vec<PathBuf>, LocalError> {
+        let stored = self.shared.local.get(Space::Config, MOUNTS_KEY)?;
+        Ok(stored.map(|bytes| decode_paths(&bytes)).unwrap_or_default())
+    }
+
+    /// Remembers mount points.
+    pub fn set_mounts(&self, mounts: &[PathBuf]) -> Result<(), LocalError> {
+        self.shared
+            .local
+            .put(Space::Config, MOUNTS_KEY, encode_paths(mounts))
+    }
+
+    /// The folder to keep in step after a restart.
+    pub(crate) fn folder(&self) -> Result<Option<PathBuf>, LocalError> {
+        let stored = self.shared.local.get(Space::Config, FOLDER_KEY)?;
+        Ok(stored.and_then(|bytes| decode_paths(&bytes).pop()))
+    }
+
+    pub(crate) fn set_folder(&self, folder: PathBuf) -> Result<(), LocalError> {
+        self.shared
+            .local
+            .put(Space::Config, FOLDER_KEY, encode_paths(&[folder]))
+    }
+
+    pub(crate) async fn ask<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<Result<T, DriveError>>) -> Request,
+    ) -> Result<T, DriveError> {
+        let (reply, answer) = oneshot::channel();
+        self.shared
+            .requests
+            .send(request(reply))
+            .await
+            .map_err(|_| DriveError::Closed)?;
+        answer.await.map_err(|_| DriveError::Closed)?
+    }
+}
+
+/// Paths need not be UTF-8; joined by NUL, which no path contains.
+fn encode_paths(paths: &[PathBuf]) -> Vec<u8> {
+    use std::os::unix::ffi::OsStrExt;
+    paths
+        .iter()
+        .map(|path| path.as_os_str().as_bytes())
+        .collect::<Vec<_>>()
+        .join(&0)
+}
+
+fn decode_paths(bytes: &[u8]) -> Vec<PathBuf> {
+    use std::os::unix::ffi::OsStringExt;
+    bytes
+        .split(|byte| *byte == 0)
+        .filter(|path| !path.is_empty())
+        .map(|path| PathBuf::from(std::ffi::OsString::from_vec(path.to_vec())))
+        .collect()
+}

@@ -1,0 +1,179 @@
+//! Inviting and admitting, as control entries of this device. Knows the rules' side of a join, not the
+//! connection it runs over.
+
+use peerdrive_crypto::author::{Draft, Signer, brought_in, control_entry};
+use peerdrive_crypto::body::{Approve, Role};
+use peerdrive_crypto::entry::Plane;
+use peerdrive_crypto::ids::{EndpointKey, InviteId};
+use peerdrive_crypto::invite::{
+    Admitting, Challenged, Hello, JoinError, Offer, Refused, new_invite,
+};
+use peerdrive_crypto::membership::InviteState;
+use peerdrive_crypto::secret::DriveSecret;
+
+use super::error::DriveError;
+use super::replica::Replica;
+
+/// What an invite is to grant.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    pub(crate) role: Role,
+    /// Seconds since 1970.
+    pub(crate) not_after: u64,
+    pub(crate) uses: u32,
+    /// The drive's name, for the ticket.
+    pub(crate) name: String,
+    /// Where this device may be reached.
+    pub(crate) addresses: Vec<Vec<u8>>,
+}
+
+/// A joiner's request, with what the connection says of who sent it.
+#[derive(Debug)]
+pub(crate) struct Applying {
+    pub(crate) challenged: Challenged,
+    pub(crate) invite: InviteId,
+    pub(crate) request: Vec<u8>,
+    pub(crate) remote: EndpointKey,
+    /// Addresses of devices that the joiner may ask too.
+    pub(crate) peers: Vec<Vec<u8>>,
+}
+
+impl Replica {
+    /// Publishes an invite and returns its ticket, which is a secret.
+    pub(crate) fn invite(&mut self, terms: Terms) -> Result<Ticket, DriveError> {
+        if self.control.role() < Some(Role::Admin) {
+            return Err(DriveError::NotAllowed);
+        }
+        if terms.role > Role::Admin {
+            return Err(DriveError::Refused("nobody is invited as an owner".into()));
+        }
+        let offer = Offer {
+            name: terms.name,
+            role: terms.role,
+            max_uses: terms.uses,
+            not_after: terms.not_after,
+            gatekeeper: self.own.bind,
+            addresses: terms.addresses,
+            approve: Approve::Auto,
+        };
+        let (invite, ticket) = new_invite(&self.drive, offer, &mut crate::env::rng());
+        self.author(Draft::new().invite(invite))?;
+        let text = ticket.to_text().map_err(|_| DriveError::TooLarge)?;
+        Ok(Ticket(text))
+    }
+
+    /// Whether this device is the one to admit by this invite.
+    pub(crate) fn is_gatekeeper_of(&self, invite: &InviteId) -> bool {
+        self.invite_state(invite)
+            .is_some_and(|state| state.invite.gatekeeper == self.own.bind)
+    }
+
+    /// Answers a joiner's hello with proof of being the drive's device.
+    pub(crate) fn challenge(
+        &self,
+        hello: Hello,
+        exporter: &[u8; 32],
+    ) -> Result<(Challenged, Vec<u8>), JoinError> {
+        let admitting = Admitting {
+            control: &self.control.control,
+            bind: self.own.bind,
+            keys: &self.own.keys,
+        };
+        admitting.challenge(hello, exporter, &mut crate::env::rng())
+    }
+
+    /// Checks a joiner's request and stages its grant; returns the welcome, to be sent once that is
+    /// durable. In the same turn as the look at the invite's uses, so that one use is one use.
+    pub(crate) fn admit(&mut self, applying: Applying) -> Result<Vec<u8>, AdmitError> {
+        let state = self
+            .invite_state(&applying.invite)
+            .ok_or(Refused::NotAdmitted)?;
+        if state.invite.gatekeeper != self.own.bind {
+            return Err(Refused::NotAdmitted.into());
+        }
+        let now = crate::env::now_ms() / 1000;
+        let applicant =
+            applying
+                .challenged
+                .request(&applying.request, state, &applying.remote, now)?;
+        let (member, draft) = applicant.admission(&mut crate::env::rng());
+        let entry = self.author(draft)?;
+        let bind = brought_in(&entry)
+            .first()
+            .copied()
+            .ok_or(JoinError::Protocol)?;
+        let part = self
+            .control
+            .control
+            .genesis_part()
+            .ok_or(JoinError::Protocol)?;
+        let secret = part
+            .drive_secret
+            .as_ref()
+            .map(DriveSecret::from)
+            .ok_or(JoinError::Protocol)?;
+        let name = part.drive_name.clone().unwrap_or_default();
+        Ok(applicant.welcome(
+            &self.control.control,
+            &self.control.keyring,
+            member,
+            bind,
+            (&secret, &name),
+            applying.peers,
+            &mut crate::env::rng(),
+        )?)
+    }
+
+    fn invite_state(&self, invite: &InviteId) -> Option<&InviteState> {
+        self.control.control.state().invites.get(invite)
+    }
+
+    /// Makes a control entry of this device, and stages it.
+    fn author(&mut self, draft: Draft) -> Result<peerdrive_crypto::entry::Entry, DriveError> {
+        let at = self.own_position(Plane::Control);
+        let authored = control_entry(
+            &self.control.control,
+            &at,
+            Signer::Device(&self.own.keys),
+            &self.control.keyring,
+            draft,
+            &mut crate::env::rng(),
+        )
+        .map_err(|error| DriveError::Refused(error.to_string()))?;
+        self.add_control(authored.entry.clone())?;
+        Ok(authored.entry)
+    }
+}
+
+/// A ticket's text: a secret, so it is wiped after use and never printed by accident.
+pub struct Ticket(zeroize::Zeroizing<String>);
+
+impl Ticket {
+    /// The text to hand over.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ticket(secret)")
+    }
+}
+
+/// Somebody was not admitted.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AdmitError {
+    /// By the rules of joining.
+    #[error(transparent)]
+    Join(#[from] JoinError),
+    /// The grant could not be written.
+    #[error(transparent)]
+    Drive(#[from] DriveError),
+}
+
+impl From<Refused> for AdmitError {
+    fn from(refused: Refused) -> Self {
+        Self::Join(refused.into())
+    }
+}

@@ -1,0 +1,12 @@
+//! One drive on this device: an actor that owns its state, and the handle that doors hold.
+
+pub(crate) mod actor;
+pub(crate) mod control;
+pub mod error;
+pub mod event;
+pub mod handle;
+pub mod invite;
+pub(crate) mod pool;
+pub(crate) mod replica;
+pub mod request;
+pub mod status;

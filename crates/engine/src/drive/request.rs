@@ -1,0 +1,54 @@
+//! Everything a drive's actor can be asked, each with its way back; knows nothing of who asks.
+
+use bytes::Bytes;
+use peerdrive_crdt_tree::edit::Edit;
+use peerdrive_crdt_tree::id::NodeId;
+use peerdrive_crdt_tree::tree::EditError;
+use tokio::sync::oneshot;
+
+use peerdrive_crypto::ids::InviteId;
+use peerdrive_crypto::invite::{Challenged, Hello, JoinError};
+
+use super::error::DriveError;
+use super::invite::{AdmitError, Applying, Terms, Ticket};
+
+/// What became of each edit of a batch: the node it made or changed, or why it was refused.
+pub type EditResults = Vec<Result<NodeId, EditError>>;
+
+/// One request to the actor. The variants are the table of contents of what a drive does.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// One user action.
+    Edit {
+        edits: Vec<Edit>,
+        reply: oneshot::Sender<Result<EditResults, DriveError>>,
+    },
+    /// Entries from a peer; `done` is answered when they are durable, refused or waiting.
+    Receive {
+        entries: Vec<Bytes>,
+        done: oneshot::Sender<()>,
+    },
+    /// Writes an invite.
+    Invite {
+        terms: Terms,
+        reply: oneshot::Sender<Result<Ticket, DriveError>>,
+    },
+    /// Whether this device admits by an invite.
+    IsGatekeeper {
+        invite: InviteId,
+        reply: oneshot::Sender<bool>,
+    },
+    /// Answers a joiner's first message.
+    Challenge {
+        hello: Hello,
+        exporter: [u8; 32],
+        reply: oneshot::Sender<Result<(Challenged, Vec<u8>), JoinError>>,
+    },
+    /// Lets a joiner in, if its proof is right and a use is left; answers with the welcome.
+    Admit {
+        applying: Box<Applying>,
+        reply: oneshot::Sender<Result<Vec<u8>, AdmitError>>,
+    },
+    /// Writes a snapshot if anything happened since the last, and ends the actor.
+    Stop { reply: oneshot::Sender<()> },
+}

@@ -1,0 +1,145 @@
+//! How a drive is doing, in numbers and words for people and scripts; changes nothing.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use peerdrive_crypto::body::Role;
+use peerdrive_crypto::ids::DriveId;
+use peerdrive_net::{PeerId, PeerState};
+
+use super::handle::DriveHandle;
+use crate::working_copy::Problem;
+
+/// How often waiting looks again. Small against a person's patience, large against the cost of a look.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// How long waiting gives peers that are known but not connected, before it calls this device alone.
+const ALONE_AFTER: Duration = Duration::from_secs(2);
+
+/// A drive's state at one moment.
+#[derive(Clone, Debug)]
+pub struct DriveStatus {
+    /// The drive.
+    pub id: DriveId,
+    /// Its name.
+    pub name: String,
+    /// This device's role; `None` once removed.
+    pub role: Option<Role>,
+    /// The folder kept in step, if any.
+    pub folder: Option<PathBuf>,
+    /// Number of files shown.
+    pub files: u64,
+    /// Number of folders shown, the root not counted.
+    pub folders: u64,
+    /// Sum of the files' lengths.
+    pub bytes: u64,
+    /// See [`crate::listing::view_hash`].
+    pub view_hash: [u8; 32],
+    /// Local changes not yet taken in, and entries that some connected peer has not acknowledged.
+    pub pending_up: u64,
+    /// Entries that a connected peer has and this device has not applied, and files not yet written out.
+    pub pending_down: u64,
+    /// What waits, and why.
+    pub problems: Vec<Problem>,
+    /// Why the folder is not being kept in step, if it is not.
+    pub paused: Option<String>,
+    /// The other devices.
+    pub peers: Vec<PeerStatus>,
+}
+
+/// Another device of a drive.
+#[derive(Clone, Debug)]
+pub struct PeerStatus {
+    /// Its endpoint.
+    pub id: PeerId,
+    /// The name its member goes by, if one was given.
+    pub member: Option<String>,
+    /// Whether there is a session with it.
+    pub connected: bool,
+    /// Whether both hold the same entries, and both know.
+    pub level: bool,
+    /// How long ago it was last heard of.
+    pub last_seen: Option<Duration>,
+}
+
+impl DriveHandle {
+    /// The drive's state now.
+    pub fn status(&self) -> DriveStatus {
+        let (counts, view_hash) = {
+            let tree = self.view();
+            (tree.counts(), crate::listing::view_hash(&tree))
+        };
+        let peers = self.shared.link.peers();
+        let (up, down) = self.pending(&peers);
+        let copy = self.working_copy();
+        let copy_status = copy.as_ref().map(|copy| copy.status());
+        let members = self.shared.members.read();
+        DriveStatus {
+            id: self.id(),
+            name: self.name().to_owned(),
+            role: members.role,
+            folder: copy.map(|copy| copy.root().to_owned()),
+            files: counts.files,
+            folders: counts.folders,
+            bytes: counts.bytes,
+            view_hash,
+            pending_up: up,
+            pending_down: down,
+            paused: copy_status
+                .as_ref()
+                .and_then(|status| status.paused.clone()),
+            problems: copy_status
+                .map(|status| status.problems)
+                .unwrap_or_default(),
+            peers: peers
+                .into_iter()
+                .map(|peer| PeerStatus {
+                    id: peer.peer,
+                    member: members
+                        .endpoints
+                        .get(&peer.peer)
+                        .and_then(|member| members.names.get(member))
+                        .cloned(),
+                    connected: peer.connected,
+                    level: peer.level,
+                    last_seen: peer.last_seen.and_then(|at| at.elapsed().ok()),
+                })
+                .collect(),
+        }
+    }
+
+    /// Returns when this device is level with every connected peer, its folder is in step, and
+    /// nothing is pending. What cannot be done (see `problems`) is not waited for.
+    pub async fn wait_level(&self) {
+        let begun = Instant::now();
+        loop {
+            if let Some(copy) = self.working_copy()
+                && let Err(error) = copy.sync_now().await
+            {
+                tracing::debug!(%error, "the folder cannot be brought in step now");
+            }
+            let peers = self.shared.link.peers();
+            let alone = !peers.is_empty() && !peers.iter().any(|peer| peer.connected);
+            let level = peers.iter().all(|peer| !peer.connected || peer.level);
+            if alone && begun.elapsed() < ALONE_AFTER {
+                self.shared.link.nudge();
+            } else if level && self.pending(&peers) == (0, 0) {
+                return;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    fn pending(&self, peers: &[PeerState]) -> (u64, u64) {
+        let connected = || peers.iter().filter(|peer| peer.connected);
+        let mut up = connected().map(|peer| peer.behind).max().unwrap_or(0);
+        let mut down = connected().map(|peer| peer.ahead).max().unwrap_or(0);
+        down = down.max(self.shared.waiting() as u64);
+        if let Some(copy) = self.working_copy() {
+            let status = copy.status();
+            up += status.pending_in as u64;
+            down += status.pending_out as u64;
+        }
+        (up, down)
+    }
+}

@@ -1,0 +1,436 @@
+//! All drives of one device, in the process that holds its data directory: share, invite, join, and
+//! an orderly end. Knows no command line and no screen.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use peerdrive_crypto::domain::label;
+use peerdrive_crypto::ids::DriveId;
+use peerdrive_crypto::kdf::kdf;
+use peerdrive_crypto::secret::{DeviceSecret, EndpointSecret};
+use peerdrive_net::{Net, NetConfig, StartError};
+
+use crate::config::EngineConfig;
+use crate::device::{DataDir, DataDirError};
+use crate::drive::error::LoadError;
+use crate::drive::handle::DriveHandle;
+use crate::drive::request::Request;
+use crate::gate::MemberGate;
+use crate::open::{Device, Running, record_folder};
+use crate::working_copy::{WorkingCopy, WorkingCopyError, WorkingCopyOptions};
+
+/// How long an orderly end waits for one drive's last write.
+const STOP_LIMIT: Duration = Duration::from_secs(20);
+
+/// The drives of this device. Cheap to clone; ended by [`Engine::shutdown`].
+#[derive(Clone, Debug)]
+pub struct Engine {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    data: DataDir,
+    pub(crate) device: Device,
+    pub(crate) device_name: String,
+    pub(crate) endpoint: EndpointSecret,
+    drives: Mutex<BTreeMap<DriveId, Running>>,
+    broken: Mutex<Vec<BrokenDrive>>,
+}
+
+/// A drive whose record on this device could not be opened. The others go on.
+#[derive(Clone, Debug)]
+pub struct BrokenDrive {
+    /// The name of its folder: the drive's id.
+    pub id: String,
+    /// Why, and what to do.
+    pub reason: String,
+}
+
+/// The engine cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The data directory.
+    #[error(transparent)]
+    Data(#[from] DataDirError),
+    /// The network.
+    #[error(transparent)]
+    Net(#[from] StartError),
+}
+
+/// No drive, or more than one, by that id or name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FindError {
+    /// None.
+    #[error("there is no drive `{wanted}` on this device; `peerdrive status` lists them")]
+    NotFound {
+        /// What was asked for.
+        wanted: String,
+    },
+    /// Several of this name.
+    #[error("several drives are named `{wanted}`; use one of their ids: {}", ids.join(", "))]
+    Ambiguous {
+        /// What was asked for.
+        wanted: String,
+        /// Which.
+        ids: Vec<String>,
+    },
+}
+
+/// A folder cannot become, or hold, a drive.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// Nothing there.
+    #[error("there is no folder {path}")]
+    NotFound {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Something else there.
+    #[error("{path} is not a folder")]
+    NotAFolder {
+        /// The path.
+        path: PathBuf,
+    },
+    /// It, a folder above or a folder in it belongs to a drive already.
+    #[error("{path} {relation} the folder of the drive `{drive}`; a file cannot be in two drives")]
+    Taken {
+        /// The path.
+        path: PathBuf,
+        /// "is", "is inside" or "contains".
+        relation: &'static str,
+        /// The drive.
+        drive: String,
+    },
+    /// It would hold, or be held by, this device's own data.
+    #[error("{path} overlaps PeerDrive's own data directory {data}; choose another folder")]
+    OwnData {
+        /// The path.
+        path: PathBuf,
+        /// The data directory.
+        data: PathBuf,
+    },
+    /// The operating system refused.
+    #[error("cannot use {path}: {source}")]
+    Io {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl Engine {
+    /// Takes the data directory, joins the network and brings every drive back to life.
+    pub async fn open(config: EngineConfig) -> Result<Engine, OpenError> {
+        let data = DataDir::open(&config.data_dir)?;
+        let secret = Arc::new(DeviceSecret::from_bytes(*data.secret()?));
+        let endpoint = EndpointSecret::from_bytes(kdf(
+            secret.expose_for_sealing(),
+            label::ENDPOINT,
+            &DriveId::ZERO,
+            &[],
+        ));
+        let gate = Arc::new(MemberGate::default());
+        let net = start_net(&config, &data, &endpoint, gate.clone()).await?;
+        data.remember_port(net.bound_port());
+        let device = Device {
+            data: data.path().to_owned(),
+            secret,
+            net,
+            gate,
+        };
+        let engine = Engine {
+            inner: Arc::new(Inner {
+                data,
+                device,
+                device_name: config.device_name,
+                endpoint,
+                drives: Mutex::default(),
+                broken: Mutex::default(),
+            }),
+        };
+        for name in engine.recorded()? {
+            if let Err(error) = engine.resume(&name) {
+                tracing::error!(drive = %name, %error, "a drive could not be opened");
+                let broken = BrokenDrive {
+                    id: name,
+                    reason: error.to_string(),
+                };
+                engine.inner.broken.lock().push(broken);
+            }
+        }
+        tokio::spawn(crate::join::admit_joiners(Arc::downgrade(&engine.inner)));
+        Ok(engine)
+    }
+
+    /// Every drive that is open, in the order of their ids.
+    pub fn drives(&self) -> Vec<DriveHandle> {
+        self.inner
+            .drives
+            .lock()
+            .values()
+            .map(|running| running.handle.clone())
+            .collect()
+    }
+
+    /// Drives whose record could not be opened.
+    pub fn broken(&self) -> Vec<BrokenDrive> {
+        self.inner.broken.lock().clone()
+    }
+
+    /// A drive by its id or by its name, if that is unique.
+    pub fn drive(&self, wanted: &str) -> Result<DriveHandle, FindError> {
+        let drives = self.drives();
+        if let Some(drive) = drives.iter().find(|drive| drive.id().to_string() == wanted) {
+            return Ok(drive.clone());
+        }
+        let mut named = drives.into_iter().filter(|drive| drive.name() == wanted);
+        match (named.next(), named.next()) {
+            (None, _) => Err(FindError::NotFound {
+                wanted: wanted.to_owned(),
+            }),
+            (Some(drive), None) => Ok(drive),
+            (Some(first), Some(second)) => Err(FindError::Ambiguous {
+                wanted: wanted.to_owned(),
+                ids: [first, second]
+                    .into_iter()
+                    .chain(named)
+                    .map(|drive| drive.id().to_string())
+                    .collect(),
+            }),
+        }
+    }
+
+    /// This device's endpoint, as others see it.
+    pub fn peer_id(&self) -> peerdrive_net::PeerId {
+        self.inner.device.net.id()
+    }
+
+    /// Keeps a folder in step with a drive from now on, also after a restart. It is made if it is
+    /// missing; one with files in it is united with the drive.
+    pub fn keep(&self, drive: &DriveHandle, folder: &Path) -> Result<(), KeepError> {
+        let folder = self.new_folder(folder)?;
+        drive.set_folder(folder.clone())?;
+        start_copy(drive, folder)?;
+        Ok(())
+    }
+
+    /// Ends all drives in order: folders first, then their last writes, then the network.
+    pub async fn shutdown(&self) {
+        let drives: Vec<Running> = std::mem::take(&mut *self.inner.drives.lock())
+            .into_values()
+            .collect();
+        for Running {
+            handle,
+            thread,
+            tag,
+        } in drives
+        {
+            let copy = handle.shared.working_copy.lock().take();
+            if let Some(copy) = copy {
+                copy.stop().await;
+            }
+            self.inner.device.gate.close(&tag);
+            let stopped = handle.ask_stop();
+            if tokio::time::timeout(STOP_LIMIT, stopped).await.is_err() {
+                tracing::error!(drive = %handle.id(), "the drive did not end in time");
+                continue;
+            }
+            let joined = tokio::task::spawn_blocking(move || thread.join());
+            if !matches!(joined.await, Ok(Ok(()))) {
+                tracing::error!(drive = %handle.id(), "the drive's thread ended badly");
+            }
+            handle.shared.link.clone().close().await;
+        }
+        self.inner.device.net.shutdown().await;
+    }
+
+    /// The canonical path of a folder for a drive that is joined: made if it is missing.
+    pub(crate) fn new_folder(&self, folder: &Path) -> Result<PathBuf, KeepError> {
+        std::fs::create_dir_all(folder).map_err(|source| match source.kind() {
+            std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory => {
+                FolderError::NotAFolder {
+                    path: folder.to_owned(),
+                }
+            }
+            _ => FolderError::Io {
+                path: folder.to_owned(),
+                source,
+            },
+        })?;
+        Ok(self.usable_folder(folder)?)
+    }
+
+    /// The canonical path of a folder that may belong to a drive.
+    pub(crate) fn usable_folder(&self, folder: &Path) -> Result<PathBuf, FolderError> {
+        let io = |source: std::io::Error| match source.kind() {
+            std::io::ErrorKind::NotFound => FolderError::NotFound {
+                path: folder.to_owned(),
+            },
+            std::io::ErrorKind::NotADirectory => FolderError::NotAFolder {
+                path: folder.to_owned(),
+            },
+            _ => FolderError::Io {
+                path: folder.to_owned(),
+                source,
+            },
+        };
+        let path = folder.canonicalize().map_err(io)?;
+        if !path.metadata().map_err(io)?.is_dir() {
+            return Err(FolderError::NotAFolder { path });
+        }
+        let data = self.inner.data.path().canonicalize().map_err(io)?;
+        if path.starts_with(&data) || data.starts_with(&path) {
+            return Err(FolderError::OwnData { path, data });
+        }
+        for drive in self.drives() {
+            let Some(copy) = drive.working_copy() else {
+                continue;
+            };
+            let other = copy.root().to_owned();
+            let relation = if path == other {
+                "is"
+            } else if path.starts_with(&other) {
+                "is inside"
+            } else if other.starts_with(&path) {
+                "contains"
+            } else {
+                continue;
+            };
+            return Err(FolderError::Taken {
+                path,
+                relation,
+                drive: drive.name().to_owned(),
+            });
+        }
+        Ok(path)
+    }
+
+    /// Takes a started drive into the list.
+    pub(crate) fn admit_drive(&self, running: Running) -> DriveHandle {
+        let handle = running.handle.clone();
+        self.inner.drives.lock().insert(handle.id(), running);
+        handle
+    }
+
+    fn recorded(&self) -> Result<Vec<String>, OpenError> {
+        let folder = self.inner.data.folder("drives")?;
+        let io = |source| DataDirError::Io {
+            doing: "read",
+            path: folder.clone(),
+            source,
+        };
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&folder).map_err(io)? {
+            if let Ok(name) = entry.map_err(io)?.file_name().into_string() {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    fn resume(&self, name: &str) -> Result<(), ResumeError> {
+        let id: DriveId = name.parse().map_err(|_| ResumeError::Name)?;
+        let device = &self.inner.device;
+        let opened = device.open_record(id)?;
+        if !opened.is_complete()? {
+            // A share or join that was killed half-way: nobody was told of this drive yet.
+            drop(opened);
+            let folder = record_folder(&device.data, &id);
+            tracing::info!(drive = %id, "clearing away a drive that was never finished");
+            return std::fs::remove_dir_all(folder).map_err(ResumeError::Io);
+        }
+        let drive = self.admit_drive(device.start(opened)?);
+        if let Some(folder) = drive.folder()? {
+            start_copy(&drive, folder)?;
+        }
+        Ok(())
+    }
+}
+
+/// A drive could not be brought back.
+#[derive(Debug, thiserror::Error)]
+enum ResumeError {
+    #[error("its folder in the data directory has no drive's name")]
+    Name,
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    Notes(#[from] crate::local::LocalError),
+    #[error(transparent)]
+    Copy(#[from] WorkingCopyError),
+    #[error(transparent)]
+    Io(std::io::Error),
+}
+
+/// A folder cannot be kept in step.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepError {
+    /// The folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The choice could not be remembered.
+    #[error(transparent)]
+    Notes(#[from] crate::local::LocalError),
+    /// The working copy did not start.
+    #[error(transparent)]
+    Copy(#[from] WorkingCopyError),
+}
+
+fn start_copy(drive: &DriveHandle, folder: PathBuf) -> Result<(), WorkingCopyError> {
+    let copy = WorkingCopy::start(drive.clone(), folder, WorkingCopyOptions::default())?;
+    *drive.shared.working_copy.lock() = Some(copy);
+    Ok(())
+}
+
+async fn start_net(
+    config: &EngineConfig,
+    data: &DataDir,
+    endpoint: &EndpointSecret,
+    gate: Arc<MemberGate>,
+) -> Result<Net, OpenError> {
+    let blobs_dir = data.folder("blobs")?;
+    let start = |bind| {
+        let config = NetConfig {
+            secret_key: *endpoint.expose_for_sealing(),
+            bind,
+            discovery: config.discovery,
+            relay: config.relay.clone(),
+            blobs_dir: blobs_dir.clone(),
+        };
+        Net::start(config, gate.clone())
+    };
+    let wanted = config
+        .bind
+        .unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0));
+    // The port of the last run, so that devices that remember this one find it; if somebody else
+    // took it meanwhile, any.
+    if wanted.port() == 0
+        && let Some(port) = data.last_port()
+        && let Ok(net) = start(Some(SocketAddr::new(wanted.ip(), port))).await
+    {
+        return Ok(net);
+    }
+    Ok(start(config.bind).await?)
+}
+
+impl DriveHandle {
+    async fn ask_stop(&self) {
+        let (reply, stopped) = tokio::sync::oneshot::channel();
+        if self
+            .shared
+            .requests
+            .send(Request::Stop { reply })
+            .await
+            .is_ok()
+        {
+            let _ = stopped.await;
+        }
+    }
+}

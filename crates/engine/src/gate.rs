@@ -1,0 +1,55 @@
+//! Who may connect, sync and read blobs: the engine's answer to the network's questions, taken from
+//! each drive's members. When in doubt, no.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+
+use parking_lot::RwLock;
+use peerdrive_net::{BlobId, DriveTag, Gate, PeerId};
+
+use crate::drive::handle::Shared;
+
+/// The drives that are open here, by the name they have on the wire. Holds them weakly: a drive that
+/// is closed admits nobody.
+#[derive(Debug, Default)]
+pub(crate) struct MemberGate {
+    drives: RwLock<HashMap<DriveTag, Weak<Shared>>>,
+}
+
+impl MemberGate {
+    pub(crate) fn open(&self, tag: DriveTag, drive: &Arc<Shared>) {
+        self.drives.write().insert(tag, Arc::downgrade(drive));
+    }
+
+    pub(crate) fn close(&self, tag: &DriveTag) {
+        self.drives.write().remove(tag);
+    }
+}
+
+fn is_member(drive: &Weak<Shared>, peer: &PeerId) -> bool {
+    drive
+        .upgrade()
+        .is_some_and(|drive| drive.members.read().endpoints.contains_key(peer))
+}
+
+impl Gate for MemberGate {
+    fn admits(&self, peer: &PeerId) -> bool {
+        self.drives
+            .read()
+            .values()
+            .any(|drive| is_member(drive, peer))
+    }
+
+    fn admits_to(&self, peer: &PeerId, drive: &DriveTag) -> bool {
+        self.drives
+            .read()
+            .get(drive)
+            .is_some_and(|drive| is_member(drive, peer))
+    }
+
+    /// A blob is named by the hash of its ciphertext, which only members of its drive can know or
+    /// open, so membership of any drive here is what is asked.
+    fn may_read_blob(&self, peer: &PeerId, _blob: &BlobId) -> bool {
+        self.admits(peer)
+    }
+}

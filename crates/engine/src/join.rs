@@ -1,0 +1,394 @@
+//! Joining: this device asking to be let into a drive, and this device letting others in. Knows the
+//! order of messages and what is written when; the proofs are `crypto`'s, the connection is `net`'s.
+
+use std::path::Path;
+use std::sync::Weak;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use peerdrive_crypto::body::Role;
+use peerdrive_crypto::identity::DriveKeys;
+use peerdrive_crypto::ids::EndpointKey;
+use peerdrive_crypto::invite::{
+    JoinError as ProtocolError, Joined, Joiner, JoinerIdentity, Refused, Step,
+    Ticket as Invitation, TicketError, read_hello, refuse,
+};
+use peerdrive_log::{AppendError, Batch, Record};
+use peerdrive_net::{JoinStream, PeerId};
+use tokio::sync::oneshot;
+
+use crate::drive::error::{DriveError, LoadError};
+use crate::drive::handle::DriveHandle;
+use crate::drive::invite::{AdmitError, Applying, Terms, Ticket};
+use crate::drive::request::Request;
+use crate::engine::{Engine, Inner, KeepError};
+use crate::local::Space;
+use crate::open::{SelfNote, remember_address};
+
+/// Longest wait for a message of the other side.
+const MESSAGE_LIMIT: Duration = Duration::from_secs(20);
+
+/// Longest wait for the tree after the handshake. It goes on arriving in the background after that.
+const TREE_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long an invite lasts if nothing is said.
+const DEFAULT_EXPIRY: Duration = Duration::from_secs(3 * 24 * 3600);
+
+/// Most addresses in a ticket.
+const TICKET_ADDRESSES: usize = 4;
+
+/// What to invite to.
+#[derive(Clone, Debug)]
+pub struct InviteOptions {
+    /// At most admin.
+    pub role: Role,
+    /// How long it lasts; `None` for three days.
+    pub expires: Option<Duration>,
+    /// How many may join by it, at least one.
+    pub uses: u32,
+}
+
+/// An invite that was written into the drive, and its ticket.
+#[derive(Debug)]
+pub struct Invite {
+    /// To be handed over in private: who has it gets in.
+    pub ticket: Ticket,
+    /// What it grants.
+    pub role: Role,
+    /// Until when, milliseconds since 1970.
+    pub expires_ms: u64,
+    /// How many may join by it.
+    pub uses: u32,
+}
+
+/// Joining failed. This device is in no drive because of it.
+#[derive(Debug, thiserror::Error)]
+pub enum JoinError {
+    /// The text is no ticket.
+    #[error(transparent)]
+    Ticket(#[from] TicketError),
+    /// This device is in the drive already.
+    #[error("this device is in the drive `{name}` already")]
+    AlreadyJoined {
+        /// Its name.
+        name: String,
+    },
+    /// The folder for it.
+    #[error(transparent)]
+    Keep(#[from] KeepError),
+    /// Nobody who could admit was reached.
+    #[error("the device that made the invite cannot be reached ({0}); it has to be on line")]
+    Unreachable(String),
+    /// The conversation ended badly.
+    #[error(transparent)]
+    Connection(#[from] peerdrive_net::JoinError),
+    /// Refused, or the other side is not what it should be.
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
+    /// The drive's record could not be written.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The drive's record could not be opened.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+}
+
+impl Engine {
+    /// Writes an invite into the drive.
+    pub async fn invite(
+        &self,
+        drive: &DriveHandle,
+        options: InviteOptions,
+    ) -> Result<Invite, DriveError> {
+        let lasts = options.expires.unwrap_or(DEFAULT_EXPIRY);
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let not_after = now.saturating_add(lasts).as_secs();
+        let terms = Terms {
+            role: options.role,
+            not_after,
+            uses: options.uses.max(1),
+            name: drive.name().to_owned(),
+            addresses: vec![self.inner.device.net.address()],
+        };
+        let ticket = drive.ask(|reply| Request::Invite { terms, reply }).await?;
+        Ok(Invite {
+            ticket,
+            role: options.role,
+            expires_ms: not_after.saturating_mul(1000),
+            uses: options.uses.max(1),
+        })
+    }
+
+    /// Joins the drive of a ticket; with a folder, keeps it there. Returns when the tree is known;
+    /// contents follow.
+    pub async fn join(
+        &self,
+        ticket: &str,
+        folder: Option<&Path>,
+    ) -> Result<DriveHandle, JoinError> {
+        let ticket = Invitation::parse(ticket)?;
+        let known = self
+            .drives()
+            .into_iter()
+            .find(|drive| drive.id() == ticket.drive);
+        if let Some(drive) = known {
+            return Err(JoinError::AlreadyJoined {
+                name: drive.name().to_owned(),
+            });
+        }
+        let folder = match folder {
+            Some(folder) => Some(self.new_folder(folder)?),
+            None => None,
+        };
+        let addresses: Vec<_> = ticket
+            .gatekeepers
+            .iter()
+            .take(TICKET_ADDRESSES)
+            .cloned()
+            .collect();
+        let mut stream = self.dial(&addresses).await?;
+        let keys = DriveKeys::generate(&mut crate::env::rng());
+        let joined = self.converse(ticket, &mut stream, &keys).await?;
+        let gatekeeper = stream.peer();
+        stream.finish().await;
+        let drive = self.found_joined(&keys, joined, &addresses)?;
+        drive.until_level_with(gatekeeper, TREE_LIMIT).await;
+        if let Some(folder) = folder {
+            self.keep(&drive, &folder)?;
+        }
+        Ok(drive)
+    }
+
+    async fn dial(&self, addresses: &[Vec<u8>]) -> Result<JoinStream, JoinError> {
+        let mut why = String::from("the invite names no address");
+        for address in addresses {
+            match self.inner.device.net.dial_join(address).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => why = error.to_string(),
+            }
+        }
+        Err(JoinError::Unreachable(why))
+    }
+
+    async fn converse(
+        &self,
+        ticket: Invitation,
+        stream: &mut JoinStream,
+        keys: &DriveKeys,
+    ) -> Result<Joined, JoinError> {
+        let me = JoinerIdentity {
+            keys,
+            endpoint: &self.inner.endpoint,
+            label: &self.inner.device_name,
+            device_label: &self.inner.device_name,
+            now: crate::env::now_ms() / 1000,
+        };
+        let remote = EndpointKey(stream.peer().0);
+        let (mut joiner, hello) =
+            Joiner::start(ticket, stream.exporter(), remote, &mut crate::env::rng())?;
+        stream.send(&hello).await?;
+        loop {
+            let message = tokio::time::timeout(MESSAGE_LIMIT, stream.recv())
+                .await
+                .map_err(|_| peerdrive_net::JoinError::TooSlow)??;
+            match joiner.receive(&message, &me)? {
+                Step::Send(reply) => stream.send(&reply).await?,
+                Step::Wait { .. } => {}
+                Step::Joined(joined) if joined.verified => return Ok(*joined),
+                Step::Joined(_) => return Err(ProtocolError::FalseWelcome.into()),
+            }
+        }
+    }
+
+    /// Writes the record of a drive that this device was let into, and starts it.
+    fn found_joined(
+        &self,
+        keys: &DriveKeys,
+        joined: Joined,
+        addresses: &[Vec<u8>],
+    ) -> Result<DriveHandle, JoinError> {
+        let device = &self.inner.device;
+        let opened = device.open_record(joined.drive)?;
+        let mut records = Vec::new();
+        for (id, entry) in joined.control.entries() {
+            let log = entry.log_id();
+            records.push(Record {
+                log: log.0,
+                seq: entry.header.seq,
+                id: id.0,
+                bytes: entry.to_bytes(),
+            });
+        }
+        opened.log.append(&Batch {
+            records,
+            ..Batch::default()
+        })?;
+        let name = joined.name.clone();
+        opened.write_self(&SelfNote::new(keys, joined.bind, joined.member, name))?;
+        let drive = self.admit_drive(device.start(opened)?);
+        for address in addresses.iter().chain(&joined.peers) {
+            match device.net.learn(address) {
+                Ok(peer) => {
+                    if let Err(error) = remember_address(&drive.shared, &peer, address) {
+                        tracing::warn!(%error, "an address could not be remembered");
+                    }
+                }
+                Err(error) => tracing::debug!(%error, "an address is of no use"),
+            }
+        }
+        drive.shared.link.nudge();
+        Ok(drive)
+    }
+}
+
+impl DriveHandle {
+    /// Waits until this device and a peer hold the same entries, but no longer than `limit`.
+    async fn until_level_with(&self, peer: PeerId, limit: Duration) {
+        let mut events = self.subscribe();
+        let level = || {
+            self.shared
+                .link
+                .peers()
+                .iter()
+                .any(|state| state.peer == peer && state.level)
+                && self.shared.waiting() == 0
+        };
+        let wait = async {
+            while !level() {
+                // A missed event is made up for by looking again soon.
+                let _ = tokio::time::timeout(Duration::from_millis(100), events.recv()).await;
+            }
+        };
+        if tokio::time::timeout(limit, wait).await.is_err() {
+            tracing::warn!("the tree is still arriving");
+        }
+    }
+}
+
+/// Lets joiners in, as long as the engine lives.
+pub(crate) async fn admit_joiners(engine: Weak<Inner>) {
+    let Some(inner) = engine.upgrade() else {
+        return;
+    };
+    let mut joins = inner.device.net.accept_joins();
+    drop(inner);
+    while let Some(stream) = joins.recv().await {
+        let Some(inner) = engine.upgrade() else {
+            return;
+        };
+        tokio::spawn(async move {
+            let from = stream.peer();
+            if let Err(error) = admit_one(Engine { inner }, stream).await {
+                tracing::info!(?from, %error, "a joiner was not let in");
+            }
+        });
+    }
+}
+
+async fn admit_one(engine: Engine, mut stream: JoinStream) -> Result<(), AdmitFailed> {
+    let hello = read_hello(&receive(&mut stream).await?).map_err(AdmitError::from)?;
+    let invite = hello.invite();
+    let Some(drive) = engine.gatekeeper_of(invite).await else {
+        return turn_away(stream, Refused::NotAdmitted.into()).await;
+    };
+    let exporter = stream.exporter();
+    let (reply, answer) = oneshot::channel();
+    let asked = Request::Challenge {
+        hello,
+        exporter,
+        reply,
+    };
+    drive
+        .shared
+        .requests
+        .send(asked)
+        .await
+        .map_err(|_| DriveError::Closed)?;
+    let (challenged, challenge) = match answer.await.map_err(|_| DriveError::Closed)? {
+        Ok(challenge) => challenge,
+        Err(error) => return turn_away(stream, error.into()).await,
+    };
+    stream.send(&challenge).await?;
+    let request = receive(&mut stream).await?;
+    let applying = Box::new(Applying {
+        challenged,
+        invite,
+        request,
+        remote: EndpointKey(stream.peer().0),
+        peers: drive.known_addresses(),
+    });
+    let (reply, answer) = oneshot::channel();
+    let asked = Request::Admit { applying, reply };
+    drive
+        .shared
+        .requests
+        .send(asked)
+        .await
+        .map_err(|_| DriveError::Closed)?;
+    match answer.await.map_err(|_| DriveError::Closed)? {
+        Ok(welcome) => {
+            stream.send(&welcome).await?;
+            stream.finish().await;
+            Ok(())
+        }
+        Err(error) => turn_away(stream, error).await,
+    }
+}
+
+async fn receive(stream: &mut JoinStream) -> Result<Vec<u8>, AdmitFailed> {
+    Ok(tokio::time::timeout(MESSAGE_LIMIT, stream.recv())
+        .await
+        .map_err(|_| peerdrive_net::JoinError::TooSlow)??)
+}
+
+/// Says no, with the reason where the joiner has shown the ticket, and ends the conversation.
+async fn turn_away(mut stream: JoinStream, why: AdmitError) -> Result<(), AdmitFailed> {
+    let reason = match &why {
+        AdmitError::Join(ProtocolError::Refused(reason)) => *reason,
+        AdmitError::Join(_) | AdmitError::Drive(_) => Refused::NotAdmitted,
+    };
+    stream.send(&refuse(reason)).await?;
+    stream.finish().await;
+    Err(why.into())
+}
+
+/// A joiner was not let in, or went away.
+#[derive(Debug, thiserror::Error)]
+enum AdmitFailed {
+    #[error(transparent)]
+    Admit(#[from] AdmitError),
+    #[error(transparent)]
+    Connection(#[from] peerdrive_net::JoinError),
+}
+
+impl From<DriveError> for AdmitFailed {
+    fn from(error: DriveError) -> Self {
+        Self::Admit(error.into())
+    }
+}
+
+impl Engine {
+    async fn gatekeeper_of(&self, invite: peerdrive_crypto::ids::InviteId) -> Option<DriveHandle> {
+        for drive in self.drives() {
+            let (reply, answer) = oneshot::channel();
+            let asked = Request::IsGatekeeper { invite, reply };
+            if drive.shared.requests.send(asked).await.is_ok() && answer.await == Ok(true) {
+                return Some(drive);
+            }
+        }
+        None
+    }
+}
+
+impl DriveHandle {
+    /// This device's address and those it remembers, for a joiner.
+    fn known_addresses(&self) -> Vec<Vec<u8>> {
+        let remembered = self.shared.local.all(Space::Peers).unwrap_or_default();
+        let others = remembered.into_iter().map(|(_, address)| address);
+        std::iter::once(self.shared.net.address())
+            .chain(others)
+            .take(16)
+            .collect()
+    }
+}

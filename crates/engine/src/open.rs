@@ -1,0 +1,285 @@
+//! Bringing one drive to life from its record on disk: the order in which its parts come into being.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use peerdrive_crypto::identity::DriveKeys;
+use peerdrive_crypto::ids::{BindId, DriveId, MemberId};
+use peerdrive_crypto::local::local_key;
+use peerdrive_crypto::secret::DeviceSecret;
+use peerdrive_log::DriveLog;
+use peerdrive_net::{DriveTag, LinkEvent, Net, PeerId};
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+use zeroize::Zeroizing;
+
+use crate::content::ContentStore;
+use crate::drive::control::ControlPlane;
+use crate::drive::error::LoadError;
+use crate::drive::event::DriveEvent;
+use crate::drive::handle::{DriveHandle, Parts, Shared};
+use crate::drive::replica::{Own, Replica};
+use crate::drive::request::Request;
+use crate::gate::MemberGate;
+use crate::keyring::SharedKeys;
+use crate::local::{LocalTable, Seal, Space};
+use crate::peers::{DrivePeers, Entries};
+
+/// Requests that may wait for the actor before who asks has to wait too.
+const REQUESTS: usize = 1024;
+
+const SELF_KEY: &[u8] = b"self";
+
+/// Who this device is in one drive: kept sealed in the drive's notes.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SelfNote {
+    v: u8,
+    #[serde(with = "two_halves")]
+    keys: Zeroizing<[u8; 64]>,
+    bind: BindId,
+    member: MemberId,
+    control_inc: [u8; 16],
+    content_inc: [u8; 16],
+    name: String,
+}
+
+mod two_halves {
+    //! serde knows arrays of up to 32 bytes only.
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use zeroize::Zeroizing;
+
+    pub(super) fn serialize<S: Serializer>(
+        keys: &Zeroizing<[u8; 64]>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        let (low, high) = keys.split_at(32);
+        (low, high).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Zeroizing<[u8; 64]>, D::Error> {
+        let (low, high) = <(Vec<u8>, Vec<u8>)>::deserialize(from)?;
+        let mut keys = Zeroizing::new([0; 64]);
+        if low.len() != 32 || high.len() != 32 {
+            return Err(serde::de::Error::custom("a key of the wrong length"));
+        }
+        keys[..32].copy_from_slice(&low);
+        keys[32..].copy_from_slice(&high);
+        Ok(keys)
+    }
+}
+
+impl SelfNote {
+    pub(crate) fn new(keys: &DriveKeys, bind: BindId, member: MemberId, name: String) -> Self {
+        Self {
+            v: 1,
+            keys: keys.expose_for_sealing(),
+            bind,
+            member,
+            control_inc: crate::env::random(),
+            content_inc: crate::env::random(),
+            name,
+        }
+    }
+}
+
+/// What all drives of a device share.
+#[derive(Clone, Debug)]
+pub(crate) struct Device {
+    pub(crate) data: PathBuf,
+    pub(crate) secret: Arc<DeviceSecret>,
+    pub(crate) net: Net,
+    pub(crate) gate: Arc<MemberGate>,
+}
+
+/// A drive's record, opened, with nothing running yet.
+pub(crate) struct Opened {
+    id: DriveId,
+    pub(crate) log: Arc<DriveLog>,
+    pub(crate) local: LocalTable,
+    seal: Arc<Seal>,
+}
+
+/// A running drive, with what it takes to end it.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) handle: DriveHandle,
+    pub(crate) thread: std::thread::JoinHandle<()>,
+    pub(crate) tag: DriveTag,
+}
+
+/// The folder of a drive's record within the data directory.
+pub(crate) fn record_folder(data: &Path, id: &DriveId) -> PathBuf {
+    data.join("drives").join(id.to_string())
+}
+
+impl Device {
+    /// Opens, or makes, the record of a drive.
+    pub(crate) fn open_record(&self, id: DriveId) -> Result<Opened, LoadError> {
+        let folder = record_folder(&self.data, &id);
+        let path = folder.join("log.redb");
+        std::fs::create_dir_all(&folder).map_err(|source| peerdrive_log::OpenError::Io {
+            path: path.clone(),
+            source,
+        })?;
+        let log = Arc::new(DriveLog::open(&path)?);
+        let seal = Arc::new(Seal::new(id, local_key(&self.secret)));
+        let local = LocalTable::new(log.clone(), seal.clone());
+        Ok(Opened {
+            id,
+            log,
+            local,
+            seal,
+        })
+    }
+
+    /// Starts a drive from its record: state, keys, sync, actor. Its folder is started by the caller.
+    pub(crate) fn start(&self, opened: Opened) -> Result<Running, LoadError> {
+        let Opened {
+            id,
+            log,
+            local,
+            seal,
+        } = opened;
+        let note = local.get(Space::Config, SELF_KEY)?.ok_or(LoadError::Keys)?;
+        let note: SelfNote = postcard::from_bytes(&note).map_err(|_| LoadError::Keys)?;
+        let own = Own {
+            keys: Arc::new(DriveKeys::from_bytes(&note.keys)),
+            bind: note.bind,
+            control_inc: note.control_inc,
+            content_inc: note.content_inc,
+        };
+        let control = ControlPlane::new(id, own.keys.clone(), own.bind);
+        let replica = Replica::load(id, own, log.clone(), seal, control)?;
+        let lifetime = replica.control.lifetime().ok_or(LoadError::Keys)?;
+        let tag = DriveTag(lifetime.blind_tag());
+        let keyring = Arc::new(SharedKeys::new(lifetime));
+        let topic = replica
+            .control
+            .current_epoch()
+            .map_or([0; 32], |epoch| epoch.gossip_topic());
+        let link = self.net.open_drive(tag, topic, Arc::new(Entries::new(log)));
+        let peers = DrivePeers::new(self.net.clone(), link.clone());
+        let content = ContentStore::new(self.net.blobs().clone(), keyring.clone(), Arc::new(peers));
+        let (requests, inbox) = mpsc::channel(REQUESTS);
+        let shared = Arc::new(Shared::new(Parts {
+            id,
+            name: note.name,
+            tree: replica.tree(),
+            local,
+            keyring,
+            content,
+            net: self.net.clone(),
+            link,
+            requests,
+        }));
+        self.gate.open(tag, &shared);
+        learn_addresses(&shared);
+        shared.membership_changed(&replica.control);
+        let events = shared.link.events();
+        let thread = crate::drive::actor::spawn(replica, inbox, Arc::downgrade(&shared)).map_err(
+            |source| peerdrive_log::OpenError::Io {
+                path: self.data.clone(),
+                source,
+            },
+        )?;
+        tokio::spawn(follow_link(Arc::downgrade(&shared), events));
+        Ok(Running {
+            handle: DriveHandle { shared },
+            thread,
+            tag,
+        })
+    }
+}
+
+impl Opened {
+    /// Whether the making of this record was finished.
+    pub(crate) fn is_complete(&self) -> Result<bool, crate::local::LocalError> {
+        Ok(self.local.get(Space::Config, SELF_KEY)?.is_some())
+    }
+
+    /// Writes who this device is in the drive: the last step of making a record.
+    pub(crate) fn write_self(&self, note: &SelfNote) -> Result<(), LoadError> {
+        let bytes = Zeroizing::new(postcard::to_stdvec(note).map_err(|_| LoadError::Keys)?);
+        Ok(self.local.put(Space::Config, SELF_KEY, bytes.to_vec())?)
+    }
+}
+
+/// Tells the network how the drive's devices were last reached.
+fn learn_addresses(shared: &Shared) {
+    match shared.local.all(Space::Peers) {
+        Ok(known) => {
+            for (_, address) in known {
+                if let Err(error) = shared.net.learn(&address) {
+                    tracing::debug!(%error, "a remembered address is of no use");
+                }
+            }
+        }
+        Err(error) => tracing::warn!(%error, "addresses of other devices could not be read"),
+    }
+}
+
+/// Carries what comes over the link to where it belongs. Ends with the link or the drive.
+async fn follow_link(shared: std::sync::Weak<Shared>, mut events: mpsc::Receiver<LinkEvent>) {
+    while let Some(event) = events.recv().await {
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
+        match event {
+            LinkEvent::Entries { entries, done, .. } => {
+                // Waiting here is the backpressure: the link reads no further meanwhile.
+                if shared
+                    .requests
+                    .send(Request::Receive { entries, done })
+                    .await
+                    .is_err()
+                {
+                    return;
+                }
+            }
+            LinkEvent::Connected(_) | LinkEvent::Disconnected(_) | LinkEvent::LevelChanged(_) => {
+                shared.publish(DriveEvent::Peers);
+            }
+            LinkEvent::Addresses(addresses) => remember_addresses(&shared, &addresses),
+            LinkEvent::Fork { from, at, .. } => {
+                tracing::warn!(
+                    ?from,
+                    at,
+                    "a device wrote two different entries at one place"
+                );
+            }
+            LinkEvent::Presence(_) => {}
+        }
+    }
+}
+
+fn remember_addresses(shared: &Shared, addresses: &[Vec<u8>]) {
+    for address in addresses {
+        match shared.net.learn(address) {
+            Ok(peer) if is_other_member(shared, &peer) => {
+                if let Err(error) = remember_address(shared, &peer, address) {
+                    tracing::warn!(%error, "an address could not be remembered");
+                }
+            }
+            Ok(_) => {}
+            Err(error) => tracing::debug!(%error, "an address is of no use"),
+        }
+    }
+}
+
+/// Writes only what is new: addresses come with every connection.
+pub(crate) fn remember_address(
+    shared: &Shared,
+    peer: &PeerId,
+    address: &[u8],
+) -> Result<(), crate::local::LocalError> {
+    if shared.local.get(Space::Peers, &peer.0)?.as_deref() == Some(address) {
+        return Ok(());
+    }
+    shared.local.put(Space::Peers, &peer.0, address.to_vec())
+}
+
+fn is_other_member(shared: &Shared, peer: &PeerId) -> bool {
+    *peer != shared.net.id() && shared.members.read().endpoints.contains_key(peer)
+}
