@@ -204,14 +204,19 @@ impl<R: ReadDoc> Planner<'_, R> {
         let registers = self.registers(node)?;
         let mut writes = self.unmark(at);
         let place = resolve::place(&registers).map(|(_, parent, _)| parent);
-        if place != Some(parent) || folder != entry.parent || registers.place.len() > 1 {
+        let moves = place != Some(parent) || folder != entry.parent;
+        let renames = resolve::name(&registers) != Some(name);
+        // Asked for what shows already: that settles what concurrent moves and renames left open. A
+        // rename leaves the place alone and a move the name, so that others' edits of these hold.
+        let settles = !moves && !renames;
+        if moves || (settles && registers.place.len() > 1) {
             let moved = Moved {
                 parent,
                 former: self.former(at),
             };
             writes.push(Write::put_anew(node, Register::Place, moved.encode()));
         }
-        if resolve::name(&registers) != Some(name) || registers.name.len() > 1 {
+        if renames || (settles && registers.name.len() > 1) {
             writes.push(Write::put(
                 node,
                 Register::Name,

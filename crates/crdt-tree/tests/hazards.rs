@@ -1,0 +1,126 @@
+//! What a writer can do to Automerge 0.12 itself, reproduced: the reasons why the linter stands in front
+//! of it. When one of these tests fails, Automerge has got better and a rule may go.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use automerge::legacy::OpId;
+use automerge::transaction::Transactable;
+use automerge::{ActorId, Automerge, AutomergeError, Change, ExpandedChange, ROOT, ReadDoc};
+
+type TestResult = Result<(), Box<dyn std::error::Error>>;
+
+fn document(actor: u8) -> Automerge {
+    Automerge::new().with_actor(ActorId::from([actor; 16]))
+}
+
+fn change(document: &mut Automerge, value: i64) -> Result<Change, AutomergeError> {
+    let mut transaction = document.transaction();
+    transaction.put(ROOT, "key", value)?;
+    transaction.commit();
+    document.get_last_local_change().ok_or(AutomergeError::Fail)
+}
+
+#[test]
+fn of_two_changes_of_one_actor_and_number_the_first_to_arrive_wins() -> TestResult {
+    let (x, y) = (change(&mut document(1), 1)?, change(&mut document(1), 2)?);
+    let (mut here, mut there) = (document(2), document(3));
+    here.apply_changes([x.clone()])?;
+    there.apply_changes([y.clone()])?;
+    assert!(matches!(
+        here.apply_changes([y]),
+        Err(AutomergeError::DuplicateSeqNumber(..))
+    ));
+    assert!(matches!(
+        there.apply_changes([x]),
+        Err(AutomergeError::DuplicateSeqNumber(..))
+    ));
+    let value = |document: &Automerge| {
+        document
+            .get(ROOT, "key")
+            .ok()
+            .flatten()
+            .map(|v| v.0.as_i64())
+    };
+    assert_ne!(value(&here), value(&there), "and so they differ for ever");
+    Ok(())
+}
+
+#[test]
+fn one_huge_counter_ends_every_later_edit() -> TestResult {
+    let mut broken = 0;
+    for below_max in 0..4u64 {
+        let honest = change(&mut document(1), 1)?;
+        let mut forged: ExpandedChange = honest.decode();
+        forged.start_op = (u64::from(u32::MAX) - below_max).try_into()?;
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let mut victim = document(2);
+            victim.apply_changes([Change::from(forged)])?;
+            for value in 0..8 {
+                change(&mut victim, value)?;
+            }
+            Ok::<(), AutomergeError>(())
+        }));
+        broken += usize::from(!matches!(outcome, Ok(Ok(()))));
+    }
+    assert_eq!(broken, 4, "applied, or panicked over, every time");
+    Ok(())
+}
+
+#[test]
+fn a_small_compressed_change_becomes_a_large_one() -> TestResult {
+    let mut document = document(1);
+    let mut transaction = document.transaction();
+    transaction.put(ROOT, "key", vec![0u8; 16 << 20])?;
+    transaction.commit();
+    let mut change = document.get_last_local_change().ok_or("no change")?;
+    let bomb = change.bytes().into_owned();
+    assert!(bomb.len() < 64 << 10, "{} bytes", bomb.len());
+    assert!(Change::from_bytes(bomb)?.raw_bytes().len() > 16 << 20);
+    Ok(())
+}
+
+#[test]
+fn a_few_bytes_claim_any_number_of_ops() -> TestResult {
+    let mut document = document(1);
+    let mut transaction = document.transaction();
+    transaction.put(ROOT, "k", 1)?;
+    transaction.commit();
+    let mut change = document
+        .get_last_local_change()
+        .ok_or("no change")?
+        .decode();
+    // The same op a million times: every column is one run.
+    let op = change.operations[0].clone();
+    change.operations = vec![op; 1_000_000];
+    let bytes = Change::from(change).raw_bytes().to_vec();
+    assert!(bytes.len() < 200, "{} bytes", bytes.len());
+    assert_eq!(Change::from_bytes(bytes)?.len(), 1_000_000);
+    Ok(())
+}
+
+#[test]
+fn a_predecessor_from_outside_its_past_works_or_not_by_order_of_arrival() -> TestResult {
+    let victim = change(&mut document(1), 1)?;
+    let mut forged = change(&mut document(2), 2)?.decode();
+    // It has never seen the victim's op, and yet replaces it.
+    let seen = OpId(1, ActorId::from([1; 16]));
+    forged.operations[0].pred = vec![seen].into();
+    let forged = Change::from(forged);
+    let values = |order: [&Change; 2]| -> Result<BTreeSet<i64>, AutomergeError> {
+        let mut document = document(3);
+        for change in order {
+            document.apply_changes([change.clone()])?;
+        }
+        let values = document.get_all(ROOT, "key")?;
+        Ok(values
+            .iter()
+            .filter_map(|(value, _)| value.as_i64())
+            .collect())
+    };
+    let outcome =
+        |order: [&Change; 2]| catch_unwind(AssertUnwindSafe(|| values(order))).map_err(|_| "panic");
+    let (one, other) = (outcome([&victim, &forged]), outcome([&forged, &victim]));
+    assert_ne!(one.map(|r| r.ok()), other.map(|r| r.ok()));
+    Ok(())
+}
