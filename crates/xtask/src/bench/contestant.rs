@@ -103,7 +103,8 @@ impl Pair {
                 let (source, target) = folders(root.path())?;
                 let words = match contestant {
                     Contestant::Copy => vec!["cp", "-a"],
-                    _ => vec!["rsync", "-a", "--delete"],
+                    // By default rsync compares times by the second, and an edit within one is lost.
+                    _ => vec!["rsync", "-a", "--delete", "--modify-window=-1"],
                 };
                 Ok(Self {
                     source,

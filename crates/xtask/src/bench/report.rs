@@ -245,12 +245,27 @@ impl Report {
         ratio(
             Work::ManyFiles,
             "disk",
+            "Syncthing, tuned",
+            "PeerDrive",
+            1.0,
+            true,
+        );
+        ratio(
+            Work::ManyFiles,
+            "disk",
             "PeerDrive",
             "`rsync -a`",
             3.5,
             false,
         );
-        ratio(Work::OneFile, "memory", "Syncthing", "PeerDrive", 1.5, true);
+        ratio(
+            Work::OneFile,
+            "memory",
+            "Syncthing, tuned",
+            "PeerDrive",
+            1.5,
+            true,
+        );
         ratio(
             Work::OneFile,
             "disk",

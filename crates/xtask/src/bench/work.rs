@@ -159,7 +159,8 @@ pub(crate) fn measure(
     if works.contains(&Work::OneFile) {
         let took = one_file(&pair, size, interrupt)?;
         let rate = size.large as f64 / 1e6 / took.as_secs_f64();
-        let note = [size.large_words(), format!("{rate:.0} MB/s"), used(&pair)?];
+        let mut note = vec![size.large_words(), format!("{rate:.0} MB/s"), used(&pair)?];
+        note.retain(|words| !words.is_empty());
         cell(
             Work::OneFile,
             Figure::Seconds(took.as_secs_f64()),
