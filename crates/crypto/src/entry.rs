@@ -247,17 +247,23 @@ impl Entry {
     /// [`EntryError`], except `Signature`.
     pub fn decode(bytes: &[u8]) -> Result<Entry, EntryError> {
         let entry: Entry = wire::decode(bytes, MAX_ENTRY)?;
-        entry.header.check_shape()?;
-        if entry.header.to_bytes().len() > MAX_HEADER {
+        entry.check()?;
+        Ok(entry)
+    }
+
+    /// Checks what needs no other entry and no key.
+    pub(crate) fn check(&self) -> Result<(), EntryError> {
+        self.header.check_shape()?;
+        if self.header.to_bytes().len() > MAX_HEADER {
             return Err(EntryError::Links);
         }
-        if entry.body.len() > MAX_BODY
-            || u64::from(entry.header.body_len) != entry.body.len() as u64
-            || entry.header.body_hash != derive(context::BODY, &entry.body)
+        if self.body.len() > MAX_BODY
+            || u64::from(self.header.body_len) != self.body.len() as u64
+            || self.header.body_hash != derive(context::BODY, &self.body)
         {
             return Err(EntryError::Body);
         }
-        Ok(entry)
+        Ok(())
     }
 
     /// Its canonical bytes.

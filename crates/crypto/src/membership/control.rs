@@ -381,7 +381,7 @@ impl Control {
             return Some(known.clone());
         }
         let usable = self.eval_at(heads)?.usable_epochs();
-        let usable = Arc::new(usable.into_iter().map(|(id, _)| id).collect::<Vec<_>>());
+        let usable = Arc::new(usable.into_keys().collect::<Vec<_>>());
         if remembered.len() >= MAX_REMEMBERED {
             remembered.clear();
         }

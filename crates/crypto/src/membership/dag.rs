@@ -2,7 +2,7 @@
 //! operation from its past alone; knows nothing of which operations are valid.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -122,9 +122,9 @@ pub(super) struct Dag {
     pub(super) device_revokes: HashMap<BindId, Vec<u32>>,
     /// In order of arrival, which is an order of the past.
     pub(super) epochs: Vec<(EpochId, u32)>,
-    /// The KEM keys that each sound epoch is sealed to, by its operation.
-    pub(super) epoch_readers: HashMap<u32, Vec<[u8; 32]>>,
-    pub(super) heads: std::collections::BTreeSet<EntryId>,
+    /// The devices that were already gone when each sound epoch began, by its operation.
+    pub(super) epoch_gone: HashMap<u32, BTreeSet<BindId>>,
+    pub(super) heads: BTreeSet<EntryId>,
     pub(super) positions: HashMap<(LogId, u64), Vec<EntryId>>,
 }
 
@@ -151,8 +151,8 @@ impl Dag {
             revokes: HashMap::new(),
             device_revokes: HashMap::new(),
             epochs: Vec::new(),
-            epoch_readers: HashMap::new(),
-            heads: Default::default(),
+            epoch_gone: HashMap::new(),
+            heads: BTreeSet::new(),
             positions: HashMap::new(),
         }
     }
@@ -173,6 +173,7 @@ impl Dag {
         if entry.header.plane != Plane::Control {
             return Err(ControlError::Elsewhere);
         }
+        entry.check()?;
         let id = entry.id();
         let body = ControlBody::decode(&entry.body).map_err(|_| ControlError::Body)?;
         let (past, grant) = if entry.header.is_genesis() {
@@ -501,7 +502,8 @@ impl Dag {
             }
             Op::ExtendCut(x) => {
                 let target = self.op_at(&x.entry, x.index);
-                level >= 2 && target.is_some_and(|t| earlier(t) && self.may_extend(node.grant, t))
+                level >= 2
+                    && target.is_some_and(|t| earlier(t) && self.may_extend(node.grant, t, this))
             }
             Op::RevokeInvite(_) | Op::Lease(_) | Op::RevokeLease(_) => level >= 2,
             Op::Upgrade(_) => level >= 3,
@@ -509,13 +511,15 @@ impl Dag {
         }
     }
 
-    fn may_extend(&self, by: u32, revocation: u32) -> bool {
+    /// Whether somebody that the revocation ends is, in the extension's own past, below its author.
+    fn may_extend(&self, by: u32, revocation: u32, this: u32) -> bool {
         match self.op(revocation) {
-            Some((_, _, Op::Revoke(r))) => self
-                .grants
-                .iter()
-                .enumerate()
-                .any(|(at, t)| t.member == r.member && self.outranks(by, at as u32)),
+            // An unsound one may name what arrives only later, so it is not even looked at.
+            Some((fact, _, _)) if !fact.sound => false,
+            Some((_, _, Op::Revoke(r))) => self.grants.iter().enumerate().any(|(at, t)| {
+                let earlier = self.in_past(t.op, this);
+                earlier && t.member == r.member && self.outranks(by, at as u32)
+            }),
             Some((_, _, Op::RevokeDevice(d))) => self
                 .binds
                 .get(&d.bind)
@@ -558,7 +562,8 @@ impl Dag {
             && names.iter().eq(epoch.wraps.iter().map(|w| &w.kem_id))
             && (level >= 2 || before.usable_epochs().is_empty());
         if sound {
-            self.epoch_readers.insert(this, readers);
+            let gone = before.gone();
+            self.epoch_gone.insert(this, gone);
         }
         sound
     }

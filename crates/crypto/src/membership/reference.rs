@@ -361,16 +361,16 @@ impl Reference {
             Op::ExtendCut(x) => {
                 let target = (x.entry, x.index);
                 let reach = match self.op(&target) {
-                    Some(Op::Revoke(r)) => self
-                        .grants()
-                        .iter()
-                        .any(|(id, t)| t.member == r.member && self.outranks(&by, id)),
+                    Some(Op::Revoke(r)) => self.grants().iter().any(|(id, t)| {
+                        let earlier = before.contains(&t.at);
+                        earlier && t.member == r.member && self.outranks(&by, id)
+                    }),
                     Some(Op::RevokeDevice(d)) => self
                         .bind(&d.bind)
                         .is_some_and(|b| self.outranks(&by, &b.grant)),
                     _ => false,
                 };
-                level >= 2 && before.contains(&target) && reach
+                level >= 2 && before.contains(&target) && self.sound(&target) && reach
             }
             Op::RevokeInvite(_) | Op::Lease(_) | Op::RevokeLease(_) => level >= 2,
             Op::Upgrade(_) => level >= 3,
@@ -514,19 +514,33 @@ impl Reference {
             })
     }
 
+    /// The epochs that no removed device can have read.
     fn usable(&self, set: &Set) -> Vec<(EpochId, &Epoch)> {
         let readers = self.readers(set);
-        let mut usable: BTreeMap<EpochId, &Epoch> = BTreeMap::new();
+        let binds = self.binds();
+        let removed: Vec<&(BindId, BindDoc)> = binds
+            .iter()
+            .filter(|(id, bind)| {
+                set.contains(&bind.at)
+                    && self.valid(&bind.at, set)
+                    && !self.bind_live(id, set)
+                    && !readers.contains(&bind.cert.kem_pk)
+            })
+            .collect();
+        let mut usable: BTreeMap<EpochId, (&Epoch, bool)> = BTreeMap::new();
         for (id, at, epoch) in self.epochs(set) {
+            if !self.epoch_valid(&at, set) {
+                continue;
+            }
             let mut before = self.past(&at);
             before.remove(&at);
-            let covered = self.epoch_valid(&at, set)
-                && self.readers(&before).iter().all(|k| readers.contains(k));
-            if covered {
-                usable.insert(id, epoch);
-            }
+            let safe = removed
+                .iter()
+                .all(|(id, bind)| before.contains(&bind.at) && !self.bind_live(id, &before));
+            usable.entry(id).or_insert((epoch, true)).1 &= safe;
         }
-        usable.into_iter().collect()
+        let safe = usable.into_iter().filter(|(_, (_, safe))| *safe);
+        safe.map(|(id, (epoch, _))| (id, epoch)).collect()
     }
 }
 

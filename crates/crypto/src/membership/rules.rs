@@ -6,9 +6,14 @@
 //! a device acts under exactly the grant that brought it in; a leave counts against neither enrolments
 //! nor evictions within its own grant; a device's ending of itself does not count against another such.
 
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
+
 use super::{
     bits::Bits,
-    dag::{Class, Dag, GrantFact, ROOT},
+    dag::{BindFact, Class, Dag, GrantFact, ROOT},
 };
 use crate::{
     body::Op,
@@ -236,7 +241,7 @@ impl<'d> Eval<'d> {
         readers
     }
 
-    /// The valid epochs of the view, in order of arrival, each once, with the operation that began it.
+    /// The valid operations of the view that begin epochs, in order of arrival.
     pub(super) fn valid_epochs(&mut self) -> Vec<(EpochId, u32)> {
         let dag = self.dag;
         let mut valid: Vec<(EpochId, u32)> = Vec::new();
@@ -254,34 +259,64 @@ impl<'d> Eval<'d> {
                 valid.push((*id, *op));
             }
         }
-        let mut seen = std::collections::HashSet::new();
-        valid.retain(|(id, _)| seen.insert(*id));
         valid
     }
 
-    /// E2: the valid epochs that nobody who is not a reader can read.
-    pub(super) fn usable_epochs(&mut self) -> Vec<(EpochId, u32)> {
+    /// The devices brought in within the view that are not live in it.
+    pub(super) fn gone(&mut self) -> BTreeSet<BindId> {
+        let dag = self.dag;
+        let all = dag
+            .binds
+            .iter()
+            .filter(|(_, f)| self.has(f.op))
+            .map(|(id, _)| *id);
+        let all: Vec<BindId> = all.collect();
+        all.into_iter().filter(|id| !self.bind_live(id)).collect()
+    }
+
+    /// The devices validly brought in and then ended, whose keys no live device has: what they could
+    /// open, they keep.
+    fn removed(&mut self) -> Vec<BindId> {
         let dag = self.dag;
         let readers = self.readers();
-        let mut valid = self.valid_epochs();
-        valid.retain(|(_, op)| {
-            let sealed_to = dag.epoch_readers.get(op);
-            sealed_to.is_some_and(|all| all.iter().all(|k| readers.binary_search(k).is_ok()))
-        });
-        valid
+        let ended = |(id, fact): &(&BindId, &BindFact)| {
+            self.valid(fact.op)
+                && !self.bind_live(id)
+                && readers.binary_search(&fact.cert.kem_pk).is_err()
+        };
+        dag.binds.iter().filter(ended).map(|(id, _)| *id).collect()
+    }
+
+    /// E2: the valid epochs that nobody removed can have read: whoever is gone now was gone when it
+    /// began. To compare with those it was sealed to would not do, as it may have been sealed to others
+    /// later, by a wrap or a welcome.
+    pub(super) fn usable_epochs(&mut self) -> BTreeMap<EpochId, u64> {
+        let dag = self.dag;
+        let removed = self.removed();
+        let (mut usable, mut spoilt) = (BTreeMap::new(), BTreeSet::new());
+        for (id, op) in self.valid_epochs() {
+            let gone = dag.epoch_gone.get(&op);
+            if gone.is_some_and(|gone| removed.iter().all(|bind| gone.contains(bind))) {
+                let generation = match dag.op(op) {
+                    Some((_, _, Op::Epoch(epoch))) => epoch.generation,
+                    _ => 0,
+                };
+                usable.insert(id, generation);
+            } else {
+                spoilt.insert(id);
+            }
+        }
+        // The same epoch may be published twice, with different pasts: the less trusting one counts.
+        usable.retain(|id, _| !spoilt.contains(id));
+        usable
     }
 
     /// E3: the usable epoch of the greatest generation, then of the smallest id.
     pub(super) fn current_epoch(&mut self) -> Option<EpochId> {
-        let dag = self.dag;
-        let generation = |op: u32| match dag.op(op) {
-            Some((_, _, Op::Epoch(epoch))) => epoch.generation,
-            _ => 0,
-        };
         let usable = self.usable_epochs();
         let best = usable
             .iter()
-            .min_by_key(|(id, op)| (std::cmp::Reverse(generation(*op)), *id));
+            .min_by_key(|(id, generation)| (Reverse(**generation), **id));
         best.map(|(id, _)| *id)
     }
 }

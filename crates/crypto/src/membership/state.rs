@@ -158,12 +158,11 @@ impl State {
         state.learn_members(dag, &mut eval, private);
         state.learn_offers(dag, &mut eval);
         state.learn_disputes(dag);
-        let usable: BTreeSet<EpochId> =
-            eval.usable_epochs().into_iter().map(|(id, _)| id).collect();
+        let usable = eval.usable_epochs();
         state.epochs = eval
             .valid_epochs()
             .into_iter()
-            .map(|(id, _)| (id, usable.contains(&id)))
+            .map(|(id, _)| (id, usable.contains_key(&id)))
             .collect();
         state.current = eval.current_epoch();
         state.readers = eval.readers();

@@ -412,3 +412,16 @@ fn a_long_ordinary_history_is_evaluated_quickly() -> TestResult {
     );
     Ok(())
 }
+
+#[test]
+fn histories_on_which_the_two_once_differed() -> TestResult {
+    for (seed, steps) in [
+        (2_734_364_622_732_746_261, 5),
+        (13_819_212_383_621_069_458, 5),
+        (3_274_305_314_014_732_596, 6),
+        (15_407_420_486_807_154_259, 11),
+    ] {
+        compare(seed, steps)?;
+    }
+    Ok(())
+}
