@@ -1,62 +1,192 @@
-//! Stand-in until the real one is here.
-use crate::drive::handle::DriveHandle;
+//! A drive kept as a plain folder, in step in both directions. Knows a drive only as far as `port`
+//! says, and nothing of documents, logs or peers.
+//!
+//! Three trees are compared: what the drive shows, what the disk holds, and what was last in step
+//! between them ([`in_step`], per node, durable). Disk against in-step is a local change and is taken in
+//! ([`take_in`]); view against in-step is a remote one and is written out ([`checkout`]); what to do in
+//! which order is decided by pure functions ([`plan`]). Rules that hold everywhere:
+//!
+//! - Nothing missing is a deletion before the disk itself, asked again a moment later with the marker
+//!   in place, says that it is not there.
+//! - Nothing is overwritten or removed that is not, at that very moment, what the records say it is.
+//! - A local change never supersedes a version that this disk did not show: both are kept, the local one
+//!   as `name (conflict <tag>).ext`, tagged by its content.
+//! - What a reader changes stays here and is reported; when the drive has something new of that name,
+//!   the local one makes way as `name (local).ext`.
+//! - No path is followed through a symlink or out of the folder.
+//!
+//! One thread owns a working copy ([`worker`]); handles talk to it by messages.
+
+mod batch;
+mod beneath;
+mod checkout;
+mod gone;
+mod handle;
+mod ignored;
+mod in_step;
+mod keeper;
+mod marker;
+mod names;
+mod plan;
+mod port;
+mod rest;
+mod scan;
+mod status;
+mod take_in;
+mod watch;
+mod worker;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
 use std::path::{Path, PathBuf};
-/// x
-#[derive(Clone, Debug, Default)]
-pub struct WorkingCopyOptions {}
-/// x
-#[derive(Clone, Debug)]
-pub struct Problem {
-    /** x */
-    pub path: String,
-    /** x */
-    pub reason: String,
-    /** x */
-    pub hint: String,
-}
-/// x
-#[derive(Clone, Debug, Default)]
-pub struct WorkingCopyStatus {
-    /** x */
-    pub pending_in: usize,
-    /** x */
-    pub pending_out: usize,
-    /** x */
-    pub problems: Vec<Problem>,
-    /** x */
-    pub paused: Option<String>,
-}
-/// x
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::drive::handle::DriveHandle;
+use port::Drive;
+use status::Shared;
+pub use status::{Problem, WorkingCopyOptions, WorkingCopyProgress, WorkingCopyStatus};
+use worker::{Command, Worker};
+
+/// Why a working copy could not be started or asked.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkingCopyError {
-    /** x */
-    #[error("x")]
-    X,
+    /// The folder could not be opened, made or marked.
+    #[error("{path}: {error}; check that the disk is there and that you may write to it")]
+    Disk {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+    },
+    /// The folder is the working copy of another drive.
+    #[error(
+        "{0} is the folder of another drive; choose another folder, or remove its .peerdrive folder first"
+    )]
+    OtherDrive(PathBuf),
+    /// The records of what was in step could not be read.
+    #[error("the records of the working copy cannot be read: {0}")]
+    Records(String),
+    /// No thread could be started for it.
+    #[error("no thread could be started for the working copy: {0}")]
+    Thread(io::Error),
+    /// It has been stopped, or its drive has.
+    #[error("the working copy has been stopped")]
+    Stopped,
 }
-/// x
+
+/// A drive kept as a plain folder. Cheap to clone; when the last handle is dropped it stops by itself,
+/// losing nothing.
 #[derive(Clone, Debug)]
-pub struct WorkingCopy(PathBuf);
+pub struct WorkingCopy {
+    root: Arc<Path>,
+    shared: Arc<Shared>,
+    commands: mpsc::UnboundedSender<Command>,
+}
+
 impl WorkingCopy {
-    /// x
+    /// Starts keeping `root` in step with a drive. On the first run the two are united: what is the same
+    /// on both sides is in step, what differs is kept twice, and nothing is deleted. Needs a tokio
+    /// runtime around it.
+    ///
+    /// # Errors
+    /// The folder cannot be used, belongs to another drive, or the records cannot be read. A folder that
+    /// is not there now but was before is no error: the working copy is paused until it is back.
     pub fn start(
-        _: DriveHandle,
+        drive: DriveHandle,
         root: PathBuf,
-        _: WorkingCopyOptions,
-    ) -> Result<Self, WorkingCopyError> {
-        Ok(Self(root))
+        options: WorkingCopyOptions,
+    ) -> Result<WorkingCopy, WorkingCopyError> {
+        Self::start_on(drive, &root, options)
     }
-    /// x
+
+    fn start_on<D: Drive>(
+        drive: D,
+        root: &Path,
+        options: WorkingCopyOptions,
+    ) -> Result<WorkingCopy, WorkingCopyError> {
+        let shared = Arc::new(Shared::default());
+        let (commands, inbox) = mpsc::unbounded_channel();
+        let worker = Worker::open(Arc::new(drive), root, options, shared.clone(), inbox)?;
+        let runtime = tokio::runtime::Handle::current();
+        std::thread::Builder::new()
+            .name("working copy".into())
+            .spawn(move || runtime.block_on(worker.run()))
+            .map_err(WorkingCopyError::Thread)?;
+        Ok(WorkingCopy {
+            root: root.into(),
+            shared,
+            commands,
+        })
+    }
+
+    /// The folder.
     pub fn root(&self) -> &Path {
-        &self.0
+        &self.root
     }
-    /// x
+
+    /// Looks at the whole folder now, takes in and writes out until nothing is left that can be done,
+    /// and says what still waits and why.
+    ///
+    /// # Errors
+    /// [`WorkingCopyError::Stopped`] only; everything else is in the status.
     pub async fn sync_now(&self) -> Result<WorkingCopyStatus, WorkingCopyError> {
-        Ok(Default::default())
+        let (reply, answer) = oneshot::channel();
+        self.commands
+            .send(Command::Sync(reply))
+            .map_err(|_| WorkingCopyError::Stopped)?;
+        answer.await.map_err(|_| WorkingCopyError::Stopped)
     }
-    /// x
+
+    /// How things stand.
     pub fn status(&self) -> WorkingCopyStatus {
-        Default::default()
+        self.shared.status.lock().clone()
     }
-    /// x
-    pub async fn stop(self) {}
+
+    /// How far an import or a checkout is.
+    pub fn progress(&self) -> WorkingCopyProgress {
+        *self.shared.progress.lock()
+    }
+
+    /// Yes: delete in the drive what was deleted here, although it is more than half of it.
+    pub fn confirm_deletions(&self) {
+        self.shared.confirmed.store(true, Ordering::Release);
+        self.answered();
+    }
+
+    /// No: write out again what was deleted here.
+    pub fn undo_deletions(&self) {
+        self.shared.declined.store(true, Ordering::Release);
+        self.answered();
+    }
+
+    fn answered(&self) {
+        if self.commands.send(Command::Answered).is_err() {
+            tracing::debug!("an answer came after the working copy had stopped");
+        }
+    }
+
+    /// Stops, and returns when everything is durable.
+    pub async fn stop(self) {
+        let (done, stopped) = oneshot::channel();
+        if self.commands.send(Command::Stop(done)).is_ok() && stopped.await.is_err() {
+            tracing::debug!("the working copy had stopped already");
+        }
+    }
+}
+
+/// What a person reads while deletions wait for a yes.
+fn deletions_problem(count: usize) -> Problem {
+    Problem {
+        path: String::new(),
+        reason: format!(
+            "more than half of the drive was deleted here ({count} files and folders at the top); nothing is deleted for the others yet"
+        ),
+        hint: "Confirm the deletion, or undo it to have everything written out again.".into(),
+    }
 }

@@ -1,0 +1,301 @@
+//! Entries that vanished, and what a reader changed: the two cases in which a difference on disk must
+//! not simply be sent.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use peerdrive_crdt_tree::edit::Edit;
+use peerdrive_crdt_tree::id::NodeId;
+use peerdrive_crdt_tree::node::{Content, Kind};
+
+use super::batch;
+use super::beneath::{EntryKind, Stat, split};
+use super::in_step::{Held, Record};
+use super::keeper::{Keeper, Pause, too_young, wall_ns};
+use super::plan::decide::{self, ForMissing};
+use super::plan::local::Change;
+use super::port::Drive;
+use super::rest::{PASSING, VANISHED};
+use super::scan::{Observed, Seen};
+
+impl<D: Drive> Keeper<D> {
+    /// Deletes in the drive what has been gone from the disk for long enough. `spared` nodes live on
+    /// elsewhere on disk.
+    pub(super) async fn missing(
+        &mut self,
+        missing: Vec<(NodeId, String)>,
+        seen: &Observed,
+        spared: &BTreeSet<NodeId>,
+        now: Instant,
+    ) -> Result<bool, Pause> {
+        let mut due = Vec::new();
+        for (id, path) in missing {
+            if !spared.contains(&id) && self.is_due(id, &path, seen, now) {
+                due.push((id, path));
+            }
+        }
+        if due.is_empty() {
+            return Ok(false);
+        }
+        // Asked once more, at the last moment: the marker, then each entry.
+        self.check_root()?;
+        let mut all = ForMissing::default();
+        for (id, path) in due {
+            match self.root.stat(&path) {
+                Ok(there) if there.is_none_or(|stat| self.is_another(id, &stat)) => {
+                    let (in_step, rules) = (&self.in_step, &self.rules);
+                    let one = self
+                        .drive
+                        .view(|view| decide::for_missing(view, in_step, rules, spared, id));
+                    all.delete.extend(one.delete);
+                    all.keep.extend(one.keep);
+                    all.forget.extend(one.forget);
+                }
+                Ok(_) => self.rest.look(&path, now, true),
+                Err(error) => self.path_failed_io(&path, &error, now),
+            }
+        }
+        for id in all.forget.into_iter().chain(all.keep) {
+            self.vanished.remove(&id);
+            self.in_step.remove(id);
+            self.dirty.insert(id);
+        }
+        self.delete(all.delete, now).await
+    }
+
+    fn is_another(&self, id: NodeId, stat: &Stat) -> bool {
+        self.in_step
+            .get(id)
+            .is_none_or(|record| !record.stat.same_object(stat))
+    }
+
+    fn is_due(&mut self, id: NodeId, path: &str, seen: &Observed, now: Instant) -> bool {
+        let passing = |stat: &Stat| {
+            self.in_step
+                .get(id)
+                .is_some_and(|record| record.stat.same_object(stat))
+        };
+        let elsewhere = seen
+            .at
+            .values()
+            .any(|what| matches!(what, Seen::There(stat) if passing(stat)));
+        let hold = if elsewhere {
+            PASSING + VANISHED
+        } else {
+            VANISHED
+        };
+        let due = self.vanished.entry(id).or_insert(now + hold);
+        if now.duration_since(*due) > PASSING + VANISHED {
+            // It was back in between.
+            *due = now + hold;
+        }
+        if *due <= now {
+            return true;
+        }
+        let due = *due;
+        self.rest.look(path, due, false);
+        false
+    }
+
+    /// Sends deletions, unless they are so many that the user is asked first.
+    pub(super) async fn delete(&mut self, ids: Vec<NodeId>, now: Instant) -> Result<bool, Pause> {
+        let ids: Vec<NodeId> = ids
+            .into_iter()
+            .filter(|id| self.in_step.get(*id).is_some())
+            .collect();
+        if ids.is_empty() {
+            return Ok(false);
+        }
+        let is_file = |id: &NodeId| {
+            self.in_step
+                .get(*id)
+                .is_some_and(|record| record.held != Held::Folder)
+        };
+        let count = |id: &NodeId| {
+            self.in_step
+                .subtree(*id)
+                .iter()
+                .filter(|id| is_file(id))
+                .count()
+        };
+        let files: usize = ids
+            .iter()
+            .filter(|id| !self.deletions.allowed.contains(id))
+            .map(count)
+            .sum();
+        if !self.deletions.asked.is_empty()
+            || !self.deletions.admit(files, self.in_step.files(), now)
+        {
+            self.deletions.asked.extend(
+                ids.into_iter()
+                    .filter(|id| !self.deletions.allowed.contains(id)),
+            );
+            return Ok(false);
+        }
+        let check = |id: NodeId| self.drive.view(|view| batch::still_whole(view, &[id]));
+        let edits = ids
+            .iter()
+            .map(|id| (Edit::Delete { node: *id }, check(*id)))
+            .collect();
+        let results = self
+            .drive
+            .edit(edits)
+            .await
+            .map_err(|error| Pause::Drive(error.to_string()))?;
+        for (id, result) in ids.into_iter().zip(results) {
+            self.vanished.remove(&id);
+            self.deletions.allowed.remove(&id);
+            match result {
+                Ok(_) => {
+                    self.dirty.extend(self.in_step.subtree(id));
+                    self.in_step.remove_subtree(id);
+                }
+                Err(reason) => {
+                    if let Some(path) = self.in_step.path(id) {
+                        self.path_failed(&path, reason, "It is tried again by itself.", now);
+                    }
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// The user said yes: what is still gone is deleted now.
+    pub(super) async fn deletions_confirmed(&mut self, now: Instant) -> Result<(), Pause> {
+        let asked = std::mem::take(&mut self.deletions.asked);
+        self.deletions.allowed.extend(asked.iter().copied());
+        let gone: Vec<(NodeId, String)> = asked
+            .into_iter()
+            .filter_map(|id| Some((id, self.in_step.path(id)?)))
+            .collect();
+        for (id, _) in &gone {
+            self.vanished.insert(*id, now);
+        }
+        self.missing(gone, &Observed::default(), &BTreeSet::new(), now)
+            .await?;
+        self.deletions.allowed.clear();
+        Ok(())
+    }
+
+    /// The user said no: what is gone is written out again.
+    pub(super) fn deletions_declined(&mut self) {
+        for id in std::mem::take(&mut self.deletions.asked) {
+            for id in self.in_step.subtree(id).into_iter().rev() {
+                self.vanished.remove(&id);
+                self.in_step.remove(id);
+                self.dirty.insert(id);
+            }
+        }
+    }
+
+    /// A reader's changes: reported, never sent. What is the drive's own anyway is noted as in step.
+    pub(super) async fn keep_local(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            let (path, stat) = match &change {
+                Change::New { path, stat }
+                | Change::Moved { path, stat, .. }
+                | Change::Touched { path, stat, .. } => (path.clone(), Some(*stat)),
+                Change::Missing { path, .. } => (path.clone(), None),
+            };
+            if self.local_only.get(&path) == Some(&stat) {
+                self.report_local(&path, stat.is_none());
+                continue;
+            }
+            let is_the_drives = match &change {
+                Change::New { stat, .. } => self.adopt_if_same(&path, *stat).await,
+                Change::Touched { id, stat, .. } => self.refresh_if_same(*id, &path, *stat).await,
+                Change::Moved { .. } | Change::Missing { .. } => false,
+            };
+            if !is_the_drives {
+                self.local_only.insert(path.clone(), stat);
+                self.report_local(&path, stat.is_none());
+            }
+        }
+    }
+
+    fn report_local(&mut self, path: &str, deleted: bool) {
+        let what = if deleted {
+            "deleted on this device only"
+        } else {
+            "changed on this device only"
+        };
+        let reason = format!("{what}: you may read this drive, not change it");
+        self.problems.set(
+            path,
+            reason,
+            "Ask a member with the admin role for the writer role, or keep a copy elsewhere.",
+        );
+    }
+
+    async fn adopt_if_same(&mut self, path: &str, stat: Stat) -> bool {
+        let (parent, name) = split(path);
+        let Some(parent) = self.in_step.resolve(parent) else {
+            return false;
+        };
+        let shown = self.rules.unescape(name).into_owned();
+        let Some(node) = self
+            .drive
+            .view(|view| view.child(parent, &shown).and_then(|id| view.get(id)))
+        else {
+            return false;
+        };
+        if self.in_step.get(node.id).is_some() {
+            return false;
+        }
+        let held = Held::of(&node);
+        let same = match (stat.kind, node.kind) {
+            (EntryKind::Folder, Kind::Folder) => true,
+            (EntryKind::Symlink, Kind::Symlink) => self
+                .root
+                .read_link(path)
+                .is_ok_and(|target| held == Held::Symlink(String::from_utf8_lossy(&target).into())),
+            (EntryKind::File, Kind::File) => {
+                matches!(&node.content, Some(Content::File(content)) if content.len == stat.size)
+                    && self.holds(path, &held).await
+            }
+            _ => false,
+        };
+        if same {
+            let record = self.record(parent, name, held, stat);
+            self.in_step.put(
+                node.id,
+                Record {
+                    mode: node.mode,
+                    mtime_ns: node.mtime_ns,
+                    ..record
+                },
+            );
+            self.dirty.insert(node.id);
+        }
+        same
+    }
+
+    async fn refresh_if_same(&mut self, id: NodeId, path: &str, stat: Stat) -> bool {
+        let Some(record) = self.in_step.get(id).cloned() else {
+            return false;
+        };
+        let same = match stat.kind {
+            EntryKind::Folder => true,
+            EntryKind::Symlink => self.root.read_link(path).is_ok_and(|target| {
+                record.held == Held::Symlink(String::from_utf8_lossy(&target).into())
+            }),
+            _ => self.holds(path, &record.held).await,
+        };
+        if same {
+            let racy = stat.kind == EntryKind::File && too_young(&stat, wall_ns());
+            self.in_step
+                .update(id, |record| (record.stat, record.racy) = (stat, racy));
+        }
+        same
+    }
+
+    async fn holds(&self, path: &str, held: &Held) -> bool {
+        let Ok(file) = self.root.open_file(path) else {
+            return false;
+        };
+        match self.drive.hash(file).await {
+            Ok((hash, len)) => Held::File { hash, len }.same(held),
+            Err(_) => false,
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The engine's drive behind the working copy's `port`: the only file of this folder that knows it.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use peerdrive_crdt_tree::edit::Edit;
+use peerdrive_crdt_tree::event::TreeEvent;
+use peerdrive_crdt_tree::id::NodeId;
+use peerdrive_crdt_tree::node::{ContentHash, FileContent, Node};
+use peerdrive_crdt_tree::tree::DriveTree;
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+
+use super::in_step::Row;
+use super::port::{BytesError, Check, Drive, DriveRefused, News, NewsFeed, View};
+use crate::content::{ContentError, Progress};
+use crate::drive::event::DriveEvent;
+use crate::drive::handle::DriveHandle;
+use crate::local::Space;
+
+impl View for DriveTree {
+    fn get(&self, id: NodeId) -> Option<Node> {
+        DriveTree::get(self, id)
+    }
+
+    fn child(&self, parent: NodeId, name: &str) -> Option<NodeId> {
+        DriveTree::child(self, parent, name)
+    }
+
+    fn children(&self, parent: NodeId) -> Vec<NodeId> {
+        DriveTree::children(self, parent)
+            .map(|(_, id)| id)
+            .collect()
+    }
+}
+
+/// The drive's events, as far as they concern a folder.
+#[derive(Debug)]
+pub(super) struct Feed(broadcast::Receiver<Arc<DriveEvent>>);
+
+impl NewsFeed for Feed {
+    async fn next(&mut self) -> Option<News> {
+        match self.0.recv().await {
+            Ok(event) => Some(news(&event)),
+            Err(RecvError::Lagged(_)) => Some(News::Lost),
+            Err(RecvError::Closed) => None,
+        }
+    }
+
+    fn try_next(&mut self) -> Option<News> {
+        match self.0.try_recv() {
+            Ok(event) => Some(news(&event)),
+            Err(TryRecvError::Lagged(_)) => Some(News::Lost),
+            Err(TryRecvError::Empty | TryRecvError::Closed) => None,
+        }
+    }
+}
+
+fn news(event: &DriveEvent) -> News {
+    match event {
+        DriveEvent::Tree { events, .. } => News::Nodes(events.iter().map(node_of).collect()),
+        DriveEvent::Reloaded => News::Lost,
+        DriveEvent::Members => News::Role,
+        DriveEvent::Peers => News::Peers,
+    }
+}
+
+fn node_of(event: &TreeEvent) -> NodeId {
+    match event {
+        TreeEvent::NodeCreated { id }
+        | TreeEvent::NodeMoved { id, .. }
+        | TreeEvent::ContentChanged { id }
+        | TreeEvent::AttributesChanged { id }
+        | TreeEvent::NodeDeleted { id, .. }
+        | TreeEvent::ConflictAppeared { id }
+        | TreeEvent::ConflictEnded { id } => *id,
+    }
+}
+
+impl From<ContentError> for BytesError {
+    fn from(error: ContentError) -> Self {
+        match error {
+            ContentError::Unavailable { .. } => BytesError::NobodyHasThem,
+            ContentError::File(error) => BytesError::Disk(std::io::Error::new(error.kind(), error)),
+            other => BytesError::Other(other.to_string()),
+        }
+    }
+}
+
+impl Drive for DriveHandle {
+    type Feed = Feed;
+
+    fn news(&self) -> Feed {
+        Feed(self.subscribe())
+    }
+
+    fn id(&self) -> String {
+        DriveHandle::id(self).to_string()
+    }
+
+    fn can_write(&self) -> bool {
+        DriveHandle::can_write(self)
+    }
+
+    fn view<R>(&self, read: impl FnOnce(&dyn View) -> R) -> R {
+        read(&*DriveHandle::view(self))
+    }
+
+    async fn edit(
+        &self,
+        edits: Vec<(Edit, Check)>,
+    ) -> Result<Vec<Result<NodeId, String>>, DriveRefused> {
+        let kept: Vec<bool> = {
+            let view = DriveHandle::view(self);
+            edits
+                .iter()
+                .map(|(_, check)| check.as_ref().is_none_or(|check| check(&*view)))
+                .collect()
+        };
+        let admitted = edits
+            .into_iter()
+            .zip(&kept)
+            .filter(|(_, kept)| **kept)
+            .map(|((edit, _), _)| edit)
+            .collect();
+        let results = DriveHandle::edit(self, admitted)
+            .await
+            .map_err(|error| DriveRefused(error.to_string()))?;
+        let mut results = results
+            .into_iter()
+            .map(|result| result.map_err(|error| error.to_string()));
+        let moved_on = || Err("the drive changed in the same moment".to_owned());
+        Ok(kept
+            .into_iter()
+            .map(|kept| {
+                if kept {
+                    results.next().unwrap_or_else(moved_on)
+                } else {
+                    moved_on()
+                }
+            })
+            .collect())
+    }
+
+    async fn import(&self, file: File, mtime_ns: i64) -> Result<FileContent, BytesError> {
+        Ok(self
+            .content()
+            .import_file(file, mtime_ns, &Progress::new())
+            .await?)
+    }
+
+    async fn hash(&self, file: File) -> Result<(ContentHash, u64), BytesError> {
+        Ok(self.content().hash_file(file).await?)
+    }
+
+    async fn flush(&self) -> Result<(), BytesError> {
+        Ok(self.content().flush().await?)
+    }
+
+    async fn prefetch(&self, contents: Vec<FileContent>) {
+        // Whoever writes the file out later hears of the same failure and says which file it was.
+        if let Err(error) = self.content().prefetch(&contents).await {
+            tracing::debug!(%error, "not everything could be fetched ahead");
+        }
+    }
+
+    async fn write_to(&self, content: FileContent, file: File) -> Result<(), BytesError> {
+        Ok(self
+            .content()
+            .write_to(&content, file, &Progress::new())
+            .await?)
+    }
+
+    fn load(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, String> {
+        self.local()
+            .all(Space::InStep)
+            .map_err(|error| error.to_string())
+    }
+
+    fn store(&self, rows: &[Row]) -> Result<(), String> {
+        self.local()
+            .write(Space::InStep, rows)
+            .map_err(|error| error.to_string())
+    }
+}

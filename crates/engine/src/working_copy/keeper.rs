@@ -1,0 +1,282 @@
+//! What a working copy is while it runs: the open root, the in-step tree, and what is to be done.
+//! `take_in` and `checkout` work on it, `worker` drives it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use peerdrive_crdt_tree::id::NodeId;
+
+use super::beneath::{Root, Stat};
+use super::ignored::Ignored;
+use super::in_step::{Held, InStep, Record};
+use super::marker::{self, Marked};
+use super::names::DiskRules;
+use super::port::Drive;
+use super::rest::{Look, Rest};
+use super::scan::{Observed, Scan};
+use super::status::{Problems, Shared, WorkingCopyOptions, hint_for};
+use super::watch::Watch;
+
+/// A node or path that could not be dealt with, and when it is tried again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Retry {
+    pub(super) at: Instant,
+    pub(super) tries: u32,
+    /// There is a problem to show for it, so nobody need wait until it is solved.
+    pub(super) reported: bool,
+}
+
+pub(super) struct Keeper<D: Drive> {
+    pub(super) drive: Arc<D>,
+    pub(super) options: WorkingCopyOptions,
+    pub(super) root: Root,
+    pub(super) rules: DiskRules,
+    pub(super) in_step: InStep,
+    pub(super) ignored: Ignored,
+    pub(super) watch: Watch,
+    /// Local paths to look at.
+    pub(super) rest: Rest,
+    /// Nodes whose view may differ from what is on disk.
+    pub(super) dirty: BTreeSet<NodeId>,
+    /// Dirty nodes that are not tried before their time.
+    pub(super) later: HashMap<NodeId, Retry>,
+    /// How often each path failed, to wait longer each time.
+    pub(super) failed_paths: HashMap<String, u32>,
+    /// Entries that vanished, and when that is a deletion.
+    pub(super) vanished: BTreeMap<NodeId, Instant>,
+    pub(super) deletions: DeletionGuard,
+    /// A reader's local changes, by path, as they were when they were reported.
+    pub(super) local_only: BTreeMap<String, Option<Stat>>,
+    pub(super) problems: Problems,
+    pub(super) shared: Arc<Shared>,
+    /// Names temporary files.
+    pub(super) next_temp: u64,
+}
+
+/// Counts deletions, so that half a drive does not go without a yes.
+#[derive(Debug, Default)]
+pub(super) struct DeletionGuard {
+    since: Option<Instant>,
+    files_then: usize,
+    deleted: usize,
+    /// Nodes that wait for a yes.
+    pub(super) asked: BTreeSet<NodeId>,
+    /// The yes was given for these.
+    pub(super) allowed: BTreeSet<NodeId>,
+}
+
+impl DeletionGuard {
+    /// A drive of at most this many files is deleted without a question.
+    const SMALL: usize = 100;
+    /// A tool that deletes file by file is one deletion if it pauses for less than this.
+    const ONE_STROKE: Duration = Duration::from_secs(60);
+
+    /// Whether `more` files may be deleted now from a drive that has `files` left.
+    pub(super) fn admit(&mut self, more: usize, files: usize, now: Instant) -> bool {
+        if self
+            .since
+            .is_none_or(|since| now.duration_since(since) > Self::ONE_STROKE)
+        {
+            (self.since, self.files_then, self.deleted) = (Some(now), files, 0);
+        }
+        self.files_then = self.files_then.max(files);
+        let ok = self.files_then <= Self::SMALL || (self.deleted + more) * 2 <= self.files_then;
+        if ok {
+            self.deleted += more;
+        }
+        ok
+    }
+}
+
+/// Why the folder cannot be touched at the moment.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub(super) enum Pause {
+    /// Unmounted, renamed or removed.
+    #[error(
+        "the folder is not where it was; mount its disk or put it back, nothing is changed until then"
+    )]
+    RootGone,
+    /// There, but not marked as this drive's.
+    #[error(
+        "the folder does not carry this drive's marker (.peerdrive/drive); put the right folder back, nothing is changed until then"
+    )]
+    NotOurs,
+    /// The marker could not be read.
+    #[error("the folder's marker cannot be read: {0}")]
+    Unreadable(String),
+    /// The drive takes no changes.
+    #[error("{0}")]
+    Drive(String),
+}
+
+impl<D: Drive> Keeper<D> {
+    /// Whether the folder is there and is this drive's: asked before anything is believed to be missing.
+    pub(super) fn check_root(&self) -> Result<(), Pause> {
+        if !self.root.still_there() {
+            return Err(Pause::RootGone);
+        }
+        match marker::read(&self.root, &self.drive.id()) {
+            Ok(Marked::Ours) => Ok(()),
+            Ok(Marked::Missing | Marked::Other) => Err(Pause::NotOurs),
+            Err(error) => Err(Pause::Unreadable(error.to_string())),
+        }
+    }
+
+    /// Looks at the disk.
+    pub(super) fn scan(&mut self, looks: &[Look]) -> Observed {
+        let Keeper {
+            root,
+            in_step,
+            ignored,
+            watch,
+            ..
+        } = self;
+        let base = root.path().to_owned();
+        let mut add = |rel: &str| watch.add(&base, rel);
+        let mut scan = Scan::new(root, in_step, ignored, &mut add);
+        for look in looks {
+            scan.look(&look.path, look.deep || look.whole);
+        }
+        scan.finish()
+    }
+
+    /// Notes that a local path could not be dealt with, and when to look again.
+    pub(super) fn path_failed(
+        &mut self,
+        path: &str,
+        reason: impl Into<String>,
+        hint: &str,
+        now: Instant,
+    ) {
+        let tries = self.failed_paths.entry(path.to_owned()).or_insert(0);
+        *tries += 1;
+        let at = now + backoff(*tries);
+        self.problems.set(path, reason, hint);
+        self.rest.look(path, at, true);
+    }
+
+    pub(super) fn path_failed_io(&mut self, path: &str, error: &io::Error, now: Instant) {
+        self.path_failed(path, error.to_string(), hint_for(error), now);
+    }
+
+    /// A local path is dealt with.
+    pub(super) fn path_done(&mut self, path: &str) {
+        self.problems.clear(path);
+        self.failed_paths.remove(path);
+    }
+
+    /// Notes that a node could not be written out, and when to try again.
+    pub(super) fn node_failed(
+        &mut self,
+        id: NodeId,
+        path: &str,
+        reason: impl Into<String>,
+        hint: &str,
+        now: Instant,
+    ) {
+        let tries = self.later.get(&id).map_or(0, |retry| retry.tries) + 1;
+        self.later.insert(
+            id,
+            Retry {
+                at: now + backoff(tries),
+                tries,
+                reported: true,
+            },
+        );
+        self.dirty.insert(id);
+        self.problems.set(path, reason, hint);
+    }
+
+    /// A node has to be planned for again in a moment: something else comes first.
+    pub(super) fn node_again(&mut self, id: NodeId, now: Instant) {
+        let tries = self.later.get(&id).map_or(0, |retry| retry.tries) + 1;
+        let at = now + Duration::from_millis(5u64 << tries.min(9));
+        self.later.insert(
+            id,
+            Retry {
+                at,
+                tries,
+                reported: tries > 8,
+            },
+        );
+        self.dirty.insert(id);
+    }
+
+    /// Whether nothing is left that will be done by itself soon.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.rest
+            .paths()
+            .all(|path| self.failed_paths.contains_key(path))
+            && self
+                .dirty
+                .iter()
+                .all(|id| self.later.get(id).is_some_and(|retry| retry.reported))
+    }
+
+    /// A node is as the drive shows it.
+    pub(super) fn node_done(&mut self, id: NodeId) {
+        self.dirty.remove(&id);
+        if self.later.remove(&id).is_some() {
+            if let Some(path) = self.drive_path(id).or_else(|| self.in_step.path(id)) {
+                self.problems.clear(&path);
+            }
+        }
+    }
+
+    /// Where the drive shows a node, as a path on this disk; only for messages.
+    pub(super) fn drive_path(&self, id: NodeId) -> Option<String> {
+        self.drive.view(|view| {
+            let mut names = Vec::new();
+            let mut at = id;
+            while at != NodeId::ROOT && names.len() < 4096 {
+                let node = view.get(at)?;
+                names.push(node.name);
+                at = node.parent;
+            }
+            names.reverse();
+            Some(names.join("/"))
+        })
+    }
+
+    /// A record of an entry as it is now.
+    pub(super) fn record(&self, parent: NodeId, name: &str, held: Held, stat: Stat) -> Record {
+        Record {
+            parent,
+            name: name.to_owned(),
+            held,
+            stat,
+            mode: stat.mode,
+            mtime_ns: stat.mtime_ns,
+            racy: too_young(&stat, wall_ns()),
+            left_behind: false,
+        }
+    }
+
+    /// A path for a temporary file.
+    pub(super) fn temp_path(&mut self) -> String {
+        self.next_temp += 1;
+        format!("{}/{}", marker::TMP, self.next_temp)
+    }
+}
+
+/// Whether a file's times, read at `now_ns`, cannot prove that it will not have changed in that same
+/// tick of the file system's clock. Ticks are at most 10 ms; future times prove nothing.
+pub(super) fn too_young(stat: &Stat, now_ns: i64) -> bool {
+    stat.mtime_ns > now_ns - 20_000_000
+}
+
+/// Now, as file systems count: nanoseconds since 1970. Only ever compared with times of files here.
+pub(super) fn wall_ns() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| {
+            i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+        })
+}
+
+/// 0.5 s, then twice as long each time, at most a minute.
+fn backoff(tries: u32) -> Duration {
+    Duration::from_millis(500u64 << tries.saturating_sub(1).min(7)).min(Duration::from_secs(60))
+}

@@ -1,0 +1,70 @@
+//! The marker by which a folder is known as the working copy of one drive. Knows only the drive's
+//! id as text. Without it nothing in the folder, and nothing missing from it, means anything.
+
+use std::io::{self, Read, Write};
+
+use super::beneath::{EntryKind, Root};
+
+/// The folder in the root (and wherever one is found) that is never part of a drive.
+pub(super) const FOLDER: &str = ".peerdrive";
+/// Where files are written before they are renamed into place.
+pub(super) const TMP: &str = ".peerdrive/tmp";
+const FILE: &str = ".peerdrive/drive";
+
+/// What a folder says of itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Marked {
+    /// It is this drive's.
+    Ours,
+    /// It carries no marker.
+    Missing,
+    /// It belongs to another drive.
+    Other,
+}
+
+/// Reads the marker.
+pub(super) fn read(root: &Root, drive: &str) -> io::Result<Marked> {
+    let file = match root.open_file(FILE) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Marked::Missing),
+        Err(error) => return Err(error),
+    };
+    let mut text = String::new();
+    file.take(1024).read_to_string(&mut text)?;
+    Ok(match text.trim() {
+        "" => Marked::Missing,
+        text if text == drive => Marked::Ours,
+        _ => Marked::Other,
+    })
+}
+
+/// Writes the marker, durably.
+pub(super) fn write(root: &Root, drive: &str) -> io::Result<()> {
+    for folder in [FOLDER, TMP] {
+        if root.stat(folder)?.is_none() {
+            root.make_folder(folder)?;
+        }
+    }
+    if root.stat(FILE)?.is_some() {
+        root.unlink(FILE)?;
+    }
+    let mut file = root.create_file(FILE)?;
+    writeln!(file, "{drive}")?;
+    file.sync_all()?;
+    root.sync_folder(FOLDER)
+}
+
+/// Makes the folder for temporary files and removes what a crash left in it.
+pub(super) fn clean(root: &Root) -> io::Result<()> {
+    match root.stat(TMP)? {
+        None => root.make_folder(TMP)?,
+        Some(_) => {
+            for (name, stat) in root.list(TMP)? {
+                if let (Some(name), true) = (name.to_str(), stat.kind != EntryKind::Folder) {
+                    root.unlink(&format!("{TMP}/{name}"))?;
+                }
+            }
+        }
+    }
+    Ok(())
+}

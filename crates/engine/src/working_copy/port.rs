@@ -1,0 +1,106 @@
+//! What a working copy needs of a drive, as traits of its own: the engine's handle implements them
+//! in one place, and the tests put a drive of a few lines behind them.
+
+use std::fs::File;
+use std::future::Future;
+
+use peerdrive_crdt_tree::edit::Edit;
+use peerdrive_crdt_tree::id::NodeId;
+use peerdrive_crdt_tree::node::{ContentHash, FileContent, Node};
+
+use super::in_step::Row;
+
+/// The drive's tree as it is at this moment.
+pub(super) trait View {
+    /// A live node or conflict copy; the root too.
+    fn get(&self, id: NodeId) -> Option<Node>;
+    /// A child by the name that it shows under; names are compared after NFC.
+    fn child(&self, parent: NodeId, name: &str) -> Option<NodeId>;
+    /// All children.
+    fn children(&self, parent: NodeId) -> Vec<NodeId>;
+}
+
+/// Why bytes could not be stored or fetched.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BytesError {
+    /// No reachable peer has them now.
+    #[error("no peer that is reachable now has its content")]
+    NobodyHasThem,
+    /// The disk refused.
+    #[error("{0}")]
+    Disk(std::io::Error),
+    /// Anything else, in the words of who said it.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// The drive could not take a batch of edits at all (it is closing, or its disk is full).
+#[derive(Debug, thiserror::Error)]
+#[error("the drive cannot take changes now: {0}")]
+pub(super) struct DriveRefused(pub(super) String);
+
+/// What changed in the drive, whoever did it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum News {
+    /// These nodes may look different now.
+    Nodes(Vec<NodeId>),
+    /// Some news were lost: any node may look different.
+    Lost,
+    /// Peers came: what nobody had may be had now.
+    Peers,
+    /// This device may now send changes, or no longer.
+    Role,
+}
+
+/// Where news come from; `next` may be dropped and called again without losing any.
+pub(super) trait NewsFeed: Send {
+    /// Waits for news; `None` when the drive closes.
+    fn next(&mut self) -> impl Future<Output = Option<News>> + Send;
+    /// News that are there already.
+    fn try_next(&mut self) -> Option<News>;
+}
+
+/// What must still hold in the view for an edit to mean what it did when it was decided on.
+pub(super) type Check = Option<Box<dyn Fn(&dyn View) -> bool + Send>>;
+
+/// A drive.
+pub(super) trait Drive: Send + Sync + 'static {
+    /// Its news.
+    type Feed: NewsFeed + 'static;
+    /// News from now on.
+    fn news(&self) -> Self::Feed;
+    /// The text by which the marker in the folder names this drive.
+    fn id(&self) -> String;
+    /// Whether this device may send changes.
+    fn can_write(&self) -> bool;
+    /// Runs `read` on the view. Short: the drive waits for it.
+    fn view<R>(&self, read: impl FnOnce(&dyn View) -> R) -> R;
+    /// Applies a batch as one action, durable when it returns; each edit answers for itself. An edit
+    /// whose check fails at the moment of applying is refused: the drive moved on since it was decided.
+    fn edit(
+        &self,
+        edits: Vec<(Edit, Check)>,
+    ) -> impl Future<Output = Result<Vec<Result<NodeId, String>>, DriveRefused>>;
+    /// Stores the bytes of a file.
+    fn import(
+        &self,
+        file: File,
+        mtime_ns: i64,
+    ) -> impl Future<Output = Result<FileContent, BytesError>>;
+    /// Hash and length of a file, storing nothing.
+    fn hash(&self, file: File) -> impl Future<Output = Result<(ContentHash, u64), BytesError>>;
+    /// Makes all imports durable.
+    fn flush(&self) -> impl Future<Output = Result<(), BytesError>>;
+    /// Asks for several contents at once, so that they arrive together.
+    fn prefetch(&self, contents: Vec<FileContent>) -> impl Future<Output = ()>;
+    /// Writes a content into an empty file, verified to the last byte.
+    fn write_to(
+        &self,
+        content: FileContent,
+        file: File,
+    ) -> impl Future<Output = Result<(), BytesError>>;
+    /// All rows of the durable in-step table.
+    fn load(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, String>;
+    /// Writes rows of it in one transaction. Called from a thread that may block.
+    fn store(&self, rows: &[Row]) -> Result<(), String>;
+}

@@ -1,0 +1,7 @@
+//! Real folders with real watchers, behind a drive of a few lines.
+
+mod folder;
+mod plans;
+mod remote;
+mod storms;
+mod support;

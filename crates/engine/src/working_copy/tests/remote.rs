@@ -1,0 +1,267 @@
+//! What others do, and what happens when both do something.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use super::support::{Bench, TestResult};
+
+#[tokio::test]
+async fn what_others_make_change_move_and_delete_happens_here() -> TestResult {
+    let bench = Bench::started()?;
+    bench.there.folder("d")?;
+    bench.there.write("d/a", b"one")?;
+    bench.there.write("top", b"")?;
+    bench.settle().await?;
+    assert_eq!(bench.read("d/a")?, "one");
+    bench.there.write("d/a", b"two")?;
+    bench.there.rename("d", "e")?;
+    bench.there.delete("top")?;
+    bench.settle().await?;
+    assert_eq!(bench.read("e/a")?, "two");
+    bench.assert_in_step()?;
+    bench.there.delete("e")?;
+    bench.settle().await?;
+    bench.assert_in_step()?;
+    bench.assert_silent().await
+}
+
+#[tokio::test]
+async fn a_save_over_a_version_never_seen_keeps_both() -> TestResult {
+    let bench = Bench::started()?;
+    bench.put("f.txt", "base")?;
+    bench.settle().await?;
+    bench.there.write("f.txt", b"theirs")?;
+    bench.there.take_away(b"theirs");
+    bench.exchange()?;
+    bench.sync().await?;
+    assert_eq!(bench.read("f.txt")?, "base");
+    bench.put("f.txt", "ours")?;
+    bench.settle().await?;
+    bench.there.bring_back();
+    bench.here.bring_back();
+    bench.settle().await?;
+    bench.assert_in_step()?;
+    let all: Vec<String> = bench
+        .on_disk()?
+        .into_values()
+        .flatten()
+        .map(|b| String::from_utf8_lossy(&b).into_owned())
+        .collect();
+    assert!(
+        all.contains(&"ours".into()) && all.contains(&"theirs".into()),
+        "{all:?}"
+    );
+    assert_eq!(bench.read("f.txt")?, "theirs");
+    bench.assert_silent().await
+}
+
+#[tokio::test]
+async fn an_edit_here_beats_a_deletion_there() -> TestResult {
+    let mut bench = Bench::started()?;
+    bench.put("d/f", "base")?;
+    bench.put("d/g", "base")?;
+    bench.settle().await?;
+    bench.stop().await;
+    bench.put("d/f", "edited")?;
+    bench.there.delete("d")?;
+    bench.exchange()?;
+    bench.start()?;
+    bench.settle().await?;
+    bench.assert_in_step()?;
+    assert_eq!(bench.read("d/f")?, "edited");
+    assert!(bench.here.at("d/g").is_err());
+    bench.assert_silent().await
+}
+
+#[tokio::test]
+async fn a_deletion_here_spares_what_was_never_seen_here() -> TestResult {
+    let mut bench = Bench::started()?;
+    bench.put("d/old", "old")?;
+    bench.put("d/edited", "base")?;
+    bench.settle().await?;
+    bench.stop().await;
+    fs::remove_dir_all(bench.path("d"))?;
+    bench.there.write("d/new", b"new")?;
+    bench.there.write("d/edited", b"edited")?;
+    bench.exchange()?;
+    bench.start()?;
+    bench.settle().await?;
+    bench.assert_in_step()?;
+    assert!(bench.here.at("d/old").is_err());
+    assert_eq!(bench.read("d/new")?, "new");
+    assert_eq!(bench.read("d/edited")?, "edited");
+    bench.assert_silent().await
+}
+
+#[tokio::test]
+async fn a_rename_here_and_a_move_there_both_hold() -> TestResult {
+    let mut bench = Bench::started()?;
+    bench.put("f", "x")?;
+    bench.there.folder("d")?;
+    bench.settle().await?;
+    bench.stop().await;
+    fs::rename(bench.path("f"), bench.path("g"))?;
+    bench.there.rename("f", "d/f")?;
+    bench.exchange()?;
+    bench.start()?;
+    bench.settle().await?;
+    assert_eq!(bench.read("d/g")?, "x");
+    bench.assert_in_step()
+}
+
+#[tokio::test]
+async fn joining_a_folder_with_files_is_their_union() -> TestResult {
+    let mut bench = Bench::new()?;
+    bench.there.folder("d")?;
+    bench.there.write("d/same", b"same")?;
+    bench.there.write("d/differs", b"theirs")?;
+    bench.there.write("d/only there", b"x")?;
+    bench.exchange()?;
+    bench.put("d/same", "same")?;
+    bench.put("d/differs", "ours")?;
+    bench.put("d/only here", "y")?;
+    bench.put("d2/e", "z")?;
+    bench.start()?;
+    bench.settle().await?;
+    bench.assert_in_step()?;
+    assert_eq!(bench.read("d/differs")?, "theirs");
+    assert_eq!(bench.on_disk()?.len(), 8);
+    assert!(
+        bench
+            .on_disk()?
+            .values()
+            .flatten()
+            .any(|bytes| bytes == b"ours")
+    );
+    bench.assert_silent().await
+}
+
+#[tokio::test]
+async fn a_reader_sends_nothing_and_loses_nothing() -> TestResult {
+    let bench = Bench::started()?;
+    bench.there.write("f.txt", b"v1")?;
+    bench.there.write("g", b"g1")?;
+    bench.settle().await?;
+    bench.here.read_only();
+    bench.put("f.txt", "mine")?;
+    bench.put("new", "mine too")?;
+    fs::remove_file(bench.path("g"))?;
+    let status = bench.settle().await?;
+    assert_eq!(status.problems.len(), 3, "{status:?}");
+    assert_eq!(bench.there.shown().len(), 2);
+    bench.there.write("f.txt", b"v2")?;
+    bench.there.write("g", b"g2")?;
+    bench.settle().await?;
+    assert_eq!(bench.read("f.txt")?, "v2");
+    assert_eq!(bench.read("f (local).txt")?, "mine");
+    assert_eq!(bench.read("g")?, "g2");
+    assert_eq!(bench.read("new")?, "mine too");
+    bench.there.delete("f.txt")?;
+    bench.settle().await?;
+    assert!(!bench.path("f.txt").exists());
+    assert_eq!(bench.there.shown().len(), 1);
+    assert!(bench.here.0.made.lock().is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn p5_symlinks_that_lead_outside_are_stored_and_not_made() -> TestResult {
+    use peerdrive_crdt_tree::edit::{Edit, Place};
+    use peerdrive_crdt_tree::id::NodeId;
+    use peerdrive_crdt_tree::name::Name;
+    use peerdrive_crdt_tree::node::{Content, Kind};
+    let bench = Bench::started()?;
+    bench.there.folder("d")?;
+    for (n, target) in [
+        "/etc/passwd",
+        "..",
+        "d/../../x",
+        "../../x",
+        "fine",
+        "d/fine",
+    ]
+    .iter()
+    .enumerate()
+    {
+        bench.there.one(Edit::Create {
+            parent: Place::In(NodeId::ROOT),
+            name: Name::new(format!("l{n}"))?,
+            kind: Kind::Symlink,
+            content: Some(Content::Symlink((*target).into())),
+            mode: None,
+        })?;
+    }
+    let status = bench.settle().await?;
+    assert_eq!(status.problems.len(), 4, "{status:?}");
+    let links: Vec<String> = bench.on_disk()?.into_keys().collect();
+    assert_eq!(links, ["d", "l4", "l5"]);
+    assert_eq!(bench.here.shown().len(), 7);
+    Ok(())
+}
+
+#[tokio::test]
+async fn p5_a_symlink_in_the_place_of_a_folder_is_never_followed() -> TestResult {
+    let bench = Bench::started()?;
+    bench.put("d/a", "a")?;
+    bench.settle().await?;
+    let outside = bench.dir.path().join("outside");
+    fs::create_dir(&outside)?;
+    for round in 0..20 {
+        fs::rename(bench.path("d"), bench.path("d.real"))?;
+        symlink(&outside, bench.path("d"))?;
+        bench.there.write(&format!("d/new{round}"), b"from there")?;
+        bench.exchange()?;
+        if round % 3 == 0 {
+            bench.sync().await?;
+        }
+        fs::remove_file(bench.path("d"))?;
+        fs::rename(bench.path("d.real"), bench.path("d"))?;
+        bench.settle().await?;
+        assert_eq!(fs::read_dir(&outside)?.count(), 0);
+        if bench.there.at("d").is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn hostile_names_stay_inside() -> TestResult {
+    let bench = Bench::started()?;
+    let names = [
+        ".peerdrive",
+        "..\\x",
+        "con",
+        "a\u{202e}b",
+        " ",
+        "%2Epeerdrive",
+        "-rf",
+        "\n",
+        "%252Epeerdrive",
+        "x:y",
+        "trailing.",
+    ];
+    for name in names {
+        bench.there.write(name, name.as_bytes())?;
+    }
+    let status = bench.settle().await?;
+    assert!(status.in_step(), "{status:?}");
+    assert_eq!(
+        fs::read_to_string(bench.path(".peerdrive/drive"))?.trim(),
+        "fake"
+    );
+    let mut held: Vec<Vec<u8>> = bench.on_disk()?.into_values().flatten().collect();
+    held.sort();
+    let mut wanted: Vec<Vec<u8>> = names.iter().map(|name| name.as_bytes().to_vec()).collect();
+    wanted.sort();
+    assert_eq!(held, wanted);
+    bench.assert_silent().await?;
+    // A rename of an escaped name is a rename of what it stands for.
+    fs::rename(bench.path("%2Epeerdrive"), bench.path("plain"))?;
+    bench.settle().await?;
+    assert_eq!(
+        bench.here.shown().get("plain").cloned().flatten(),
+        Some(b".peerdrive".to_vec())
+    );
+    Ok(())
+}

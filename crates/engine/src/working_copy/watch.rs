@@ -1,0 +1,173 @@
+//! Events of the operating system, reduced to paths. Believes none of them: they say where to look.
+//!
+//! Folders are watched one by one, each just before it is listed, so that nothing falls between the
+//! list and the watch (a recursive watch misses what is created in a new folder before it is added).
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RenameMode};
+use notify::{ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+/// What happened at a path, as far as it matters when to look.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Hint {
+    /// Look at it.
+    Look,
+    /// A folder came to be: look at all of it.
+    Deep,
+    /// It is being written to.
+    Writing,
+    /// It was closed after writing, or renamed into place.
+    Whole,
+}
+
+#[derive(Debug, Default)]
+struct Gathered {
+    paths: HashMap<PathBuf, Hint>,
+    /// Events were lost: everything has to be looked at.
+    lost: bool,
+    /// The system watches no more folders.
+    limited: bool,
+}
+
+/// What the watcher's thread gathered, and a bell.
+#[derive(Debug, Default)]
+pub(super) struct Gatherer {
+    gathered: Mutex<Gathered>,
+    pub(super) bell: Notify,
+}
+
+/// Beyond this many paths at once, looking at everything is cheaper.
+const MOST_PATHS: usize = 100_000;
+
+/// A watcher; without one (`limited`) the folder is looked at every so often.
+#[derive(Debug)]
+pub(super) struct Watch {
+    watcher: Option<RecommendedWatcher>,
+    gatherer: Arc<Gatherer>,
+    limited: bool,
+}
+
+impl Watch {
+    /// Starts watching nothing yet.
+    pub(super) fn start() -> Watch {
+        let gatherer = Arc::new(Gatherer::default());
+        let sink = gatherer.clone();
+        match notify::recommended_watcher(move |event| sink.take(event)) {
+            Ok(watcher) => Watch {
+                watcher: Some(watcher),
+                gatherer,
+                limited: false,
+            },
+            Err(error) => {
+                tracing::warn!(%error, "the folder cannot be watched, it is looked at from time to time instead");
+                Watch {
+                    watcher: None,
+                    gatherer,
+                    limited: true,
+                }
+            }
+        }
+    }
+
+    pub(super) fn gatherer(&self) -> Arc<Gatherer> {
+        self.gatherer.clone()
+    }
+
+    /// Watches one folder.
+    pub(super) fn add(&mut self, root: &Path, rel: &str) {
+        let Some(watcher) = &mut self.watcher else {
+            return;
+        };
+        match watcher.watch(&root.join(rel), RecursiveMode::NonRecursive) {
+            Ok(()) => {}
+            Err(error) if matches!(error.kind, ErrorKind::PathNotFound) => {}
+            Err(error) => {
+                if !self.limited {
+                    tracing::warn!(%error, "not every folder can be watched, all are looked at from time to time instead");
+                }
+                self.limited = true;
+            }
+        }
+    }
+
+    /// Whether some folder is not watched.
+    pub(super) fn is_limited(&self) -> bool {
+        self.limited
+    }
+
+    /// Takes what was gathered: paths relative to `root`, and whether everything has to be looked at.
+    pub(super) fn drain(&mut self, root: &Path) -> (Vec<(String, Hint)>, bool) {
+        let gathered = std::mem::take(&mut *self.gatherer.gathered.lock());
+        self.limited |= gathered.limited;
+        let mut paths: Vec<(String, Hint)> = gathered
+            .paths
+            .into_iter()
+            .filter_map(|(path, hint)| {
+                Some((path.strip_prefix(root).ok()?.to_str()?.to_owned(), hint))
+            })
+            .collect();
+        paths.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        (paths, gathered.lost)
+    }
+}
+
+impl Gatherer {
+    fn take(&self, event: notify::Result<Event>) {
+        let mut gathered = self.gathered.lock();
+        match event {
+            Ok(event) => {
+                gathered.lost |= event.need_rescan();
+                let Some(hint) = hint(&event.kind) else {
+                    if event.need_rescan() {
+                        self.bell.notify_one();
+                    }
+                    return;
+                };
+                for path in event.paths {
+                    gathered.add(path, hint);
+                }
+            }
+            Err(error) => {
+                gathered.lost = true;
+                gathered.limited |= matches!(error.kind, ErrorKind::MaxFilesWatch);
+            }
+        }
+        drop(gathered);
+        self.bell.notify_one();
+    }
+}
+
+impl Gathered {
+    fn add(&mut self, path: PathBuf, hint: Hint) {
+        if self.paths.len() >= MOST_PATHS {
+            self.paths.clear();
+            self.lost = true;
+        }
+        if !self.lost {
+            let known = self.paths.entry(path).or_insert(hint);
+            // A folder that came to be stays one to look at in full, whatever happens to it next.
+            if *known != Hint::Deep && !(*known == Hint::Whole && hint == Hint::Look) {
+                *known = hint;
+            }
+        }
+    }
+}
+
+fn hint(kind: &EventKind) -> Option<Hint> {
+    Some(match kind {
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => Hint::Whole,
+        EventKind::Access(_) => return None,
+        EventKind::Create(CreateKind::Folder) => Hint::Deep,
+        EventKind::Modify(ModifyKind::Data(_)) => Hint::Writing,
+        EventKind::Modify(ModifyKind::Name(RenameMode::To)) => Hint::Whole,
+        // Both halves were told one by one already.
+        EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => return None,
+        EventKind::Other => return None,
+        _ => Hint::Look,
+    })
+}

@@ -1,0 +1,489 @@
+//! The loop that drives a working copy: gathers events, news and commands, takes in before it writes
+//! out, and sleeps when there is nothing to do.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use peerdrive_crdt_tree::id::NodeId;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::WorkingCopyError;
+use super::beneath::Root;
+use super::ignored::Ignored;
+use super::in_step::{InStep, Row};
+use super::keeper::{DeletionGuard, Keeper, Pause};
+use super::marker::{self, Marked};
+use super::names::DiskRules;
+use super::port::{Drive, News, NewsFeed};
+use super::rest::Rest;
+use super::status::{Problems, Shared, WorkingCopyOptions, WorkingCopyStatus};
+use super::watch::{Hint, Watch};
+
+/// Everything is looked at this often, in case an event was lost without a word.
+const FULL_LOOK: Duration = Duration::from_secs(600);
+/// The same, when some folders cannot be watched.
+const FULL_LOOK_UNWATCHED: Duration = Duration::from_secs(30);
+/// A paused folder is tried this often.
+const PAUSED_LOOK: Duration = Duration::from_secs(1);
+/// Records are made durable this long after they changed; until then a crash only costs a comparison.
+const RECORDS_AFTER: Duration = Duration::from_millis(300);
+/// More changed records than this are made durable at once.
+const RECORDS_AT_ONCE: usize = 20_000;
+
+/// What a handle asks of the worker.
+pub(super) enum Command {
+    Sync(oneshot::Sender<WorkingCopyStatus>),
+    /// Deletions were confirmed or declined: see the shared flags.
+    Answered,
+    Stop(oneshot::Sender<()>),
+}
+
+pub(super) struct Worker<D: Drive> {
+    keeper: Keeper<D>,
+    commands: mpsc::UnboundedReceiver<Command>,
+    feed: D::Feed,
+    waiting: Vec<oneshot::Sender<WorkingCopyStatus>>,
+    paused: Option<Pause>,
+    next_full_look: Instant,
+    /// Since when records wait to be made durable.
+    changed_since: Option<Instant>,
+    writing: Option<JoinHandle<(Vec<Row>, Result<(), String>)>>,
+}
+
+impl<D: Drive> Worker<D> {
+    /// Opens folder, marker and records. Touches no file of the user.
+    pub(super) fn open(
+        drive: Arc<D>,
+        path: &Path,
+        options: WorkingCopyOptions,
+        shared: Arc<Shared>,
+        commands: mpsc::UnboundedReceiver<Command>,
+    ) -> Result<Self, WorkingCopyError> {
+        let feed = drive.news();
+        let in_step = InStep::load(drive.load().map_err(WorkingCopyError::Records)?);
+        let root = open_root(path, in_step.is_empty())?;
+        let disk = |error| WorkingCopyError::Disk {
+            path: path.to_owned(),
+            error,
+        };
+        let paused = match marker::read(&root, &drive.id()).map_err(disk)? {
+            Marked::Ours => None,
+            Marked::Missing if in_step.is_empty() => {
+                marker::write(&root, &drive.id()).map_err(disk)?;
+                None
+            }
+            Marked::Other if in_step.is_empty() => {
+                return Err(WorkingCopyError::OtherDrive(path.to_owned()));
+            }
+            Marked::Missing | Marked::Other => Some(Pause::NotOurs),
+        };
+        let rules = match paused {
+            None => prepare(&root).map_err(disk)?,
+            Some(_) => DiskRules::POSIX,
+        };
+        let keeper = Keeper {
+            drive,
+            ignored: Ignored::new(&options.local_ignore),
+            options,
+            root,
+            rules,
+            in_step,
+            watch: Watch::start(),
+            rest: Rest::default(),
+            dirty: BTreeSet::new(),
+            later: HashMap::new(),
+            failed_paths: HashMap::new(),
+            vanished: BTreeMap::new(),
+            deletions: DeletionGuard::default(),
+            local_only: BTreeMap::new(),
+            problems: Problems::default(),
+            shared,
+            next_temp: 0,
+        };
+        let now = Instant::now();
+        Ok(Worker {
+            keeper,
+            commands,
+            feed,
+            waiting: Vec::new(),
+            paused,
+            next_full_look: now,
+            changed_since: None,
+            writing: None,
+        })
+    }
+
+    /// Runs until it is told to stop, all handles are gone, or the drive closes.
+    pub(super) async fn run(mut self) {
+        self.everything_may_differ();
+        self.keeper.shared.status.lock().scanning = true;
+        loop {
+            let now = Instant::now();
+            match self.gather(now) {
+                Next::Go => {}
+                Next::Stop(done) => {
+                    self.close().await;
+                    if let Some(done) = done {
+                        // Whoever asked may have gone away meanwhile.
+                        done.send(()).ok();
+                    }
+                    return;
+                }
+            }
+            let busy = self.round(now).await;
+            self.write_records(now).await;
+            self.publish();
+            if !busy {
+                self.answer();
+                if !self.sleep(now).await {
+                    self.close().await;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Takes events, news and commands as they are now.
+    fn gather(&mut self, now: Instant) -> Next {
+        loop {
+            match self.commands.try_recv() {
+                Ok(Command::Sync(reply)) => {
+                    self.next_full_look = now;
+                    self.keeper
+                        .later
+                        .values_mut()
+                        .for_each(|retry| retry.at = now);
+                    self.waiting.push(reply);
+                }
+                Ok(Command::Answered) => {}
+                Ok(Command::Stop(done)) => return Next::Stop(Some(done)),
+                Err(mpsc::error::TryRecvError::Disconnected) => return Next::Stop(None),
+                Err(mpsc::error::TryRecvError::Empty) => break,
+            }
+        }
+        while let Some(news) = self.feed.try_next() {
+            self.news(news, now);
+        }
+        let root = self.keeper.root.path().to_owned();
+        let (paths, lost) = self.keeper.watch.drain(&root);
+        for (path, hint) in paths {
+            match hint {
+                Hint::Look => self.keeper.rest.look(&path, now, false),
+                Hint::Deep => self.keeper.rest.look(&path, now, true),
+                Hint::Writing => self.keeper.rest.writing(&path, now),
+                Hint::Whole => self.keeper.rest.whole(&path, now),
+            }
+        }
+        if lost || now >= self.next_full_look {
+            let every = if self.keeper.watch.is_limited() {
+                FULL_LOOK_UNWATCHED
+            } else {
+                FULL_LOOK
+            };
+            self.next_full_look = now + every;
+            self.keeper.rest.look("", now, true);
+        }
+        Next::Go
+    }
+
+    fn news(&mut self, news: News, now: Instant) {
+        match news {
+            News::Nodes(ids) => {
+                for id in &ids {
+                    self.keeper.later.remove(id);
+                }
+                self.keeper.dirty.extend(ids);
+            }
+            News::Lost => self.everything_may_differ(),
+            News::Peers => self
+                .keeper
+                .later
+                .values_mut()
+                .for_each(|retry| retry.at = now),
+            News::Role => {
+                self.keeper.local_only.clear();
+                self.keeper.problems = Problems::default();
+                self.next_full_look = now;
+            }
+        }
+    }
+
+    fn everything_may_differ(&mut self) {
+        let keeper = &mut self.keeper;
+        let mut all: BTreeSet<NodeId> = keeper.in_step.ids().collect();
+        keeper.drive.view(|view| {
+            let mut folders = vec![NodeId::ROOT];
+            while let Some(folder) = folders.pop() {
+                for id in view.children(folder) {
+                    all.insert(id);
+                    folders.push(id);
+                }
+            }
+        });
+        keeper.dirty.append(&mut all);
+    }
+
+    /// One round of work. Returns whether there may be more to do at once.
+    async fn round(&mut self, now: Instant) -> bool {
+        if self.paused.is_some() && !self.resume() {
+            return false;
+        }
+        let result = self.work(now).await;
+        match result {
+            Ok(busy) => busy,
+            Err(pause) => {
+                tracing::warn!(%pause, "working copy paused");
+                self.paused = Some(pause);
+                false
+            }
+        }
+    }
+
+    async fn work(&mut self, now: Instant) -> Result<bool, Pause> {
+        self.answers(now).await?;
+        let looks = self.keeper.rest.take_due(now);
+        let mut busy = !looks.is_empty();
+        if looks.iter().any(|look| look.path.is_empty()) {
+            self.keeper.check_root()?;
+            self.keeper.shared.status.lock().scanning = true;
+        }
+        if !looks.is_empty() {
+            if let Err(pause) = self.keeper.take_in(&looks, now).await {
+                for look in looks {
+                    self.keeper.rest.look(&look.path, now, true);
+                }
+                return Err(pause);
+            }
+            self.keeper.shared.status.lock().scanning = false;
+        }
+        // What was just found here goes first; a portion at a time, so that saves are not held up.
+        if !self.keeper.dirty.is_empty() {
+            self.keeper.check_root()?;
+            busy |= self.keeper.write_out(now).await;
+        }
+        Ok(busy)
+    }
+
+    async fn answers(&mut self, now: Instant) -> Result<(), Pause> {
+        let shared = self.keeper.shared.clone();
+        if Shared::take(&shared.confirmed) {
+            self.keeper.deletions_confirmed(now).await?;
+        }
+        if Shared::take(&shared.declined) {
+            self.keeper.deletions_declined();
+        }
+        Ok(())
+    }
+
+    /// Tries to go on after a pause.
+    fn resume(&mut self) -> bool {
+        if !self.keeper.root.still_there() {
+            match Root::open(self.keeper.root.path()) {
+                Ok(root) => self.keeper.root = root,
+                Err(_) => {
+                    self.paused = Some(Pause::RootGone);
+                    return false;
+                }
+            }
+        }
+        if let Err(pause) = self.keeper.check_root() {
+            self.paused = Some(pause);
+            return false;
+        }
+        match prepare(&self.keeper.root) {
+            Ok(rules) => self.keeper.rules = rules,
+            Err(error) => {
+                self.paused = Some(Pause::Unreadable(error.to_string()));
+                return false;
+            }
+        }
+        self.paused = None;
+        // Whatever seemed to vanish while the folder was not there starts anew.
+        self.keeper.vanished.clear();
+        self.keeper.ignored.reread();
+        self.keeper.rest.look("", Instant::now(), true);
+        true
+    }
+
+    /// Makes changed records durable in the background: first everything that they speak of, then
+    /// they themselves. A record must never name what a power cut could still take back.
+    async fn write_records(&mut self, now: Instant) {
+        if self
+            .writing
+            .as_ref()
+            .is_some_and(|writing| !writing.is_finished())
+        {
+            return;
+        }
+        self.written().await;
+        if !self.keeper.in_step.has_changes() {
+            return;
+        }
+        let since = *self.changed_since.get_or_insert(now);
+        if now.duration_since(since) < RECORDS_AFTER
+            && self.keeper.in_step.changes() < RECORDS_AT_ONCE
+        {
+            return;
+        }
+        self.changed_since = None;
+        let rows = self.keeper.in_step.take_changes();
+        let drive = self.keeper.drive.clone();
+        let folder = self.keeper.root.descriptor();
+        self.writing = Some(tokio::task::spawn_blocking(move || {
+            let done = folder
+                .and_then(|folder| Ok(rustix::fs::syncfs(folder)?))
+                .map_err(|error| error.to_string())
+                .and_then(|()| drive.store(&rows));
+            (rows, done)
+        }));
+    }
+
+    async fn written(&mut self) {
+        if let Some(writing) = self.writing.take() {
+            match writing.await {
+                Ok((_, Ok(()))) => {}
+                Ok((rows, Err(error))) => {
+                    tracing::warn!(error, "records of the working copy could not be kept");
+                    self.keeper.in_step.return_changes(&rows);
+                }
+                Err(error) => {
+                    tracing::error!(%error, "records of the working copy could not be kept")
+                }
+            }
+        }
+    }
+
+    async fn close(&mut self) {
+        self.written().await;
+        self.changed_since = Some(Instant::now() - RECORDS_AFTER);
+        self.write_records(Instant::now()).await;
+        self.written().await;
+    }
+
+    fn publish(&mut self) {
+        let keeper = &self.keeper;
+        let pending_bytes = {
+            let progress = keeper.shared.progress.lock();
+            progress.bytes_out_total.saturating_sub(progress.bytes_out)
+        };
+        let mut problems = keeper.problems.list();
+        if !keeper.deletions.asked.is_empty() {
+            problems.insert(0, super::deletions_problem(keeper.deletions.asked.len()));
+        }
+        let status = WorkingCopyStatus {
+            pending_in: keeper.rest.len(),
+            pending_out: keeper.dirty.len(),
+            pending_bytes,
+            problems,
+            paused: self.paused.as_ref().map(ToString::to_string),
+            scanning: keeper.rest.paths().any(str::is_empty),
+            deletions_to_confirm: keeper.deletions.asked.len(),
+            watching: !keeper.watch.is_limited(),
+        };
+        *keeper.shared.status.lock() = status;
+    }
+
+    /// Answers those who wait for quiet, if it is.
+    fn answer(&mut self) {
+        if self.waiting.is_empty() || !(self.paused.is_some() || self.keeper.is_quiet()) {
+            return;
+        }
+        let status = self.keeper.shared.status.lock().clone();
+        for reply in self.waiting.drain(..) {
+            // Whoever asked may have gone away meanwhile.
+            reply.send(status.clone()).ok();
+        }
+    }
+
+    /// Sleeps until there is something to do. False when the drive closed or all handles are gone.
+    async fn sleep(&mut self, now: Instant) -> bool {
+        let keeper = &self.keeper;
+        let mut until = self.next_full_look;
+        if self.paused.is_some() {
+            until = now + PAUSED_LOOK;
+        } else {
+            until = keeper.rest.next().map_or(until, |at| until.min(at));
+            let later = keeper
+                .dirty
+                .iter()
+                .map(|id| keeper.later.get(id).map_or(now, |retry| retry.at))
+                .min();
+            until = later.map_or(until, |at| until.min(at));
+        }
+        if keeper.in_step.has_changes() || self.writing.is_some() {
+            until = until.min(self.changed_since.map_or(now, |since| since) + RECORDS_AFTER);
+        }
+        let gatherer = keeper.watch.gatherer();
+        let Worker { feed, commands, .. } = self;
+        tokio::select! {
+            () = gatherer.bell.notified() => true,
+            news = feed.next() => match news {
+                Some(news) => {
+                    self.news(news, Instant::now());
+                    true
+                }
+                None => false,
+            },
+            command = commands.recv() => match command {
+                Some(command) => {
+                    self.command(command).await
+                }
+                None => false,
+            },
+            () = tokio::time::sleep_until(until.into()) => true,
+        }
+    }
+
+    async fn command(&mut self, command: Command) -> bool {
+        match command {
+            Command::Sync(reply) => {
+                let now = Instant::now();
+                self.next_full_look = now;
+                self.keeper
+                    .later
+                    .values_mut()
+                    .for_each(|retry| retry.at = now);
+                self.waiting.push(reply);
+                true
+            }
+            Command::Answered => true,
+            Command::Stop(done) => {
+                self.close().await;
+                // Whoever asked may have gone away meanwhile.
+                done.send(()).ok();
+                false
+            }
+        }
+    }
+}
+
+enum Next {
+    Go,
+    Stop(Option<oneshot::Sender<()>>),
+}
+
+/// Opens the folder; on the first run it is made if there is none.
+fn open_root(path: &Path, first: bool) -> Result<Root, WorkingCopyError> {
+    let disk = |error| WorkingCopyError::Disk {
+        path: path.to_owned(),
+        error,
+    };
+    if first {
+        std::fs::create_dir_all(path).map_err(disk)?;
+    }
+    let path: PathBuf = if first || path.exists() {
+        path.canonicalize().map_err(disk)?
+    } else {
+        path.to_owned()
+    };
+    Root::open(&path).map_err(|error| WorkingCopyError::Disk { path, error })
+}
+
+/// Clears what a crash left behind and learns what the disk can hold.
+fn prepare(root: &Root) -> std::io::Result<DiskRules> {
+    marker::clean(root)?;
+    DiskRules::probe(root, marker::TMP)
+}
