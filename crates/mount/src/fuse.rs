@@ -125,7 +125,7 @@ impl Serving {
 
     /// Waits until the kernel has let go of it.
     pub(crate) fn join(self) -> std::io::Result<()> {
-        self.session.umount_and_join()
+        self.session.join()
     }
 }
 

@@ -364,3 +364,6 @@ fn natural(id: NodeId) -> u64 {
     // Clear of 0, which no inode has, and of the root.
     (u64::from_le_bytes(first) >> 2) + 2
 }
+
+#[cfg(test)]
+mod tests;

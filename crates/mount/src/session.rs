@@ -25,8 +25,7 @@ use crate::volume::{Feed, Volume};
 
 const DEVICE: &str = "/dev/fuse";
 
-/// How long unmounting waits for the kernel to let go. Beyond it, programs hold files open: the mount
-/// point is free all the same, and the rest ends when they close them.
+/// How long unmounting waits for the kernel to say its goodbyes; the mount point is free before.
 const LET_GO: Duration = Duration::from_secs(2);
 
 /// Why a drive could not be mounted or unmounted.
@@ -230,7 +229,8 @@ fn end(path: &Path, serving: Serving) -> Result<(), MountError> {
     }
     let busy = |error: &io::Error| Errno::from_io_error(error) == Some(Errno::BUSY);
     match detach(path, false) {
-        Err(error) if busy(&error) => detach(path, true).map_err(system)?,
+        // Its threads go on until the last program closes what it has open.
+        Err(error) if busy(&error) => return detach(path, true).map_err(system),
         detached => detached.map_err(system)?,
     }
     let waited = std::time::Instant::now();

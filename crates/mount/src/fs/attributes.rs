@@ -6,7 +6,7 @@ use peerdrive_crdt_tree::node::{Content, Kind};
 
 use super::{Attributes, FileSystem, new_mode};
 use crate::errno::FsError;
-use crate::handle::{Handle, OpenFile};
+use crate::handle::OpenFile;
 use crate::inode::{Bound, Gone, NewFile};
 use crate::volume::{Attr, Reader, Volume};
 
@@ -118,17 +118,8 @@ impl<V: Volume> FileSystem<V> {
 
     async fn set_size(&self, ino: u64, handle: Option<u64>, size: u64) -> Result<(), FsError> {
         if let Some(handle) = handle {
-            let file = match self.state.lock().handles.get(&handle) {
-                Some(Handle::File {
-                    file,
-                    writable: true,
-                    ..
-                }) => file.clone(),
-                Some(Handle::File { .. } | Handle::Folder { .. }) | None => {
-                    return Err(FsError::BadHandle);
-                }
-            };
-            return file.set_len(&self.volume, size).await;
+            let open = self.file_to_write(handle)?;
+            return open.file.set_len(&self.volume, size).await;
         }
         // truncate(2): a whole edit of its own, unless somebody is in the middle of one.
         let opened = self.open_file(ino)?;

@@ -12,6 +12,13 @@ use crate::handle::{Handle, OpenFile, now_ns};
 use crate::inode::{Bound, NewFile, Version};
 use crate::volume::{Volume, VolumeError};
 
+/// What a handle of a file stands for.
+pub(super) struct Open<R> {
+    ino: u64,
+    pub(super) file: Arc<OpenFile<R>>,
+    writable: bool,
+}
+
 /// A file that is open for one operation; closes itself.
 pub(super) struct Borrowed<'a, V: Volume> {
     fs: &'a FileSystem<V>,
@@ -175,15 +182,15 @@ impl<V: Volume> FileSystem<V> {
     /// Bytes that are on this disk already, if this handle has written.
     pub fn try_read(&self, handle: u64, offset: u64, len: usize) -> Option<Result<Bytes, FsError>> {
         match self.file(handle) {
-            Ok((_, file, _)) => file.try_read(offset, len),
+            Ok(open) => open.file.try_read(offset, len),
             Err(error) => Some(Err(error)),
         }
     }
 
     /// Up to `len` bytes at `offset`; fewer only at the end.
     pub async fn read(&self, handle: u64, offset: u64, len: usize) -> Result<Bytes, FsError> {
-        let (_, file, _) = self.file(handle)?;
-        let read = file.read(&self.volume, offset, len);
+        let open = self.file(handle)?;
+        let read = open.file.read(&self.volume, offset, len);
         tokio::time::timeout(self.options.read_timeout, read)
             .await
             .unwrap_or(Err(FsError::TimedOut))
@@ -191,19 +198,16 @@ impl<V: Volume> FileSystem<V> {
 
     /// Writes at once, where nothing has to be waited for.
     pub fn try_write(&self, handle: u64, offset: u64, data: &[u8]) -> Option<Result<(), FsError>> {
-        match self.file(handle) {
-            Ok((_, file, true)) => file.try_write(offset, data),
-            Ok((_, _, false)) => Some(Err(FsError::BadHandle)),
+        match self.file_to_write(handle) {
+            Ok(open) => open.file.try_write(offset, data),
             Err(error) => Some(Err(error)),
         }
     }
 
     /// Writes all of `data` at `offset`.
     pub async fn write(&self, handle: u64, offset: u64, data: &[u8]) -> Result<(), FsError> {
-        match self.file(handle)? {
-            (_, file, true) => file.write(&self.volume, offset, data).await,
-            (_, _, false) => Err(FsError::BadHandle),
-        }
+        let open = self.file_to_write(handle)?;
+        open.file.write(&self.volume, offset, data).await
     }
 
     /// `fallocate(2)`; `mode` is its bits.
@@ -219,41 +223,49 @@ impl<V: Volume> FileSystem<V> {
         let flags = FallocateFlags::from_bits(mode)
             .filter(|flags| allowed.contains(*flags))
             .ok_or(FsError::NotSupported)?;
-        match self.file(handle)? {
-            (_, file, true) => file.allocate(&self.volume, offset, len, flags).await,
-            (_, _, false) => Err(FsError::BadHandle),
-        }
+        let open = self.file_to_write(handle)?;
+        open.file.allocate(&self.volume, offset, len, flags).await
     }
 
     /// `close(2)`, and `fsync(2)`: what was written through this handle's file is in the drive, and
     /// durable, when it returns. A handle that only reads has nothing to say here.
     pub async fn flush(&self, handle: u64) -> Result<(), FsError> {
-        match self.file(handle)? {
-            (ino, file, true) => self.commit(ino, &file).await,
-            (_, _, false) => Ok(()),
+        let open = self.file(handle)?;
+        match open.writable {
+            true => self.commit(open.ino, &open.file).await,
+            false => Ok(()),
         }
     }
 
     /// The last descriptor of a handle is closed and its mappings are gone.
     pub async fn release(&self, handle: u64) -> Result<(), FsError> {
-        let (ino, file, writable) = self.file(handle)?;
         // Only pages written through a mapping after close(2) are left to take in.
-        let committed = match writable {
-            true => self.commit(ino, &file).await,
-            false => Ok(()),
-        };
+        let committed = self.flush(handle).await;
+        let open = self.file(handle)?;
         self.state.lock().handles.remove(&handle);
-        self.close(ino, &file);
+        self.close(open.ino, &open.file);
         committed
     }
 
-    fn file(&self, handle: u64) -> Result<(u64, Arc<OpenFile<V::Reader>>, bool), FsError> {
+    pub(super) fn file_to_write(&self, handle: u64) -> Result<Open<V::Reader>, FsError> {
+        let open = self.file(handle)?;
+        match open.writable {
+            true => Ok(open),
+            false => Err(FsError::BadHandle),
+        }
+    }
+
+    fn file(&self, handle: u64) -> Result<Open<V::Reader>, FsError> {
         match self.state.lock().handles.get(&handle) {
             Some(Handle::File {
                 ino,
                 file,
                 writable,
-            }) => Ok((*ino, file.clone(), *writable)),
+            }) => Ok(Open {
+                ino: *ino,
+                file: file.clone(),
+                writable: *writable,
+            }),
             Some(Handle::Folder { .. }) | None => Err(FsError::BadHandle),
         }
     }

@@ -273,7 +273,7 @@ impl<V: Volume> FileSystem<V> {
         if attr.kind == Kind::Folder {
             return Err(FsError::Volume(VolumeError::IsAFolder));
         }
-        self.delete(&attr).await
+        self.delete(&attr, &name).await
     }
 
     /// Removes an empty folder.
@@ -292,7 +292,7 @@ impl<V: Volume> FileSystem<V> {
             return Err(FsError::NotAFolder);
         }
         self.must_be_empty(attr.id)?;
-        self.delete(&attr).await
+        self.delete(&attr, &name).await
     }
 
     pub(super) fn must_be_empty(&self, folder: NodeId) -> Result<(), FsError> {
@@ -303,9 +303,12 @@ impl<V: Volume> FileSystem<V> {
         Ok(())
     }
 
-    async fn delete(&self, attr: &Attr) -> Result<(), FsError> {
+    async fn delete(&self, attr: &Attr, given: &Name) -> Result<(), FsError> {
         let _edits = self.edits.read().await;
         self.edit_one(Edit::Delete { node: attr.id }).await?;
+        self.state
+            .lock()
+            .owe_other_spelling(attr.parent, &attr.name, given);
         self.deleted(attr);
         self.touch(attr.parent);
         Ok(())

@@ -124,6 +124,8 @@ struct State<R> {
     touched: HashMap<NodeId, i64>,
     /// Nodes deleted through this mount, until the drive's feed says so.
     deleted: HashSet<NodeId>,
+    /// What the kernel must forget of the caller's own changes, with the next change absorbed.
+    owed: Vec<Stale>,
     /// Names that the kernel remembers as not there, by folder.
     absent: HashSet<(u64, Box<str>)>,
 }
@@ -142,6 +144,19 @@ impl<R> State<R> {
     fn tell(&mut self, ino: u64, attr: &Attr) {
         if let Some(inode) = self.inodes.get_mut(ino) {
             inode.told = Some(Told::of(attr));
+        }
+    }
+
+    /// A name went by another spelling than the kernel was given: it must forget the one shown.
+    fn owe_other_spelling(&mut self, folder: NodeId, shown: &str, given: &Name) {
+        if shown == given.as_str() {
+            return;
+        }
+        if let Some(folder) = self.inodes.of_node(folder) {
+            for name in [shown, given.as_str()] {
+                let name = name.to_owned();
+                self.owed.push(Stale::Name { folder, name });
+            }
         }
     }
 
@@ -164,6 +179,7 @@ impl<V: Volume> FileSystem<V> {
                 next_handle: 1,
                 touched: HashMap::new(),
                 deleted: HashSet::new(),
+                owed: Vec::new(),
                 absent: HashSet::new(),
             }),
             edits: RwLock::new(()),

@@ -65,6 +65,9 @@ impl<V: Volume> FileSystem<V> {
             return Ok(());
         }
         let source = self.settled(from).await?;
+        self.state
+            .lock()
+            .owe_other_spelling(from.folder, &source.name, &from.name);
         if !taken {
             return self.move_to(&source, to).await;
         }
@@ -85,11 +88,15 @@ impl<V: Volume> FileSystem<V> {
         let Some(target) = there else {
             return self.move_to(&source, to).await;
         };
+        self.state
+            .lock()
+            .owe_other_spelling(to.folder, &target.name, &to.name);
         match (source.kind, target.kind) {
             _ if source.id == target.id && source.name == to.name.as_str() => Ok(()),
             // Another spelling of its own name.
             _ if source.id == target.id => self.move_to(&source, to).await,
             (Kind::Folder, Kind::Folder) => {
+                self.must_be_outside(source.id, to.folder)?;
                 self.must_be_empty(target.id)?;
                 self.move_over(&source, &target, to).await
             }
@@ -102,6 +109,18 @@ impl<V: Volume> FileSystem<V> {
                 self.move_over(&source, &target, to).await
             }
         }
+    }
+
+    /// The kernel checks this too, but only for the tree as it knows it.
+    fn must_be_outside(&self, source: NodeId, folder: NodeId) -> Result<(), FsError> {
+        let mut above = folder;
+        while above != NodeId::ROOT {
+            if above == source {
+                return Err(FsError::Volume(VolumeError::IntoItself));
+            }
+            above = self.volume.get(above).ok_or(FsError::NotFound)?.parent;
+        }
+        Ok(())
     }
 
     fn is_taken(&self, spot: &Spot) -> bool {

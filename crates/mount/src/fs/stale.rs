@@ -63,6 +63,9 @@ impl<V: Volume> FileSystem<V> {
         // Own edits under way are let to say what they did; none that begins after this is in `change`.
         drop(self.edits.write().await);
         let mut forget = Forget::default();
+        for stale in std::mem::take(&mut self.state.lock().owed) {
+            forget.add(stale);
+        }
         match change {
             Change::Tree(events) => {
                 for event in events {
@@ -71,6 +74,8 @@ impl<V: Volume> FileSystem<V> {
             }
             Change::Missed => self.compare_all(&mut forget),
         }
+        // Listings before names: whoever finds a new name then also finds it listed.
+        forget.order.sort_by_key(|stale| matches!(stale, Stale::Name { .. }));
         forget.order
     }
 

@@ -1,0 +1,8 @@
+//! The file system against its references: without FUSE, and through a real mount.
+
+mod model;
+mod programs;
+mod remote;
+mod semantics;
+mod session;
+mod support;
