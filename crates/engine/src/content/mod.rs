@@ -17,6 +17,7 @@ mod import;
 mod lanes;
 mod manifest;
 mod open;
+mod presence;
 mod progress;
 mod reader;
 mod seal;

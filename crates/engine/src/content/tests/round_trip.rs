@@ -197,8 +197,8 @@ async fn many_long_files_at_once_neither_starve_nor_wait_for_each_other() -> Tes
     let mut random = Random::new(6);
     let keys = Keys::of_drive(7);
     let (store, _) = alone(&keys, Shape::V1);
-    let bytes = random.bytes(40 << 20);
-    let files = (0..12usize).map(|i| bytes[i << 20..(i + 20) << 20].to_vec());
+    let bytes = random.bytes(16 << 20);
+    let files = (0..12usize).map(|i| bytes[i << 20..(i + 4) << 20].to_vec());
     let imports = files.clone().map(|bytes| store.import_bytes(bytes, 0));
     let contents = futures_util::future::try_join_all(imports).await?;
     let progress = Progress::new();

@@ -120,10 +120,21 @@ impl ContentKeys for Keys {
 
 /// Copies blobs out of another store, and counts the requests and the blobs.
 pub(super) struct Peer {
-    pub(super) theirs: BlobStore,
+    theirs: BlobStore,
     ours: BlobStore,
     pub(super) requests: AtomicUsize,
     pub(super) fetched: Mutex<Vec<BlobId>>,
+}
+
+impl Peer {
+    pub(super) fn new(theirs: &BlobStore, ours: &BlobStore) -> Self {
+        Self {
+            theirs: theirs.clone(),
+            ours: ours.clone(),
+            requests: AtomicUsize::new(0),
+            fetched: Mutex::default(),
+        }
+    }
 }
 
 impl BlobSource for Peer {
@@ -174,12 +185,7 @@ pub(super) fn beside(
     shape: Shape,
 ) -> (ContentStore, Arc<Peer>, BlobStore) {
     let ours = BlobStore::in_memory();
-    let peer = Arc::new(Peer {
-        theirs: theirs.clone(),
-        ours: ours.clone(),
-        requests: AtomicUsize::new(0),
-        fetched: Mutex::default(),
-    });
+    let peer = Arc::new(Peer::new(theirs, &ours));
     let source: Arc<dyn BlobSource> = Arc::clone(&peer) as _;
     let keys: Arc<dyn ContentKeys> = Arc::clone(keys) as _;
     (
