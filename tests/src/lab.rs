@@ -22,6 +22,8 @@ const SHOWN_OF_A_LOG: usize = 6_000;
 /// How long devices may take to show the same. Far above what it takes; a limit, not a figure.
 const CONVERGENCE: Duration = Duration::from_secs(120);
 
+static TURN: Mutex<()> = Mutex::new(());
+
 /// A test's devices and folders, in one temporary folder that goes when the test ends.
 #[derive(Debug)]
 pub struct Lab {
@@ -34,6 +36,8 @@ impl Lab {
     /// Runs one test in a lab of its own. If it fails, the ends of the devices' logs are printed; with
     /// `PEERDRIVE_KEEP` set, the whole lab stays on disk.
     pub fn run<T>(test: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
+        // One at a time in one process (nextest, with a process for each test, has its own way).
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let mut lab = Self::with(Binary::find()?)?;
         let outcome = test(&lab);
         if outcome.is_err() {

@@ -38,7 +38,7 @@ pub use device::{Device, Door, Role};
 pub use folder::{Entry, Kind, OWN_FOLDER, Tree, write_whole};
 pub use lab::Lab;
 pub use network::{Host, Network};
-pub use process::{Usage, signal};
+pub use process::{Usage, alive, signal};
 pub use random::Random;
 pub use reply::{DriveStatus, Invited, Joined, Listed, Refusal, Shared};
 pub use requirement::{Requirement, missing};

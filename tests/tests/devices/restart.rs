@@ -1,12 +1,10 @@
 //! Daemons come and go: everything resumes by itself, and nothing is done twice.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use peerdrive_tests::{Door, Lab, Random, Requirement, Role, Tree, missing, run, within_ms};
+use peerdrive_tests::{Door, Lab, Random, Requirement, Role, Tree, alive, missing, within_ms};
 
 use crate::SOON;
 use crate::three::Three;
@@ -144,14 +142,4 @@ fn bytes_read(pid: u32) -> Result<u64> {
     let io = fs::read_to_string(format!("/proc/{pid}/io"))?;
     let line = io.lines().find_map(|line| line.strip_prefix("rchar: "));
     Ok(line.context("no rchar")?.trim().parse()?)
-}
-
-fn alive(pid: u32) -> bool {
-    // Of a daemon that nobody has waited for yet, the entry stays, as a zombie.
-    Path::new(&format!("/proc/{pid}")).exists()
-        && run(
-            Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]),
-            SOON,
-        )
-        .is_ok_and(|answer| !answer.stdout.trim().is_empty() && !answer.stdout.contains('Z'))
 }
