@@ -6,6 +6,8 @@ mod bits;
 mod control;
 mod dag;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod reference;
 mod rules;
 mod state;
