@@ -214,7 +214,8 @@ impl Engine {
     /// Keeps a folder in step with a drive from now on, also after a restart. It is made if it is
     /// missing; one with files in it is united with the drive.
     pub fn keep(&self, drive: &DriveHandle, folder: &Path) -> Result<(), KeepError> {
-        let folder = self.new_folder(folder)?;
+        let folder = self.future_folder(folder)?;
+        std::fs::create_dir_all(&folder).map_err(|error| folder_error(&folder, error))?;
         drive.set_folder(folder.clone())?;
         start_copy(drive, folder)?;
         Ok(())
@@ -250,41 +251,46 @@ impl Engine {
         self.inner.device.net.shutdown().await;
     }
 
-    /// The canonical path of a folder for a drive that is joined: made if it is missing.
-    pub(crate) fn new_folder(&self, folder: &Path) -> Result<PathBuf, KeepError> {
-        std::fs::create_dir_all(folder).map_err(|source| match source.kind() {
-            std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory => {
-                FolderError::NotAFolder {
-                    path: folder.to_owned(),
-                }
-            }
-            _ => FolderError::Io {
-                path: folder.to_owned(),
-                source,
-            },
-        })?;
-        Ok(self.usable_folder(folder)?)
-    }
-
-    /// The canonical path of a folder that may belong to a drive.
+    /// The canonical path of a folder that is there and may belong to a drive.
     pub(crate) fn usable_folder(&self, folder: &Path) -> Result<PathBuf, FolderError> {
-        let io = |source: std::io::Error| match source.kind() {
-            std::io::ErrorKind::NotFound => FolderError::NotFound {
-                path: folder.to_owned(),
-            },
-            std::io::ErrorKind::NotADirectory => FolderError::NotAFolder {
-                path: folder.to_owned(),
-            },
-            _ => FolderError::Io {
-                path: folder.to_owned(),
-                source,
-            },
-        };
-        let path = folder.canonicalize().map_err(io)?;
-        if !path.metadata().map_err(io)?.is_dir() {
+        let path = folder
+            .canonicalize()
+            .map_err(|error| folder_error(folder, error))?;
+        if !path
+            .metadata()
+            .map_err(|error| folder_error(folder, error))?
+            .is_dir()
+        {
             return Err(FolderError::NotAFolder { path });
         }
-        let data = self.inner.data.path().canonicalize().map_err(io)?;
+        self.check_overlap(path)
+    }
+
+    /// As [`Engine::usable_folder`], for a folder that may still have to be made: the path it will have.
+    pub(crate) fn future_folder(&self, folder: &Path) -> Result<PathBuf, FolderError> {
+        let absolute = std::path::absolute(folder).map_err(|error| folder_error(folder, error))?;
+        if absolute.symlink_metadata().is_ok() {
+            return self.usable_folder(&absolute);
+        }
+        let there = absolute
+            .ancestors()
+            .find(|above| above.symlink_metadata().is_ok());
+        let there = there.unwrap_or(Path::new("/"));
+        let above = there
+            .canonicalize()
+            .map_err(|error| folder_error(there, error))?;
+        if !above.is_dir() {
+            return Err(FolderError::NotAFolder { path: above });
+        }
+        let rest = absolute.strip_prefix(there).unwrap_or(Path::new(""));
+        self.check_overlap(above.join(rest))
+    }
+
+    fn check_overlap(&self, path: PathBuf) -> Result<PathBuf, FolderError> {
+        let own = self.inner.data.path();
+        let data = own
+            .canonicalize()
+            .map_err(|error| folder_error(own, error))?;
         if path.starts_with(&data) || data.starts_with(&path) {
             return Err(FolderError::OwnData { path, data });
         }
@@ -292,10 +298,10 @@ impl Engine {
             let Some(copy) = drive.working_copy() else {
                 continue;
             };
-            let other = copy.root().to_owned();
+            let other = copy.root();
             let relation = if path == other {
                 "is"
-            } else if path.starts_with(&other) {
+            } else if path.starts_with(other) {
                 "is inside"
             } else if other.starts_with(&path) {
                 "contains"
@@ -351,6 +357,17 @@ impl Engine {
             start_copy(&drive, folder)?;
         }
         Ok(())
+    }
+}
+
+fn folder_error(folder: &Path, source: std::io::Error) -> FolderError {
+    let path = folder.to_owned();
+    match source.kind() {
+        std::io::ErrorKind::NotFound => FolderError::NotFound { path },
+        std::io::ErrorKind::NotADirectory | std::io::ErrorKind::AlreadyExists => {
+            FolderError::NotAFolder { path }
+        }
+        _ => FolderError::Io { path, source },
     }
 }
 

@@ -138,7 +138,7 @@ impl Engine {
             });
         }
         let folder = match folder {
-            Some(folder) => Some(self.new_folder(folder)?),
+            Some(folder) => Some(self.future_folder(folder).map_err(KeepError::from)?),
             None => None,
         };
         let addresses: Vec<_> = ticket

@@ -71,6 +71,12 @@ impl Actor {
                     let _ = reply.send(Err(error));
                 }
             },
+            Request::EditIf { edits, reply } => match self.replica.edit_if(edits) {
+                Ok(results) => replies.push(when_durable(reply, results)),
+                Err(error) => {
+                    let _ = reply.send(Err(error));
+                }
+            },
             Request::Receive { entries, done } => {
                 self.replica.receive(entries);
                 replies.push(Box::new(move |_| {

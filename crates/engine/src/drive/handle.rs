@@ -18,7 +18,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use super::control::ControlPlane;
 use super::error::DriveError;
 use super::event::DriveEvent;
-use super::request::{EditResults, Request};
+use super::request::{Check, EditIfResults, EditResults, Request};
 use crate::content::ContentStore;
 use crate::keyring::SharedKeys;
 use crate::listing::{self, Listed};
@@ -165,6 +165,13 @@ impl DriveHandle {
     /// One action, durable when it returns. Each edit answers for itself.
     pub async fn edit(&self, edits: Vec<Edit>) -> Result<EditResults, DriveError> {
         self.ask(|reply| Request::Edit { edits, reply }).await
+    }
+
+    /// As [`DriveHandle::edit`], with a condition on each edit; `None` for those whose condition did
+    /// not hold in the moment of the edit. An edit must not refer to another of the batch that may
+    /// fall away.
+    pub async fn edit_if(&self, edits: Vec<(Edit, Check)>) -> Result<EditIfResults, DriveError> {
+        self.ask(|reply| Request::EditIf { edits, reply }).await
     }
 
     /// The bytes of files.

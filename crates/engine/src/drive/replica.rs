@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::control::{Admits, ControlPlane, Taken};
 use super::error::{DriveError, LoadError};
 use super::pool::Pool;
-use super::request::EditResults;
+use super::request::{Check, EditIfResults, EditResults};
 use crate::local::Seal;
 
 /// Most bytes of entries whose author is not known yet. They are only in memory: whoever sent them has
@@ -220,6 +220,31 @@ impl Replica {
             events: edited.events,
         });
         Ok(edited.results)
+    }
+
+    /// As `edit`, but only those edits whose condition holds now; `None` for the others.
+    pub(crate) fn edit_if(
+        &mut self,
+        edits: Vec<(Edit, Check)>,
+    ) -> Result<EditIfResults, DriveError> {
+        let holds: Vec<bool> = {
+            let tree = self.tree.read();
+            edits
+                .iter()
+                .map(|(_, check)| check.as_ref().is_none_or(|holds| holds(&tree)))
+                .collect()
+        };
+        let standing: Vec<Edit> = edits
+            .into_iter()
+            .zip(&holds)
+            .filter(|(_, holds)| **holds)
+            .map(|((edit, _), _)| edit)
+            .collect();
+        let mut results = self.edit(&standing)?.into_iter();
+        Ok(holds
+            .into_iter()
+            .map(|holds| if holds { results.next() } else { None })
+            .collect())
     }
 
     /// Stages a control entry made by this device. It takes effect at once.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use peerdrive_crdt_tree::edit::Edit;
 use peerdrive_crdt_tree::id::NodeId;
-use peerdrive_crdt_tree::tree::EditError;
+use peerdrive_crdt_tree::tree::{DriveTree, EditError};
 use tokio::sync::oneshot;
 
 use peerdrive_crypto::ids::InviteId;
@@ -15,13 +15,24 @@ use super::invite::{AdmitError, Applying, Terms, Ticket};
 /// What became of each edit of a batch: the node it made or changed, or why it was refused.
 pub type EditResults = Vec<Result<NodeId, EditError>>;
 
+/// As [`EditResults`]; `None` where the condition did not hold.
+pub type EditIfResults = Vec<Option<Result<NodeId, EditError>>>;
+
+/// Says whether the view still is what the author of an edit saw. Asked by the actor, with nothing in
+/// between the look and the edit.
+pub type Check = Option<Box<dyn Fn(&DriveTree) -> bool + Send>>;
+
 /// One request to the actor. The variants are the table of contents of what a drive does.
-#[derive(Debug)]
 pub(crate) enum Request {
     /// One user action.
     Edit {
         edits: Vec<Edit>,
         reply: oneshot::Sender<Result<EditResults, DriveError>>,
+    },
+    /// One user action, each edit of which stands only if the view still is what its author saw.
+    EditIf {
+        edits: Vec<(Edit, Check)>,
+        reply: oneshot::Sender<Result<EditIfResults, DriveError>>,
     },
     /// Entries from a peer; `done` is answered when they are durable, refused or waiting.
     Receive {

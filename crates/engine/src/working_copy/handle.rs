@@ -16,6 +16,7 @@ use super::port::{BytesError, Check, Drive, DriveRefused, News, NewsFeed, View};
 use crate::content::{ContentError, Progress};
 use crate::drive::event::DriveEvent;
 use crate::drive::handle::DriveHandle;
+use crate::drive::request as drive;
 use crate::local::Space;
 
 impl View for DriveTree {
@@ -110,34 +111,26 @@ impl Drive for DriveHandle {
         &self,
         edits: Vec<(Edit, Check)>,
     ) -> Result<Vec<Result<NodeId, String>>, DriveRefused> {
-        let kept: Vec<bool> = {
-            let view = DriveHandle::view(self);
-            edits
-                .iter()
-                .map(|(_, check)| check.as_ref().is_none_or(|check| check(&*view)))
-                .collect()
-        };
-        let admitted = edits
+        let asked = edits
             .into_iter()
-            .zip(&kept)
-            .filter(|(_, kept)| **kept)
-            .map(|((edit, _), _)| edit)
+            .map(|(edit, check)| {
+                let check: drive::Check = check.map(|holds| {
+                    let of_tree = move |tree: &DriveTree| holds(tree);
+                    Box::new(of_tree) as Box<dyn Fn(&DriveTree) -> bool + Send>
+                });
+                (edit, check)
+            })
             .collect();
-        let results = DriveHandle::edit(self, admitted)
+        let results = self
+            .edit_if(asked)
             .await
             .map_err(|error| DriveRefused(error.to_string()))?;
-        let mut results = results
-            .into_iter()
-            .map(|result| result.map_err(|error| error.to_string()));
         let moved_on = || Err("the drive changed in the same moment".to_owned());
-        Ok(kept
+        Ok(results
             .into_iter()
-            .map(|kept| {
-                if kept {
-                    results.next().unwrap_or_else(moved_on)
-                } else {
-                    moved_on()
-                }
+            .map(|result| match result {
+                Some(result) => result.map_err(|error| error.to_string()),
+                None => moved_on(),
             })
             .collect())
     }
