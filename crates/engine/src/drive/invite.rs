@@ -6,7 +6,7 @@ use peerdrive_crypto::body::{Approve, Role};
 use peerdrive_crypto::entry::Plane;
 use peerdrive_crypto::ids::{EndpointKey, InviteId};
 use peerdrive_crypto::invite::{
-    Admitting, Challenged, Hello, JoinError, Offer, Refused, new_invite,
+    Admitting, Challenged, Hello, JoinError, Newcomer, Offer, Refused, new_invite,
 };
 use peerdrive_crypto::membership::InviteState;
 use peerdrive_crypto::secret::DriveSecret;
@@ -113,13 +113,17 @@ impl Replica {
             .map(DriveSecret::from)
             .ok_or(JoinError::Protocol)?;
         let name = part.drive_name.clone().unwrap_or_default();
+        let newcomer = Newcomer {
+            member,
+            bind,
+            drive_secret: &secret,
+            drive_name: &name,
+            peers: &applying.peers,
+        };
         Ok(applicant.welcome(
             &self.control.control,
             &self.control.keyring,
-            member,
-            bind,
-            (&secret, &name),
-            applying.peers,
+            &newcomer,
             &mut crate::env::rng(),
         )?)
     }
