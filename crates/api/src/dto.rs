@@ -10,8 +10,8 @@ mod share;
 
 pub use daemon::{Settings, StopReply, StopRequest};
 pub use drive::{
-    Conflict, ConflictsReply, ConflictsRequest, DriveRef, DriveStatus, PathStatus, Peer,
-    PeersReply, PeersRequest, Problem, StatusReply, StatusRequest, WaitReply, WaitRequest,
+    BrokenDrive, Conflict, ConflictsReply, ConflictsRequest, DriveRef, DriveStatus, PathStatus,
+    Peer, PeersReply, PeersRequest, Problem, StatusReply, StatusRequest, WaitReply, WaitRequest,
 };
 pub use file::{
     CatReply, CatRequest, Chunk, LsEntry, LsReply, LsRequest, TreeLine, TreeReply, TreeRequest,

@@ -11,7 +11,9 @@
 pub mod client;
 pub mod dto;
 pub mod error;
+pub mod handlers;
 pub mod http;
+pub mod mount_door;
 pub mod rendezvous;
 pub mod reply;
 pub mod router;

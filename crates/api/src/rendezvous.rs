@@ -117,6 +117,11 @@ impl DaemonLock {
         drop(file);
         fs::rename(&beside, self.data_dir.join(FILE))
     }
+
+    /// Tells clients that the daemon is about to end: they wait for the lock then.
+    pub fn withdraw(&self) -> io::Result<()> {
+        remove(&self.data_dir)
+    }
 }
 
 impl Drop for DaemonLock {
@@ -124,6 +129,15 @@ impl Drop for DaemonLock {
         // What stays behind is void without the lock.
         remove(&self.data_dir).ok();
     }
+}
+
+/// Makes the data directory, for its owner alone, if it does not exist.
+pub fn prepare(data_dir: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(data_dir)
 }
 
 /// What is known of the daemon of a data directory.

@@ -61,7 +61,7 @@ impl Commands for Fake {
         Ok(InviteReply {
             ticket: TicketText("t".into()),
             role: r.role,
-            expires: r.expires_in,
+            expires: r.expires_in.unwrap_or(0),
             uses: r.uses,
         })
     }
@@ -87,7 +87,10 @@ impl Commands for Fake {
         _: StatusRequest,
         _: &mut Replies<NoItem>,
     ) -> Result<StatusReply, ApiError> {
-        Ok(StatusReply { drives: Vec::new() })
+        Ok(StatusReply {
+            drives: Vec::new(),
+            broken: Vec::new(),
+        })
     }
 
     /// As many lines as the path says.

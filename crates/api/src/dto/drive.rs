@@ -31,6 +31,18 @@ pub struct StatusRequest {
 pub struct StatusReply {
     /// In the order of their names.
     pub drives: Vec<DriveStatus>,
+    /// Drives of this device that cannot be opened.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub broken: Vec<BrokenDrive>,
+}
+
+/// A drive that cannot be opened; the others go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrokenDrive {
+    /// Its id.
+    pub id: String,
+    /// Why, and what to do.
+    pub reason: String,
 }
 
 /// How one drive does on this device.
@@ -40,8 +52,8 @@ pub struct DriveStatus {
     pub id: String,
     /// Its name.
     pub name: String,
-    /// What this device's member may do.
-    pub role: Role,
+    /// What this device's member may do; `None` once it was removed.
+    pub role: Option<Role>,
     /// The folder it is kept as, if it is.
     pub folder: Option<PathBuf>,
     /// Where it is mounted.
@@ -147,7 +159,8 @@ pub struct ConflictsReply {
 pub struct Conflict {
     /// Its path in the drive.
     pub path: String,
-    /// What was changed in two ways: `content`, `place`, `name`.
+    /// What met: `content`, `moved_apart`, `renamed_apart`, `same_name`, `cycle`, `deleted_and_edited`,
+    /// `deleted_around`.
     pub kind: String,
     /// Paths of the other versions that show beside it.
     pub copies: Vec<String>,

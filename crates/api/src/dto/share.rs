@@ -49,7 +49,7 @@ pub struct InviteRequest {
     pub drive: String,
     /// What the one who joins may do.
     pub role: Role,
-    /// Milliseconds until the ticket is no longer accepted; `None` for never.
+    /// Milliseconds until the ticket is no longer accepted; the engine's default unless given.
     pub expires_in: Option<u64>,
     /// How many devices may join by it.
     pub uses: u32,
@@ -63,7 +63,7 @@ pub struct InviteReply {
     /// What it grants.
     pub role: Role,
     /// When it ends.
-    pub expires: Option<u64>,
+    pub expires: u64,
     /// How many devices may join by it.
     pub uses: u32,
 }

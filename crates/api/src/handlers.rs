@@ -1,0 +1,215 @@
+//! What answers the commands: one file a noun, each handler a few lines over the engine. Decides
+//! nothing about access: the engine does.
+
+mod contents;
+mod drives;
+pub mod errors;
+mod mounts;
+mod sharing;
+
+use std::path::PathBuf;
+
+use peerdrive_engine::tree::node::Kind;
+use peerdrive_engine::{DriveHandle, Engine, Role as EngineRole};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use crate::dto::*;
+use crate::error::ApiError;
+use crate::mount_door::MountDoor;
+use crate::reply::Replies;
+use crate::schema::{Commands, NoItem};
+
+/// The process that holds the engine and answers.
+#[derive(Debug)]
+pub struct Host<M> {
+    engine: Engine,
+    mounts: M,
+    closing: CancellationToken,
+    /// Mounts that could not be brought back: drive, mount point, why.
+    absent: Mutex<Vec<AbsentMount>>,
+}
+
+/// A mount that could not be brought back.
+#[derive(Debug)]
+struct AbsentMount {
+    drive: String,
+    path: PathBuf,
+    error: ApiError,
+}
+
+impl<M: MountDoor> Host<M> {
+    /// Answers for this engine. `closing` is cancelled by the `stop` command.
+    pub fn new(engine: Engine, mounts: M, closing: CancellationToken) -> Self {
+        Self {
+            engine,
+            mounts,
+            closing,
+            absent: Mutex::default(),
+        }
+    }
+
+    fn drive(&self, wanted: &str) -> Result<DriveHandle, ApiError> {
+        self.engine.drive(wanted).map_err(|e| errors::find(&e))
+    }
+}
+
+impl<M: MountDoor> Commands for Host<M> {
+    async fn share(
+        &self,
+        request: ShareRequest,
+        replies: &mut Replies<NoItem>,
+    ) -> Result<DriveRef, ApiError> {
+        sharing::share(&self.engine, request, replies).await
+    }
+
+    async fn invite(
+        &self,
+        request: InviteRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<InviteReply, ApiError> {
+        sharing::invite(&self.engine, &self.drive(&request.drive)?, &request).await
+    }
+
+    async fn join(
+        &self,
+        request: JoinRequest,
+        replies: &mut Replies<NoItem>,
+    ) -> Result<DriveRef, ApiError> {
+        sharing::join(self, request, replies).await
+    }
+
+    async fn mount(
+        &self,
+        request: MountRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<DriveRef, ApiError> {
+        self.mount_and_remember(&self.drive(&request.drive)?, &request.path)
+            .await
+    }
+
+    async fn unmount(
+        &self,
+        request: UnmountRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<UnmountReply, ApiError> {
+        self.unmount_and_forget(&request.path).await
+    }
+
+    async fn status(
+        &self,
+        request: StatusRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<StatusReply, ApiError> {
+        self.status_of(request).await
+    }
+
+    async fn tree(
+        &self,
+        request: TreeRequest,
+        replies: &mut Replies<TreeLine>,
+    ) -> Result<TreeReply, ApiError> {
+        contents::tree(self.drive(&request.drive)?, request.path, replies).await
+    }
+
+    async fn wait(
+        &self,
+        request: WaitRequest,
+        replies: &mut Replies<NoItem>,
+    ) -> Result<WaitReply, ApiError> {
+        drives::wait(&self.drive(&request.drive)?, request.timeout, replies).await
+    }
+
+    async fn peers(
+        &self,
+        request: PeersRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<PeersReply, ApiError> {
+        let drive = self.drive(&request.drive)?;
+        Ok(PeersReply {
+            drive: drive.id().to_string(),
+            peers: drives::peers(drive.status().peers),
+        })
+    }
+
+    async fn conflicts(
+        &self,
+        request: ConflictsRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<ConflictsReply, ApiError> {
+        Ok(drives::conflicts(&self.drive(&request.drive)?))
+    }
+
+    async fn ls(
+        &self,
+        request: LsRequest,
+        replies: &mut Replies<LsEntry>,
+    ) -> Result<LsReply, ApiError> {
+        contents::ls(
+            &self.drive(&request.drive)?,
+            request.path.as_deref(),
+            replies,
+        )
+        .await
+    }
+
+    async fn cat(
+        &self,
+        request: CatRequest,
+        replies: &mut Replies<Chunk>,
+    ) -> Result<CatReply, ApiError> {
+        contents::cat(&self.drive(&request.drive)?, &request.path, replies).await
+    }
+
+    async fn stop(&self, _: StopRequest, _: &mut Replies<NoItem>) -> Result<StopReply, ApiError> {
+        self.closing.cancel();
+        Ok(StopReply {
+            pid: std::process::id(),
+        })
+    }
+}
+
+impl From<EngineRole> for Role {
+    fn from(role: EngineRole) -> Self {
+        match role {
+            EngineRole::Reader => Role::Reader,
+            EngineRole::Writer => Role::Writer,
+            EngineRole::Admin => Role::Admin,
+            EngineRole::Owner => Role::Owner,
+        }
+    }
+}
+
+impl From<Role> for EngineRole {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Reader => EngineRole::Reader,
+            Role::Writer => EngineRole::Writer,
+            Role::Admin => EngineRole::Admin,
+            Role::Owner => EngineRole::Owner,
+        }
+    }
+}
+
+/// The word for a kind.
+fn kind_word(kind: Kind) -> String {
+    match kind {
+        Kind::File => "file",
+        Kind::Folder => "folder",
+        Kind::Symlink => "symlink",
+    }
+    .to_owned()
+}
+
+/// Runs something that reads the whole view off the threads that serve.
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ApiError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| errors::broke_off())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    data_encoding::HEXLOWER.encode(bytes)
+}

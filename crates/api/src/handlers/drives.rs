@@ -1,0 +1,264 @@
+//! How drives do: status, peers, conflicts, waiting.
+
+use std::future::pending;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use peerdrive_engine::tree::conflict::Conflict as TreeConflict;
+use peerdrive_engine::tree::node::{Content, FileContent, Kind};
+use peerdrive_engine::{DriveHandle, DriveStatus as EngineStatus, PeerStatus};
+
+use super::{Host, errors, hex, kind_word, off_thread};
+use crate::dto::{
+    BrokenDrive, Conflict, ConflictsReply, DriveStatus, PathStatus, Peer, Problem, StatusReply,
+    StatusRequest, WaitReply,
+};
+use crate::error::{ApiError, Code};
+use crate::mount_door::MountDoor;
+use crate::reply::Replies;
+use crate::schema::NoItem;
+
+impl<M: MountDoor> Host<M> {
+    pub(super) async fn status_of(&self, request: StatusRequest) -> Result<StatusReply, ApiError> {
+        let Some(wanted) = request.drive else {
+            let mut drives = Vec::new();
+            for drive in self.engine.drives() {
+                drives.push(self.one(drive, None).await?);
+            }
+            drives.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+            let broken = self.engine.broken().into_iter();
+            let broken = broken
+                .map(|b| BrokenDrive {
+                    id: b.id,
+                    reason: b.reason,
+                })
+                .collect();
+            return Ok(StatusReply { drives, broken });
+        };
+        let one = self.one(self.drive(&wanted)?, request.path).await?;
+        Ok(StatusReply {
+            drives: vec![one],
+            broken: Vec::new(),
+        })
+    }
+
+    async fn one(&self, drive: DriveHandle, path: Option<String>) -> Result<DriveStatus, ApiError> {
+        let id = drive.id().to_string();
+        let path = match path {
+            Some(path) => Some(path_status(&drive, &path).await?),
+            None => None,
+        };
+        let mut mounts = drive.mounts().map_err(|e| errors::local(&e))?;
+        let status = off_thread(move || drive.status()).await?;
+        let mut problems: Vec<Problem> = Vec::new();
+        for absent in self
+            .absent
+            .lock()
+            .await
+            .iter()
+            .filter(|absent| absent.drive == id)
+        {
+            mounts.retain(|path| *path != absent.path);
+            problems.push(Problem {
+                path: None,
+                reason: format!(
+                    "not mounted on {}: {}",
+                    absent.path.display(),
+                    absent.error.message
+                ),
+                hint: absent.error.hint.clone().unwrap_or_default(),
+            });
+        }
+        Ok(translate(status, mounts, problems, path))
+    }
+}
+
+fn translate(
+    status: EngineStatus,
+    mounts: Vec<PathBuf>,
+    mut problems: Vec<Problem>,
+    path: Option<PathStatus>,
+) -> DriveStatus {
+    if let Some(reason) = status.paused {
+        problems.push(Problem {
+            path: None,
+            reason,
+            hint: String::new(),
+        });
+    }
+    let found = status.problems.into_iter();
+    problems.extend(found.map(|p| Problem {
+        path: Some(p.path),
+        reason: p.reason,
+        hint: p.hint,
+    }));
+    DriveStatus {
+        id: status.id.to_string(),
+        name: status.name,
+        role: status.role.map(Into::into),
+        folder: status.folder,
+        mounts,
+        files: status.files,
+        folders: status.folders,
+        bytes: status.bytes,
+        view_hash: hex(&status.view_hash),
+        pending_up: status.pending_up,
+        pending_down: status.pending_down,
+        problems,
+        peers: peers(status.peers),
+        path,
+    }
+}
+
+/// Counts what is at and below a path, and how much of it is on this device.
+async fn path_status(drive: &DriveHandle, path: &str) -> Result<PathStatus, ApiError> {
+    let (path, kind, contents) = {
+        let (drive, path) = (drive.clone(), path.trim_matches('/').to_owned());
+        off_thread(move || files_below(&drive, &path).map(|(kind, files)| (path, kind, files)))
+            .await?
+    }
+    .ok_or_else(|| errors::no_path(path))?;
+    let mut status = PathStatus {
+        path,
+        kind: kind_word(kind),
+        files: 0,
+        files_here: 0,
+        bytes: 0,
+        bytes_here: 0,
+    };
+    for content in contents {
+        let (len, here) = match content {
+            Some(content) => (
+                content.len,
+                drive
+                    .content()
+                    .is_local(&content)
+                    .await
+                    .map_err(|e| errors::content(&e))?,
+            ),
+            None => (0, true),
+        };
+        status.files += 1;
+        status.bytes += len;
+        if here {
+            status.files_here += 1;
+            status.bytes_here += len;
+        }
+    }
+    Ok(status)
+}
+
+/// The contents of the files at and below a path. `None` if there is nothing at that path.
+fn files_below(drive: &DriveHandle, path: &str) -> Option<(Kind, Vec<Option<FileContent>>)> {
+    let tree = drive.view();
+    let top = tree.get(tree.lookup(path)?)?;
+    let kind = top.kind;
+    let mut files = Vec::new();
+    let mut waiting = vec![top];
+    while let Some(node) = waiting.pop() {
+        match (node.kind, node.content) {
+            (Kind::File, Some(Content::File(content))) => files.push(Some(content)),
+            (Kind::File, _) => files.push(None),
+            (Kind::Folder, _) => {
+                waiting.extend(tree.children(node.id).filter_map(|(_, id)| tree.get(id)))
+            }
+            (Kind::Symlink, _) => {}
+        }
+    }
+    Some((kind, files))
+}
+
+pub(super) fn peers(peers: Vec<PeerStatus>) -> Vec<Peer> {
+    let now = SystemTime::now();
+    let mut peers: Vec<Peer> = peers
+        .into_iter()
+        .map(|peer| Peer {
+            id: peer.id.to_string(),
+            member: peer.member,
+            connected: peer.connected,
+            level: peer.level,
+            last_seen: peer.last_seen.and_then(|ago| millis(now.checked_sub(ago)?)),
+        })
+        .collect();
+    peers.sort_by(|a, b| a.id.cmp(&b.id));
+    peers
+}
+
+fn millis(time: SystemTime) -> Option<u64> {
+    u64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()
+}
+
+pub(super) fn conflicts(drive: &DriveHandle) -> ConflictsReply {
+    let found = drive.view().conflicts();
+    let mut conflicts: Vec<Conflict> = found.iter().map(conflict).collect();
+    conflicts.sort_by(|a, b| (&a.path, &a.kind).cmp(&(&b.path, &b.kind)));
+    ConflictsReply {
+        drive: drive.id().to_string(),
+        conflicts,
+    }
+}
+
+fn conflict(found: &TreeConflict) -> Conflict {
+    let (kind, path, copies) = match found {
+        TreeConflict::Cycle { path, .. } => ("cycle", path, Vec::new()),
+        TreeConflict::MovedApart { path, .. } => ("moved_apart", path, Vec::new()),
+        TreeConflict::RenamedApart { path, .. } => ("renamed_apart", path, Vec::new()),
+        TreeConflict::SameName { path, .. } => ("same_name", path, Vec::new()),
+        TreeConflict::Content { path, copies, .. } => (
+            "content",
+            path,
+            copies.iter().map(|copy| copy.path.clone()).collect(),
+        ),
+        TreeConflict::DeletedAndEdited { path, .. } => ("deleted_and_edited", path, Vec::new()),
+        TreeConflict::DeletedAround { path, .. } => ("deleted_around", path, Vec::new()),
+    };
+    Conflict {
+        path: path.clone(),
+        kind: kind.to_owned(),
+        copies,
+        reason: found.to_string(),
+    }
+}
+
+pub(super) async fn wait(
+    drive: &DriveHandle,
+    timeout: Option<u64>,
+    replies: &mut Replies<NoItem>,
+) -> Result<WaitReply, ApiError> {
+    let limit = async {
+        match timeout {
+            Some(millis) => tokio::time::sleep(Duration::from_millis(millis)).await,
+            None => pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        () = drive.wait_level() => {}
+        gone = replies.closed() => return Err(gone),
+        () = limit => return Err(not_level(drive.clone()).await?),
+    }
+    let hashed = drive.clone();
+    let view_hash = off_thread(move || hex(&hashed.view_hash())).await?;
+    Ok(WaitReply {
+        drive: drive.id().to_string(),
+        name: drive.name().to_owned(),
+        view_hash,
+    })
+}
+
+async fn not_level(drive: DriveHandle) -> Result<ApiError, ApiError> {
+    let status = off_thread(move || drive.status()).await?;
+    let behind = status
+        .peers
+        .iter()
+        .filter(|peer| peer.connected && !peer.level)
+        .count();
+    Ok(ApiError::new(
+        Code::TimedOut,
+        format!(
+            "`{}` is not level yet: {} to send, {} to receive, {behind} connected peers catching up",
+            status.name, status.pending_up, status.pending_down
+        ),
+    )
+    .hint("`peerdrive status` says what waits and why"))
+}

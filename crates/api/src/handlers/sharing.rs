@@ -1,0 +1,301 @@
+//! Making drives, inviting to them, joining them.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use peerdrive_engine::join::InviteOptions;
+use peerdrive_engine::working_copy::WorkingCopy;
+use peerdrive_engine::{DriveHandle, Engine};
+
+use super::{Host, errors};
+use crate::dto::{
+    DriveRef, InviteReply, InviteRequest, JoinRequest, Place, Progress, ShareRequest, TicketText,
+};
+use crate::error::{ApiError, Code};
+use crate::mount_door::MountDoor;
+use crate::reply::Replies;
+use crate::schema::NoItem;
+
+/// How often progress is told: smooth to the eye, nothing to the machine.
+const TELL: Duration = Duration::from_millis(150);
+
+pub(super) async fn share(
+    engine: &Engine,
+    request: ShareRequest,
+    replies: &mut Replies<NoItem>,
+) -> Result<DriveRef, ApiError> {
+    let drive = engine
+        .share(&request.path, request.name)
+        .map_err(|e| errors::share(&e))?;
+    let copy = drive.working_copy();
+    if let (true, Some(copy)) = (request.wait, &copy) {
+        let taken_in = async {
+            copy.sync_now()
+                .await
+                .map(drop)
+                .map_err(|e| errors::working_copy(&e))
+        };
+        telling(taken_in, replies, || taking_in(copy)).await?;
+    }
+    let path = copy.map_or(request.path, |copy| copy.root().to_owned());
+    Ok(DriveRef {
+        drive: drive.id().to_string(),
+        name: drive.name().to_owned(),
+        path,
+    })
+}
+
+pub(super) async fn invite(
+    engine: &Engine,
+    drive: &DriveHandle,
+    request: &InviteRequest,
+) -> Result<InviteReply, ApiError> {
+    let options = InviteOptions {
+        role: request.role.into(),
+        expires: request.expires_in.map(Duration::from_millis),
+        uses: request.uses,
+    };
+    let invite = engine
+        .invite(drive, options)
+        .await
+        .map_err(|e| errors::drive(&e))?;
+    Ok(InviteReply {
+        ticket: TicketText(invite.ticket.text().to_owned()),
+        role: invite.role.into(),
+        expires: invite.expires_ms,
+        uses: invite.uses,
+    })
+}
+
+pub(super) async fn join<M: MountDoor>(
+    host: &Host<M>,
+    request: JoinRequest,
+    replies: &mut Replies<NoItem>,
+) -> Result<DriveRef, ApiError> {
+    let folder = match &request.place {
+        Place::Folder(folder) => Some(folder.as_path()),
+        Place::Inside(_) => None,
+        Place::Mount(at) => {
+            // Before the ticket is spent on it.
+            mountable(at)?;
+            None
+        }
+    };
+    let drive = host
+        .engine
+        .join(&request.ticket.0, folder)
+        .await
+        .map_err(|e| errors::join(&e))?;
+    let joined = DriveRef {
+        drive: drive.id().to_string(),
+        name: drive.name().to_owned(),
+        path: PathBuf::new(),
+    };
+    let path = match &request.place {
+        Place::Mount(at) => {
+            host.mount_and_remember(&drive, at)
+                .await
+                .map_err(|e| joined_but(&joined, e))?
+                .path
+        }
+        Place::Folder(folder) => folder.clone(),
+        Place::Inside(parent) => {
+            let folder = free_folder(parent, &joined).map_err(|e| joined_but(&joined, e))?;
+            host.engine
+                .keep(&drive, &folder)
+                .map_err(|e| joined_but(&joined, errors::keep(&e)))?;
+            folder
+        }
+    };
+    let copy = drive.working_copy();
+    let path = copy.as_ref().map_or(path, |copy| copy.root().to_owned());
+    if request.wait {
+        let level = async {
+            drive.wait_level().await;
+            Ok(())
+        };
+        telling(level, replies, || {
+            copy.as_ref().map_or_else(Progress::default, writing_out)
+        })
+        .await?;
+    }
+    Ok(DriveRef { path, ..joined })
+}
+
+/// Waits for `work` and tells meanwhile how far it is. What was begun goes on when nobody listens any
+/// more; only the waiting ends.
+async fn telling(
+    work: impl Future<Output = Result<(), ApiError>>,
+    replies: &mut Replies<NoItem>,
+    progress: impl Fn() -> Progress,
+) -> Result<(), ApiError> {
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            gone = replies.closed() => return Err(gone),
+            () = tokio::time::sleep(TELL) => {}
+        }
+        replies.progress(&progress());
+    }
+}
+
+fn taking_in(copy: &WorkingCopy) -> Progress {
+    let progress = copy.progress();
+    Progress {
+        stage: "reading".into(),
+        files: progress.files_in,
+        files_total: Some(progress.files_in_total),
+        bytes: progress.bytes_in,
+        bytes_total: Some(progress.bytes_in_total),
+    }
+}
+
+fn writing_out(copy: &WorkingCopy) -> Progress {
+    let progress = copy.progress();
+    Progress {
+        stage: "receiving".into(),
+        files: progress.files_out,
+        files_total: Some(progress.files_out_total),
+        bytes: progress.bytes_out,
+        bytes_total: Some(progress.bytes_out_total),
+    }
+}
+
+/// Whether a drive can be mounted there, as far as the folder itself tells.
+fn mountable(at: &Path) -> Result<(), ApiError> {
+    let shown = at.display();
+    match std::fs::read_dir(at).map(|mut entries| entries.next().is_none()) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(
+            ApiError::new(Code::MountPointInUse, format!("{shown} is not empty"))
+                .hint("what is in it would be hidden; choose an empty folder"),
+        ),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(ApiError::new(
+            Code::FolderNotFound,
+            format!("there is no folder {shown} to mount on"),
+        )
+        .hint("make the folder first")),
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => Err(ApiError::new(
+            Code::BadRequest,
+            format!("{shown} is not a folder"),
+        )
+        .hint("name an empty folder")),
+        // A mount that a killed daemon left answers with an error; mounting clears it.
+        Err(_) => Ok(()),
+    }
+}
+
+/// Makes a folder named after the drive. One that is there already belongs to something else: uniting
+/// the two is never a guess, so a number is added.
+fn free_folder(parent: &Path, drive: &DriveRef) -> Result<PathBuf, ApiError> {
+    let base = folder_name(drive);
+    for number in 1..=1000 {
+        let name = if number == 1 {
+            base.to_owned()
+        } else {
+            format!("{base} {number}")
+        };
+        let folder = parent.join(name);
+        match std::fs::create_dir(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => {
+                return Err(errors::io(
+                    format!("{} cannot be made", folder.display()),
+                    &error,
+                ));
+            }
+        }
+    }
+    Err(ApiError::new(
+        Code::FolderInUse,
+        format!("there is no free folder name in {}", parent.display()),
+    )
+    .hint("name a folder"))
+}
+
+/// The drive's name where it can be a folder's, else its id: names come from others.
+fn folder_name(drive: &DriveRef) -> &str {
+    let name = drive.name.as_str();
+    let fits = !name.is_empty()
+        && name.len() <= 200
+        && !name.starts_with(['.', '-', ' '])
+        && !name.contains(['/', '\\', ':'])
+        && !name.chars().any(char::is_control);
+    if fits { name } else { &drive.drive }
+}
+
+/// The ticket is spent and the drive joined, but it does not show yet where it should.
+fn joined_but(drive: &DriveRef, error: ApiError) -> ApiError {
+    let hint = format!(
+        "the drive is joined all the same; show it with `peerdrive mount {} DIR`",
+        drive.drive
+    );
+    ApiError {
+        message: format!("joined `{}`, but: {}", drive.name, error.message),
+        ..error
+    }
+    .hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(name: &str) -> DriveRef {
+        DriveRef {
+            drive: "d1".into(),
+            name: name.into(),
+            path: PathBuf::new(),
+        }
+    }
+
+    #[test]
+    fn a_drives_name_cannot_lead_out_of_the_folder() {
+        assert_eq!(folder_name(&named("Photos 2024")), "Photos 2024");
+        for name in [
+            "", ".", "..", "../etc", "/etc", "a/b", ".ssh", "-rf", "a\nb", "C:", "a\\b",
+        ] {
+            assert_eq!(folder_name(&named(name)), "d1", "{name}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_is_there_is_left_alone() -> Result<(), Box<dyn std::error::Error>> {
+        let here = tempfile::tempdir()?;
+        std::fs::create_dir(here.path().join("Photos"))?;
+        assert_eq!(
+            free_folder(here.path(), &named("Photos"))?,
+            here.path().join("Photos 2")
+        );
+        assert_eq!(
+            free_folder(here.path(), &named("Photos"))?,
+            here.path().join("Photos 3")
+        );
+        let error = free_folder(&here.path().join("absent"), &named("Photos"))
+            .err()
+            .ok_or("made")?;
+        assert_eq!(error.code, Code::Io);
+        Ok(())
+    }
+
+    #[test]
+    fn a_mount_point_is_looked_at_before_the_ticket_is_spent()
+    -> Result<(), Box<dyn std::error::Error>> {
+        let here = tempfile::tempdir()?;
+        let code = |path: &Path| mountable(path).err().map(|e| e.code);
+        assert_eq!(code(here.path()), None);
+        let file = here.path().join("file");
+        std::fs::write(&file, "x")?;
+        assert_eq!(code(here.path()), Some(Code::MountPointInUse));
+        assert_eq!(code(&file), Some(Code::BadRequest));
+        assert_eq!(
+            code(&here.path().join("absent")),
+            Some(Code::FolderNotFound)
+        );
+        Ok(())
+    }
+}
