@@ -10,7 +10,7 @@ pub fn derive(context: &str, message: &[u8]) -> [u8; 32] {
     blake3::derive_key(context, message)
 }
 
-/// As [`derive`], over several fields, each preceded by its length (u32, little endian).
+/// As [`derive()`], over several fields, each preceded by its length (u32, little endian).
 pub fn derive_fields(context: &str, fields: &[&[u8]]) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new_derive_key(context);
     for field in fields {

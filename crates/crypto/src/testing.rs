@@ -115,6 +115,14 @@ impl TestDevice {
         self.content_ctrl.clear();
     }
 
+    /// Takes everything, and begins to act as the first device that `entry` brought in.
+    fn seat(&mut self, control: &Control, entry: &Entry) -> TestResult {
+        self.hear_all(control)?;
+        let bind = brought_in(entry).first().copied();
+        self.sit(control.drive(), bind.ok_or("nobody was brought in")?);
+        Ok(())
+    }
+
     /// Takes an entry, and whatever secrets it gives.
     ///
     /// # Errors
@@ -170,12 +178,7 @@ impl TestDevice {
             invite: None,
         };
         let entry = self.act(Draft::new().grant(grant, &other.name))?;
-        other.hear_all(&self.control)?;
-        let bind = brought_in(&entry)
-            .first()
-            .copied()
-            .ok_or("nobody was brought in")?;
-        other.sit(self.control.drive(), bind);
+        other.seat(&self.control, &entry)?;
         Ok(entry)
     }
 
@@ -197,12 +200,7 @@ impl TestDevice {
         let mut other = TestDevice::new(name, self.control.drive(), seed);
         other.member = self.member;
         let entry = self.act(Draft::new().add_device(other.cert(), name))?;
-        other.hear_all(&self.control)?;
-        let bind = brought_in(&entry)
-            .first()
-            .copied()
-            .ok_or("nobody was brought in")?;
-        other.sit(self.control.drive(), bind);
+        other.seat(&self.control, &entry)?;
         Ok(other)
     }
 

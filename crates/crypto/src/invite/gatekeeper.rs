@@ -176,6 +176,21 @@ impl Challenged {
     }
 }
 
+/// What a welcome says besides the log.
+#[derive(Debug)]
+pub struct Newcomer<'a> {
+    /// Who the joiner became.
+    pub member: MemberId,
+    /// The joiner's device.
+    pub bind: BindId,
+    /// The drive's lifetime secret.
+    pub drive_secret: &'a DriveSecret,
+    /// What the drive is called.
+    pub drive_name: &'a str,
+    /// Other devices to ask, as the network writes addresses.
+    pub peers: &'a [Vec<u8>],
+}
+
 /// Somebody who holds the ticket and may be let in.
 pub struct Applicant {
     /// Their device.
@@ -237,7 +252,7 @@ impl Applicant {
         (member, draft.device_label(&self.cert, &self.device_label))
     }
 
-    /// The welcome, sealed to the joiner and to this conversation: after the grant that brought in `bind`
+    /// The welcome, sealed to the joiner and to this conversation: after the grant that brought them in
     /// is part of `control`.
     ///
     /// # Errors
@@ -246,10 +261,7 @@ impl Applicant {
         &self,
         control: &Control,
         keyring: &Keyring,
-        member: MemberId,
-        bind: BindId,
-        drive: (&DriveSecret, &str),
-        peers: Vec<Vec<u8>>,
+        newcomer: &Newcomer<'_>,
         rng: &mut impl CryptoRng,
     ) -> Result<Vec<u8>, JoinError> {
         let current = control
@@ -266,14 +278,14 @@ impl Applicant {
             fits
         });
         let body = WelcomeBody {
-            member,
-            bind,
+            member: newcomer.member,
+            bind: newcomer.bind,
             epoch: keys.id(),
             epoch_secret: *keys.secret().expose_for_sealing(),
-            drive_secret: *drive.0.expose_for_sealing(),
-            drive_name: drive.1.to_owned(),
+            drive_secret: *newcomer.drive_secret.expose_for_sealing(),
+            drive_name: newcomer.drive_name.to_owned(),
             control: fitting.collect(),
-            peers: peers.into_iter().map(Bytes).collect(),
+            peers: newcomer.peers.iter().cloned().map(Bytes).collect(),
         };
         let plain = Zeroizing::new(wire::encode(&body)?);
         let info = welcome_info(&control.drive());

@@ -101,7 +101,7 @@ enum State {
     },
     AwaitWelcome {
         transcript: Transcript,
-        cert: DeviceCert,
+        cert: Box<DeviceCert>,
     },
     Over,
 }
@@ -210,8 +210,9 @@ impl Joiner {
             by_invite: sign_hash(&self.ticket.signing_key(), sign::JOIN_INVITE, &hash),
             by_device: me.keys.sign(sign::JOIN_DEVICE, &hash),
         };
+        let cert = Box::new(cert);
         self.state = State::AwaitWelcome { transcript, cert };
-        Ok(Step::Send(Message::Request(request).to_bytes()?))
+        Ok(Step::Send(Message::Request(Box::new(request)).to_bytes()?))
     }
 
     fn enter(

@@ -74,7 +74,7 @@ impl From<WireError> for JoinError {
 pub(super) enum Message {
     Hello(HelloBody),
     Challenge(Challenge),
-    Request(Request),
+    Request(Box<Request>),
     Waiting,
     Welcome { enc: [u8; 32], sealed: Bytes },
     Refused(Refused),

@@ -6,7 +6,9 @@ mod joiner;
 mod message;
 mod ticket;
 
-pub use gatekeeper::{Admitting, Applicant, Challenged, Hello, read_hello, refuse, waiting};
+pub use gatekeeper::{
+    Admitting, Applicant, Challenged, Hello, Newcomer, read_hello, refuse, waiting,
+};
 pub use joiner::{Joined, Joiner, JoinerIdentity, Step};
 pub use message::{JoinError, MAX_MESSAGE, Refused};
 pub use ticket::{MAX_ADDRESS, MAX_GATEKEEPERS, Offer, Ticket, TicketError, new_invite};

@@ -107,11 +107,15 @@ fn admit(stage: &mut Stage, applicant: &Applicant) -> TestResult<Vec<u8>> {
     let mut rng = rng(4);
     let (member, draft) = applicant.admission(&mut rng);
     let entry = stage.owner.act(draft)?;
-    let bind = brought_in(&entry)[0];
+    let newcomer = Newcomer {
+        member,
+        bind: brought_in(&entry)[0],
+        drive_secret: &stage.drive_secret,
+        drive_name: "Plans",
+        peers: &[b"peer".to_vec()],
+    };
     let (control, keyring) = (&stage.owner.control, &stage.owner.keyring);
-    let drive = (&stage.drive_secret, "Plans");
-    let peers = vec![b"peer".to_vec()];
-    Ok(applicant.welcome(control, keyring, member, bind, drive, peers, &mut rng)?)
+    Ok(applicant.welcome(control, keyring, &newcomer, &mut rng)?)
 }
 
 #[test]
