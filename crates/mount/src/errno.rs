@@ -99,9 +99,11 @@ fn of_volume(error: &VolumeError) -> Errno {
         VolumeError::NotAFolder => Errno::NOTDIR,
         VolumeError::IsAFolder => Errno::ISDIR,
         VolumeError::IntoItself | VolumeError::Name(_) => Errno::INVAL,
+        VolumeError::Root => Errno::PERM,
         // A path that deep would be longer than PATH_MAX for any but one-letter names.
         VolumeError::TooDeep => Errno::NAMETOOLONG,
         VolumeError::TooLarge => Errno::RANGE,
+        VolumeError::FileTooLarge => Errno::FBIG,
         VolumeError::ReadOnly => Errno::ROFS,
         VolumeError::Unreachable | VolumeError::Damaged(_) => Errno::IO,
         VolumeError::NoSpace => Errno::NOSPC,

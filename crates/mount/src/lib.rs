@@ -6,6 +6,7 @@
 //! local disk; each of its sections is a test.
 
 pub mod config;
+pub mod drive;
 pub mod errno;
 pub mod fs;
 mod fuse;

@@ -68,8 +68,9 @@ pub enum MountError {
         /// What the system said.
         source: io::Error,
     },
-    /// What was written could not be saved; it is lost if the mount ends now.
-    #[error("some files could not be saved before unmounting {path}: {source}")]
+    /// It was unmounted, but something that a program still has open could not be saved. It is tried
+    /// again when the program closes it.
+    #[error("{path} was unmounted, but a file that is still open could not be saved: {source}")]
     Unsaved {
         /// The mount point.
         path: PathBuf,
@@ -182,19 +183,20 @@ impl Mounted {
     /// Saves what was written, then unmounts. Programs that still use the mount keep what they have
     /// open, but the folder is free when this returns.
     pub async fn unmount(mut self) -> Result<(), MountError> {
-        if self.is_alive()
-            && let Err(source) = self.files.clone().save().await
-        {
-            let path = self.path.clone();
-            return Err(MountError::Unsaved { path, source });
-        }
+        let saved = match self.is_alive() {
+            true => self.files.clone().save().await,
+            false => Ok(()),
+        };
         let Some(serving) = self.serving.take() else {
             return Ok(());
         };
         let path = self.path.clone();
         let ended = tokio::task::spawn_blocking(move || end(&path, serving)).await;
         match ended {
-            Ok(ended) => ended,
+            Ok(ended) => ended.and(saved.map_err(|source| MountError::Unsaved {
+                path: self.path.clone(),
+                source,
+            })),
             Err(panic) => Err(MountError::System {
                 path: self.path.clone(),
                 source: io::Error::other(panic),

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use peerdrive_crdt_tree::edit::Edit;
 use peerdrive_crdt_tree::event::TreeEvent;
 use peerdrive_crdt_tree::id::NodeId;
+use peerdrive_crdt_tree::name::{Name, NameError};
 use peerdrive_crdt_tree::node::{Content, FileContent, Kind};
 
 /// One node as the drive shows it now.
@@ -63,8 +64,6 @@ pub struct Entry {
     pub name: String,
     /// The node.
     pub id: NodeId,
-    /// What it is.
-    pub kind: Kind,
 }
 
 /// How much a drive holds.
@@ -105,13 +104,19 @@ pub enum VolumeError {
     IntoItself,
     /// The drive does not take such a name (rule R8).
     #[error("the name is not one a drive can hold: {0}")]
-    Name(#[from] peerdrive_crdt_tree::name::NameError),
+    Name(#[from] NameError),
+    /// The top folder, which has no name, mode or attributes of its own.
+    #[error("the drive's top folder cannot be changed")]
+    Root,
     /// More than 256 folders deep.
     #[error("folders can be nested 256 deep, not more")]
     TooDeep,
     /// An extended attribute or a symlink's target beyond its limit.
     #[error("the value is longer than a drive can hold")]
     TooLarge,
+    /// Longer than any file in a drive can be.
+    #[error("the file is too large for a drive")]
+    FileTooLarge,
     /// This member may only read.
     #[error("you may read this drive but not change it; ask an admin for the writer role")]
     ReadOnly,
@@ -157,8 +162,19 @@ pub trait Volume: Send + Sync + 'static {
     /// Every name in a folder, in any order; empty for what is no folder.
     fn children(&self, parent: NodeId) -> Vec<Entry>;
 
-    /// How many of a folder's children are folders.
+    /// Whether a folder shows nothing.
+    fn is_empty(&self, folder: NodeId) -> bool {
+        self.children(folder).is_empty()
+    }
+
+    /// How many of a folder's children are folders. May cost by their number: callers remember it.
     fn subfolders(&self, parent: NodeId) -> u32;
+
+    /// The id that a file made there would get, where that can be told: its inode number then is the
+    /// same after the next mount.
+    fn expected_id(&self, _parent: NodeId, _name: &Name) -> Option<NodeId> {
+        None
+    }
 
     /// Extended attributes, names with `user.`.
     fn xattrs(&self, id: NodeId) -> BTreeMap<String, Vec<u8>>;

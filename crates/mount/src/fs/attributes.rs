@@ -69,11 +69,13 @@ impl<V: Volume> FileSystem<V> {
         let (size, mtime_ns) = match file {
             Some(file) => file.stat(),
             None if folder => (4096, self.folder_mtime(attr)),
+            // The drive does not keep when a symlink was made.
+            None if attr.mtime_ns == 0 => (attr.len(), self.mounted_ns),
             None => (attr.len(), attr.mtime_ns),
         };
         let written_ns = attr.file().map_or(mtime_ns, |content| content.mtime_ns);
         let nlink = match attr.kind {
-            Kind::Folder => self.volume.subfolders(attr.id).saturating_add(2),
+            Kind::Folder => self.subfolders(attr.id).saturating_add(2),
             Kind::File | Kind::Symlink => 1,
         };
         Attributes {
@@ -132,6 +134,11 @@ impl<V: Volume> FileSystem<V> {
     }
 
     async fn set_mtime(&self, ino: u64, mtime_ns: i64) -> Result<(), FsError> {
+        if ino == super::ROOT {
+            // The top folder has no attributes in the drive, but programs that copy trees set them.
+            self.state.lock().touched.insert(NodeId::ROOT, mtime_ns);
+            return Ok(());
+        }
         let file = self.state.lock().files.get(&ino).cloned();
         if let Some(file) = &file
             && file.set_mtime_if_dirty(mtime_ns).await
@@ -157,6 +164,9 @@ impl<V: Volume> FileSystem<V> {
 
     async fn set_mode(&self, ino: u64, mode: u32) -> Result<(), FsError> {
         if self.set_mode_outside(ino, mode)? {
+            return Ok(());
+        }
+        if ino == super::ROOT && self.attributes(ino)?.mode == mode {
             return Ok(());
         }
         let set = |node| Edit::SetAttributes {

@@ -64,13 +64,14 @@ impl<V: Volume> FileSystem<V> {
             return Ok((found, opened?));
         }
         let file = Arc::new(OpenFile::new(now_ns(), &self.options.staging_dir));
+        let expected = self.volume.expected_id(folder, &name);
         let mut state = self.state.lock();
         let new = NewFile {
             parent: folder,
             name,
             mode: permissions,
         };
-        let ino = state.inodes.look_up_new(new, None);
+        let ino = state.inodes.look_up_new(new, expected);
         state.inodes.opened(ino);
         state.files.insert(ino, file.clone());
         let handle = state.handle(Handle::File {

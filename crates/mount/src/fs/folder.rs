@@ -7,7 +7,7 @@ use peerdrive_crdt_tree::id::NodeId;
 use peerdrive_crdt_tree::name::Name;
 use peerdrive_crdt_tree::node::{Content, Kind};
 
-use super::{Attributes, FileSystem, Found, new_mode, new_name};
+use super::{Attributes, FileSystem, Found, OpenMode, new_mode, new_name};
 use crate::errno::FsError;
 use crate::handle::{DOT, DOT_DOT, Handle, Listed, Listing, Target};
 use crate::inode::{Bound, Gone, ROOT_INO};
@@ -188,8 +188,17 @@ impl<V: Volume> FileSystem<V> {
 
     /// Makes an empty file without opening it.
     pub async fn make_file(&self, parent: u64, name: &[u8], mode: u32) -> Result<Found, FsError> {
-        self.make(parent, name, Kind::File, None, Some(new_mode(mode)?))
-            .await
+        let how = OpenMode {
+            write: true,
+            truncate: false,
+            exclusive: true,
+        };
+        let (found, opened) = self.create(parent, name, mode, how).await?;
+        let made = self.release(opened.handle).await;
+        if made.is_err() {
+            self.forget(found.attributes.ino, 1);
+        }
+        made.map(|()| found)
     }
 
     /// Makes a symlink.
@@ -245,6 +254,9 @@ impl<V: Volume> FileSystem<V> {
         };
         let id = self.edit_one(create).await?;
         self.touch(folder);
+        if kind == Kind::Folder {
+            self.state.lock().subfolders.forget(folder);
+        }
         let attr = self.volume.get(id).ok_or(FsError::NotFound)?;
         Ok(self.found(&attr))
     }
@@ -297,7 +309,7 @@ impl<V: Volume> FileSystem<V> {
 
     pub(super) fn must_be_empty(&self, folder: NodeId) -> Result<(), FsError> {
         let new = !self.state.lock().inodes.all_new(folder).is_empty();
-        if new || !self.volume.children(folder).is_empty() {
+        if new || !self.volume.is_empty(folder) {
             return Err(FsError::NotEmpty);
         }
         Ok(())
@@ -320,6 +332,9 @@ impl<V: Volume> FileSystem<V> {
         state.inodes.let_go(attr.id, Gone::of(attr, None));
         state.deleted.insert(attr.id);
         state.touched.remove(&attr.id);
+        if attr.kind == Kind::Folder {
+            state.subfolders.forget(attr.parent);
+        }
     }
 
     /// Takes the name from a file that is not in the drive yet: it never will be.

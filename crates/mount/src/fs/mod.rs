@@ -122,12 +122,33 @@ struct State<R> {
     next_handle: u64,
     /// When a name came to, or left, a folder while mounted.
     touched: HashMap<NodeId, i64>,
+    subfolders: Subfolders,
     /// Nodes deleted through this mount, until the drive's feed says so.
     deleted: HashSet<NodeId>,
     /// What the kernel must forget of the caller's own changes, with the next change absorbed.
     owed: Vec<Stale>,
     /// Names that the kernel remembers as not there, by folder.
     absent: HashSet<(u64, Box<str>)>,
+}
+
+/// How many folders are in folders, as far as it was asked and has not changed.
+#[derive(Debug, Default)]
+struct Subfolders {
+    counts: HashMap<NodeId, u32>,
+    /// Grows with every change, so that a count taken before one is not kept after it.
+    changes: u64,
+}
+
+impl Subfolders {
+    fn forget(&mut self, folder: NodeId) {
+        self.counts.remove(&folder);
+        self.changes += 1;
+    }
+
+    fn forget_all(&mut self) {
+        self.counts.clear();
+        self.changes += 1;
+    }
 }
 
 /// Beyond so many, the kernel is no longer asked to remember that a name is not there.
@@ -178,6 +199,7 @@ impl<V: Volume> FileSystem<V> {
                 handles: HashMap::new(),
                 next_handle: 1,
                 touched: HashMap::new(),
+                subfolders: Subfolders::default(),
                 deleted: HashSet::new(),
                 owed: Vec::new(),
                 absent: HashSet::new(),
@@ -314,6 +336,22 @@ impl<V: Volume> FileSystem<V> {
             result?;
         }
         Ok(())
+    }
+
+    fn subfolders(&self, folder: NodeId) -> u32 {
+        let changes = {
+            let state = self.state.lock();
+            if let Some(count) = state.subfolders.counts.get(&folder) {
+                return *count;
+            }
+            state.subfolders.changes
+        };
+        let count = self.volume.subfolders(folder);
+        let mut state = self.state.lock();
+        if state.subfolders.changes == changes {
+            state.subfolders.counts.insert(folder, count);
+        }
+        count
     }
 
     /// Notes that a name came to, or left, a folder.

@@ -162,6 +162,7 @@ impl<V: Volume> FileSystem<V> {
     async fn move_to(&self, source: &Attr, to: &Spot) -> Result<(), FsError> {
         let _edits = self.edits.read().await;
         self.edit_one(move_edit(source.id, to)).await?;
+        self.left(source);
         self.moved(source.id);
         Ok(())
     }
@@ -172,6 +173,7 @@ impl<V: Volume> FileSystem<V> {
         let edits = vec![Edit::Delete { node: target.id }, move_edit(source.id, to)];
         self.edit_all(edits).await?;
         self.deleted(target);
+        self.left(source);
         self.moved(source.id);
         Ok(())
     }
@@ -238,6 +240,8 @@ impl<V: Volume> FileSystem<V> {
             move_edit(a.id, to),
         ];
         self.edit_all(edits).await?;
+        self.left(&a);
+        self.left(&b);
         self.moved(a.id);
         self.moved(b.id);
         Ok(())
@@ -255,12 +259,22 @@ impl<V: Volume> FileSystem<V> {
         Err(FsError::Exists)
     }
 
+    /// Notes that a node left the folder it was in.
+    fn left(&self, attr: &Attr) {
+        if attr.kind == Kind::Folder {
+            self.state.lock().subfolders.forget(attr.parent);
+        }
+    }
+
     /// Notes where a node shows now: the kernel has moved its own entry.
     fn moved(&self, id: NodeId) {
         let Some(attr) = self.volume.get(id) else {
             return;
         };
         let mut state = self.state.lock();
+        if attr.kind == Kind::Folder {
+            state.subfolders.forget(attr.parent);
+        }
         let Some(ino) = state.inodes.of_node(id) else {
             return;
         };

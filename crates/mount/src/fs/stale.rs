@@ -75,7 +75,9 @@ impl<V: Volume> FileSystem<V> {
             Change::Missed => self.compare_all(&mut forget),
         }
         // Listings before names: whoever finds a new name then also finds it listed.
-        forget.order.sort_by_key(|stale| matches!(stale, Stale::Name { .. }));
+        forget
+            .order
+            .sort_by_key(|stale| matches!(stale, Stale::Name { .. }));
         forget.order
     }
 
@@ -109,6 +111,9 @@ impl<V: Volume> FileSystem<V> {
     /// A node shows at a place where the kernel may not know it.
     fn appeared(&self, attr: &Attr, forget: &mut Forget) {
         let mut state = self.state.lock();
+        if attr.kind == Kind::Folder {
+            state.subfolders.forget(attr.parent);
+        }
         let folder = state.inodes.of_node(attr.parent);
         let ino = state.inodes.of_node(attr.id);
         let known = ino.and_then(|ino| state.inodes.get(ino)?.told.clone());
@@ -134,7 +139,11 @@ impl<V: Volume> FileSystem<V> {
         let mut state = self.state.lock();
         let ino = state.inodes.of_node(id);
         let told = ino.and_then(|ino| state.inodes.get(ino)?.told.as_ref());
+        let file = told.is_some_and(|told| told.kind != Kind::Folder);
         let moved_here = told.is_some_and(|told| told.parent != from || *told.name != *old_name);
+        if !file {
+            state.subfolders.forget(from);
+        }
         if moved_here {
             return;
         }
@@ -234,6 +243,7 @@ impl<V: Volume> FileSystem<V> {
         let (nodes, absent) = {
             let mut state = self.state.lock();
             state.deleted.clear();
+            state.subfolders.forget_all();
             (state.inodes.nodes(), std::mem::take(&mut state.absent))
         };
         for (folder, name) in absent {

@@ -1,5 +1,6 @@
 //! The file system against its references: without FUSE, and through a real mount.
 
+mod drive;
 mod model;
 mod programs;
 mod remote;

@@ -190,7 +190,9 @@ fn moves_and_renames_elsewhere_show_at_once() -> TestResult {
     eventually("it shows at its new place", || {
         drive.path("b/deeper/file").exists()
     })?;
-    eventually("it is gone from its old place", || !drive.path("a/deep").exists())?;
+    eventually("it is gone from its old place", || {
+        !drive.path("a/deep").exists()
+    })?;
     assert_eq!(names(&drive.path("b"))?, ["deeper"]);
     assert!(names(&drive.path("a"))?.is_empty());
     Ok(())

@@ -457,7 +457,6 @@ impl Volume for MemoryVolume {
         let entry = |(id, node): (NodeId, &Node)| Entry {
             name: node.name.as_str().to_owned(),
             id,
-            kind: node.kind,
         };
         tree.children(parent).map(entry).collect()
     }
