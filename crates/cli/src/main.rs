@@ -1,2 +1,4 @@
-//! Placeholder.
-fn main() {}
+//! The `peerdrive` command.
+fn main() -> std::process::ExitCode {
+    peerdrive_cli::run(std::env::args_os())
+}

@@ -1,0 +1,17 @@
+//! The commands, one file each: what can be typed, what is asked of the daemon, and how the answer reads.
+
+pub(crate) mod cat;
+pub(crate) mod completions;
+pub(crate) mod conflicts;
+pub(crate) mod daemon;
+pub(crate) mod invite;
+pub(crate) mod join;
+pub(crate) mod ls;
+pub(crate) mod mount;
+pub(crate) mod peers;
+pub(crate) mod share;
+pub(crate) mod status;
+pub(crate) mod stop;
+pub(crate) mod tree;
+pub(crate) mod unmount;
+pub(crate) mod wait;

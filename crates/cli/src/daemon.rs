@@ -1,0 +1,252 @@
+//! The daemon: holds the engine and the mounts, serves the commands, ends in order. Knows no command by
+//! name.
+
+mod mounts;
+pub(crate) mod start;
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use peerdrive_api::error::{ApiError, Code};
+use peerdrive_api::handlers::{Host, errors};
+use peerdrive_api::http::Server;
+use peerdrive_api::rendezvous::{DaemonLock, LockError, Rendezvous};
+use peerdrive_api::router::Router;
+use peerdrive_engine::{Engine, EngineConfig};
+use serde::{Deserialize, Serialize};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::context::Context;
+use crate::failure::Failure;
+use mounts::Mounts;
+
+/// How long commands under way may take to end when the daemon does. Then they are left to themselves:
+/// whatever they changed is durable or did not happen.
+const LAST_COMMANDS: Duration = Duration::from_secs(5);
+
+/// What a started daemon tells the one who started it, as one line on standard output.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Report {
+    /// It answers.
+    Ready {
+        /// Its process.
+        pid: u32,
+    },
+    /// It could not start.
+    Error(ApiError),
+}
+
+/// Runs the daemon until it is asked to end.
+pub(crate) fn run(context: Context, detached: bool) -> Result<(), Failure> {
+    if detached {
+        // No longer of the terminal's session: neither Ctrl-C nor closing the window reaches it.
+        rustix::process::setsid().ok();
+    }
+    let log = std::env::var("PEERDRIVE_LOG")
+        .unwrap_or_else(|_| "info,iroh=warn,swarm_discovery=warn".into());
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(log))
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
+
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| {
+            ApiError::new(Code::Io, format!("this system lets no threads run: {e}"))
+                .hint("check the limits of this user")
+        })?;
+    let ended = runtime.block_on(serve(&context, detached));
+    runtime.shutdown_background();
+    if detached && let Err(Failure::Api(error)) = &ended {
+        report(&Report::Error(error.clone()));
+    }
+    ended
+}
+
+async fn serve(context: &Context, detached: bool) -> Result<(), Failure> {
+    let lock = DaemonLock::acquire(&context.data_dir).map_err(|e| locked_out(&e))?;
+    // Asked for before anything exists that would have to be put in order.
+    let mut ending = Ending::new()?;
+    let settings = context.asked.settings();
+    let engine = Engine::open(EngineConfig {
+        data_dir: context.data_dir.clone(),
+        device_name: device_name(),
+        bind: settings.bind,
+        discovery: settings.discovery,
+        relay: settings.relay.clone(),
+    })
+    .await
+    .map_err(|e| errors::open(&e))?;
+
+    let closing = CancellationToken::new();
+    let mounts = Mounts::new(context.data_dir.join("staging"));
+    let host = Arc::new(Host::new(engine.clone(), mounts, closing.clone()));
+    host.bring_back_mounts().await;
+
+    let served = answer(
+        context,
+        &lock,
+        host.clone(),
+        &closing,
+        &mut ending,
+        detached,
+    )
+    .await;
+
+    // In this order: nobody new comes in, commands end, mounts save what is written, drives close.
+    lock.withdraw().ok();
+    closing.cancel();
+    host.unmount_all().await;
+    engine.shutdown().await;
+    tracing::info!("ended");
+    served
+}
+
+/// Serves commands until a signal or the `stop` command.
+async fn answer(
+    context: &Context,
+    lock: &DaemonLock,
+    host: Arc<Host<Mounts>>,
+    closing: &CancellationToken,
+    ending: &mut Ending,
+    detached: bool,
+) -> Result<(), Failure> {
+    let fail = |e: io::Error| {
+        ApiError::new(Code::Io, format!("no loopback port can be served: {e}"))
+            .hint("check that 127.0.0.1 is up")
+    };
+    let server = Server::bind().await.map_err(fail)?;
+    let rendezvous = Rendezvous {
+        pid: std::process::id(),
+        port: server.port(),
+        token: server.token().clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        settings: context.asked.settings(),
+    };
+    let router = Router::new(host, closing.clone());
+    let serving = tokio::spawn(server.serve(router.clone(), closing.clone()));
+    lock.publish(&rendezvous).map_err(fail)?;
+    tracing::info!(pid = rendezvous.pid, "ready");
+    if detached {
+        report(&Report::Ready {
+            pid: rendezvous.pid,
+        });
+        hush();
+    } else if context.out.json() {
+        context.out.object(&Report::Ready {
+            pid: rendezvous.pid,
+        })?;
+        context.out.flush()?;
+    } else {
+        context.out.say("The daemon runs. Ctrl-C ends it in order.");
+    }
+
+    tokio::select! {
+        () = ending.asked() => {}
+        () = closing.cancelled() => {}
+    }
+    lock.withdraw().ok();
+    closing.cancel();
+    let last = async {
+        router.idle().await;
+        serving.await
+    };
+    match tokio::time::timeout(LAST_COMMANDS, last).await {
+        Ok(Ok(served)) => Ok(served.map_err(fail)?),
+        Ok(Err(_)) => Err(ApiError::new(Code::Failed, "serving commands broke off")
+            .hint("the log says why")
+            .into()),
+        Err(_) => {
+            tracing::warn!("some commands were still under way");
+            Ok(())
+        }
+    }
+}
+
+/// Signals that ask for an end in order.
+struct Ending {
+    signals: [tokio::signal::unix::Signal; 3],
+}
+
+impl Ending {
+    fn new() -> Result<Self, ApiError> {
+        let one = |kind| {
+            signal(kind).map_err(|e| {
+                ApiError::new(Code::Io, format!("signals cannot be received: {e}"))
+                    .hint("check the limits of this user")
+            })
+        };
+        Ok(Self {
+            signals: [
+                one(SignalKind::interrupt())?,
+                one(SignalKind::terminate())?,
+                one(SignalKind::hangup())?,
+            ],
+        })
+    }
+
+    async fn asked(&mut self) {
+        let [a, b, c] = &mut self.signals;
+        tokio::select! {
+            _ = a.recv() => {}
+            _ = b.recv() => {}
+            _ = c.recv() => {}
+        }
+    }
+}
+
+fn report(report: &Report) {
+    if let Ok(line) = serde_json::to_string(report) {
+        // Whoever started this daemon may have been ended meanwhile.
+        writeln!(io::stdout(), "{line}").ok();
+    }
+}
+
+/// Lets go of the pipe to the one who started this daemon.
+fn hush() {
+    let nowhere = std::fs::OpenOptions::new().write(true).open("/dev/null");
+    if !matches!(nowhere.map(rustix::stdio::dup2_stdout), Ok(Ok(()))) {
+        tracing::warn!("standard output stays open");
+    }
+}
+
+fn locked_out(error: &LockError) -> ApiError {
+    let (code, hint) = match error {
+        LockError::Running { .. } => (
+            Code::DaemonRunning,
+            "it serves all commands with this --data-dir; `peerdrive stop` ends it",
+        ),
+        LockError::Io { source, .. } => match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                (Code::DiskFull, "free some space")
+            }
+            io::ErrorKind::PermissionDenied => (
+                Code::NotAllowed,
+                "check that it is yours, or name another one by --data-dir",
+            ),
+            _ => (
+                Code::Io,
+                "check that it can be written, or name another one by --data-dir",
+            ),
+        },
+    };
+    ApiError::new(code, error.to_string()).hint(hint)
+}
+
+/// What others see this device called: its host name, at most 64 bytes of it.
+fn device_name() -> String {
+    let name = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
+    let end = (0..=name.len().min(64))
+        .rev()
+        .find(|end| name.is_char_boundary(*end))
+        .unwrap_or(0);
+    name[..end].to_owned()
+}

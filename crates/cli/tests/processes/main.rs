@@ -1,0 +1,7 @@
+//! The command line as scripts use it: real processes, exit codes, JSON, and the life of the daemon.
+
+mod device;
+mod life;
+mod mistakes;
+mod mounting;
+mod sharing;
