@@ -201,13 +201,17 @@ impl<D: Drive> Keeper<D> {
         }
     }
 
-    fn target(&self, parent: NodeId, name: &str) -> Option<String> {
-        Some(join(&self.in_step.path(parent)?, name))
+    /// Where the entry of a node goes; `None` while the place still belongs to another.
+    fn target(&self, id: NodeId, parent: NodeId, name: &str) -> Option<String> {
+        match self.in_step.child(parent, name) {
+            Some(other) if other != id => None,
+            _ => Some(join(&self.in_step.path(parent)?, name)),
+        }
     }
 
     fn make_folder(&mut self, id: NodeId, parent: NodeId, name: &str) -> Outcome {
         let (Some(path), Some(node)) = (
-            self.target(parent, name),
+            self.target(id, parent, name),
             self.drive.view(|view| view.get(id)),
         ) else {
             return Outcome::Skipped;
@@ -283,7 +287,7 @@ impl<D: Drive> Keeper<D> {
 
     fn link(&mut self, id: NodeId, parent: NodeId, name: &str) -> Outcome {
         let (Some(path), Some(node)) = (
-            self.target(parent, name),
+            self.target(id, parent, name),
             self.drive.view(|view| view.get(id)),
         ) else {
             return Outcome::Skipped;
@@ -384,7 +388,7 @@ impl<D: Drive> Keeper<D> {
             Ok(found) => found,
             Err(outcome) => return outcome,
         };
-        let Some(to) = self.target(parent, name) else {
+        let Some(to) = self.target(id, parent, name) else {
             return Outcome::Skipped;
         };
         if let Err(error) = self.root.rename_new(&from, &to) {
@@ -522,7 +526,7 @@ impl<D: Drive> Keeper<D> {
         let mut bytes = 0;
         for (id, parent, name) in files {
             let (Some(path), Some(node)) = (
-                self.target(parent, &name),
+                self.target(id, parent, &name),
                 self.drive.view(|view| view.get(id)),
             ) else {
                 continue;

@@ -2,14 +2,15 @@
 //! not simply be sent.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use peerdrive_crdt_tree::edit::Edit;
 use peerdrive_crdt_tree::id::NodeId;
 use peerdrive_crdt_tree::node::{Content, Kind};
 
 use super::batch;
-use super::beneath::{EntryKind, Stat, split};
+use super::beneath::{EntryKind, Stat, name_of, split};
+use super::ignored::may_be_passing;
 use super::in_step::{Held, Record};
 use super::keeper::{Keeper, Pause, too_young, wall_ns};
 use super::plan::decide::{self, ForMissing};
@@ -17,6 +18,9 @@ use super::plan::local::Change;
 use super::port::Drive;
 use super::rest::{PASSING, VANISHED};
 use super::scan::{Observed, Seen};
+
+/// A deletion that goes on and on is sent after this long.
+const MOST_HOLD: Duration = Duration::from_secs(3);
 
 impl<D: Drive> Keeper<D> {
     /// Deletes in the drive what has been gone from the disk for long enough. `spared` nodes live on
@@ -70,38 +74,46 @@ impl<D: Drive> Keeper<D> {
     }
 
     fn is_due(&mut self, id: NodeId, path: &str, seen: &Observed, now: Instant) -> bool {
-        let passing = |stat: &Stat| {
-            self.in_step
-                .get(id)
-                .is_some_and(|record| record.stat.same_object(stat))
-        };
-        let elsewhere = seen
-            .at
-            .values()
-            .any(|what| matches!(what, Seen::There(stat) if passing(stat)));
-        let hold = if elsewhere {
-            PASSING + VANISHED
-        } else {
-            VANISHED
-        };
-        let due = self.vanished.entry(id).or_insert(now + hold);
-        if now.duration_since(*due) > PASSING + VANISHED {
-            // It was back in between.
-            *due = now + hold;
+        if self
+            .vanished
+            .get(&id)
+            .is_none_or(|due| now.duration_since(*due) > MOST_HOLD)
+        {
+            // Not known to have vanished, or long ago, and back in between.
+            let record = self.in_step.get(id);
+            let passing = |stat: &Stat| record.is_some_and(|record| record.stat.same_object(stat));
+            let elsewhere = seen.at.iter().any(|(at, what)| {
+                matches!(what, Seen::There(stat) if passing(stat)) && may_be_passing(name_of(at))
+            });
+            let hold = if elsewhere {
+                PASSING + VANISHED
+            } else {
+                VANISHED
+            };
+            self.vanished.insert(id, now + hold);
+            self.last_vanished = now;
         }
-        if *due <= now {
+        let first = self.vanished.get(&id).copied().unwrap_or(now);
+        // Something that is deleted bit by bit is one deletion, and is judged as one.
+        let due = first.max((self.last_vanished + VANISHED).min(first + MOST_HOLD));
+        if due <= now {
             return true;
         }
-        let due = *due;
         self.rest.look(path, due, false);
         false
     }
 
     /// Sends deletions, unless they are so many that the user is asked first.
     pub(super) async fn delete(&mut self, ids: Vec<NodeId>, now: Instant) -> Result<bool, Pause> {
-        let ids: Vec<NodeId> = ids
+        let all: BTreeSet<NodeId> = ids
             .into_iter()
             .filter(|id| self.in_step.get(*id).is_some())
+            .collect();
+        // A folder takes along what is in it.
+        let ids: Vec<NodeId> = all
+            .iter()
+            .copied()
+            .filter(|id| !self.in_step.inside_any(*id, &all))
             .collect();
         if ids.is_empty() {
             return Ok(false);

@@ -7,7 +7,7 @@ use peerdrive_crdt_tree::edit::Edit;
 use peerdrive_crdt_tree::event::TreeEvent;
 use peerdrive_crdt_tree::id::NodeId;
 use peerdrive_crdt_tree::node::{ContentHash, FileContent, Node};
-use peerdrive_crdt_tree::tree::DriveTree;
+use peerdrive_crdt_tree::tree::{DriveTree, EditError};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
@@ -16,7 +16,6 @@ use super::port::{BytesError, Check, Drive, DriveRefused, News, NewsFeed, View};
 use crate::content::{ContentError, Progress};
 use crate::drive::event::DriveEvent;
 use crate::drive::handle::DriveHandle;
-use crate::drive::request as drive;
 use crate::local::Space;
 
 impl View for DriveTree {
@@ -88,6 +87,10 @@ impl From<ContentError> for BytesError {
     }
 }
 
+fn on_tree(check: Box<dyn Fn(&dyn View) -> bool + Send>) -> Box<dyn Fn(&DriveTree) -> bool + Send> {
+    Box::new(move |tree| check(tree))
+}
+
 impl Drive for DriveHandle {
     type Feed = Feed;
 
@@ -111,28 +114,18 @@ impl Drive for DriveHandle {
         &self,
         edits: Vec<(Edit, Check)>,
     ) -> Result<Vec<Result<NodeId, String>>, DriveRefused> {
-        let asked = edits
+        let edits = edits
             .into_iter()
-            .map(|(edit, check)| {
-                let check: drive::Check = check.map(|holds| {
-                    let of_tree = move |tree: &DriveTree| holds(tree);
-                    Box::new(of_tree) as Box<dyn Fn(&DriveTree) -> bool + Send>
-                });
-                (edit, check)
-            })
+            .map(|(edit, check)| (edit, check.map(on_tree)))
             .collect();
-        let results = self
-            .edit_if(asked)
+        let results = DriveHandle::edit_if(self, edits)
             .await
             .map_err(|error| DriveRefused(error.to_string()))?;
-        let moved_on = || Err("the drive changed in the same moment".to_owned());
-        Ok(results
-            .into_iter()
-            .map(|result| match result {
-                Some(result) => result.map_err(|error| error.to_string()),
-                None => moved_on(),
-            })
-            .collect())
+        let said = |result: Option<Result<NodeId, EditError>>| match result {
+            Some(result) => result.map_err(|error| error.to_string()),
+            None => Err("the drive changed in the same moment".to_owned()),
+        };
+        Ok(results.into_iter().map(said).collect())
     }
 
     async fn import(&self, file: File, mtime_ns: i64) -> Result<FileContent, BytesError> {

@@ -79,6 +79,8 @@ pub(super) struct InStep {
     children: HashMap<NodeId, BTreeMap<String, NodeId>>,
     inodes: HashMap<(u64, u64), NodeId>,
     changed: BTreeSet<NodeId>,
+    /// Nodes whose place another record took.
+    displaced: BTreeSet<NodeId>,
     files: usize,
 }
 
@@ -164,14 +166,12 @@ impl InStep {
         all
     }
 
-    /// Whether `folder` is `id` or one of the folders around it.
-    pub(super) fn within(&self, id: NodeId, folder: NodeId) -> bool {
+    /// Whether one of the folders around a node is among `folders`.
+    pub(super) fn inside_any(&self, id: NodeId, folders: &BTreeSet<NodeId>) -> bool {
         let mut at = id;
         for _ in 0..=4096 {
-            if at == folder {
-                return true;
-            }
             match self.records.get(&at) {
+                Some(record) if folders.contains(&record.parent) => return true,
                 Some(record) => at = record.parent,
                 None => return false,
             }
@@ -185,14 +185,25 @@ impl InStep {
             return;
         }
         self.unlink(id);
-        self.children
-            .entry(record.parent)
-            .or_default()
-            .insert(record.name.clone(), id);
+        let siblings = self.children.entry(record.parent).or_default();
+        if let Some(other) = siblings.insert(record.name.clone(), id) {
+            self.displaced.insert(other);
+        }
         self.inodes.insert((record.stat.dev, record.stat.ino), id);
         self.files += usize::from(record.held != Held::Folder);
         self.records.insert(id, record);
         self.changed.insert(id);
+    }
+
+    /// Nodes whose place another record took and that have found no other since: their entries are
+    /// not where their records say.
+    pub(super) fn take_displaced(&mut self) -> Vec<NodeId> {
+        let displaced = std::mem::take(&mut self.displaced);
+        let lost = |id: &NodeId| {
+            self.get(*id)
+                .is_some_and(|record| self.child(record.parent, &record.name) != Some(*id))
+        };
+        displaced.into_iter().filter(lost).collect()
     }
 
     /// Changes a record in place.
@@ -306,6 +317,7 @@ impl InStep {
             }
         }
         all.changed.clear();
+        all.displaced.clear();
         all
     }
 }

@@ -46,6 +46,8 @@ pub(super) struct Keeper<D: Drive> {
     pub(super) failed_paths: HashMap<String, u32>,
     /// Entries that vanished, and when that is a deletion.
     pub(super) vanished: BTreeMap<NodeId, Instant>,
+    /// When the last entry was found to have vanished.
+    pub(super) last_vanished: Instant,
     pub(super) deletions: DeletionGuard,
     /// A reader's local changes, by path, as they were when they were reported.
     pub(super) local_only: BTreeMap<String, Option<Stat>>,
@@ -251,6 +253,17 @@ impl<D: Drive> Keeper<D> {
             mtime_ns: stat.mtime_ns,
             racy: too_young(&stat, wall_ns()),
             left_behind: false,
+        }
+    }
+
+    /// Forgets records whose place another took without their having found one: their entries are met
+    /// as if for the first time, which loses nothing.
+    pub(super) fn forget_displaced(&mut self) {
+        for id in self.in_step.take_displaced() {
+            for id in self.in_step.subtree(id).into_iter().rev() {
+                self.in_step.remove(id);
+                self.dirty.insert(id);
+            }
         }
     }
 

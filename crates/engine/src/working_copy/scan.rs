@@ -36,17 +36,19 @@ pub(super) struct Observed {
 impl Observed {
     /// The record of what is at `path`, by this scan or else by the in-step tree.
     pub(super) fn node_at(&self, in_step: &InStep, path: &str) -> Option<NodeId> {
-        let mut node = NodeId::ROOT;
-        let mut end = 0;
-        while end < path.len() {
-            let start = if end == 0 { 0 } else { end + 1 };
-            end = path[start..]
-                .find('/')
-                .map_or(path.len(), |len| start + len);
-            node = match self.folders.get(&path[..end]) {
-                Some(known) => (*known)?,
-                None => in_step.child(node, &path[start..end])?,
-            };
+        let mut known = path;
+        let mut node = loop {
+            match self.folders.get(known) {
+                Some(node) => break (*node)?,
+                None if known.is_empty() => break NodeId::ROOT,
+                None => known = split(known).0,
+            }
+        };
+        for part in path[known.len()..]
+            .split('/')
+            .filter(|part| !part.is_empty())
+        {
+            node = in_step.child(node, part)?;
         }
         Some(node)
     }
@@ -100,7 +102,14 @@ impl<'a> Scan<'a> {
             return;
         }
         let (parent, name) = split(path);
-        let Some(base) = self.seen.node_at(self.in_step, parent) else {
+        let folder = |id: &NodeId| {
+            *id == NodeId::ROOT
+                || self
+                    .in_step
+                    .get(*id)
+                    .is_some_and(|r| r.held == Held::Folder)
+        };
+        let Some(base) = self.seen.node_at(self.in_step, parent).filter(folder) else {
             // Inside a folder that is not known yet: that folder is the news.
             return self.look(parent, true);
         };
@@ -231,21 +240,7 @@ impl<'a> Scan<'a> {
         if self.seen.at.contains_key(&was) {
             return;
         }
-        match self.root.stat(&was) {
-            Ok(Some(now)) => {
-                if self
-                    .in_step
-                    .get(known)
-                    .is_some_and(|record| !unchanged(record, &now))
-                {
-                    self.seen.at.insert(was, Seen::There(now));
-                }
-            }
-            Ok(None) => {
-                self.seen.at.insert(was, Seen::Absent);
-            }
-            Err(error) => self.cannot(&was, &error),
-        }
+        self.look(&was, true);
     }
 
     fn folder(&mut self, owner: Option<NodeId>, path: &str, stat: Stat, deep: bool) {

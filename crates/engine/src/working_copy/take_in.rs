@@ -834,7 +834,7 @@ impl<D: Drive> Keeper<D> {
                 // The drive's own version is written out in its place.
                 self.in_step.remove(id);
                 self.dirty.insert(id);
-                self.create_leaf(work, &beside, content).await?;
+                self.create_leaf(work, &beside, stat, content).await?;
             }
         }
         Ok(())
@@ -931,7 +931,7 @@ impl<D: Drive> Keeper<D> {
                         self.dirty
                             .extend(self.drive.view(|view| view.child(parent, name.as_str())));
                     }
-                    self.create_leaf(work, &beside, content).await?;
+                    self.create_leaf(work, &beside, stat, content).await?;
                 }
             }
             (ForNew::Wait | ForNew::Adopt(_), _) => self.rest.look(path, work.now + REST, true),
@@ -970,10 +970,14 @@ impl<D: Drive> Keeper<D> {
         &mut self,
         work: &mut Work<'_>,
         path: &str,
+        read: Stat,
         content: Content,
     ) -> Result<(), Pause> {
         let stat = match self.root.stat(path) {
-            Ok(Some(stat)) => stat,
+            // The rename changed its change time. What was written since it was read is seen by the
+            // next look, against the stat that was read.
+            Ok(Some(stat)) if stat.same_bytes(&read, false) => stat,
+            Ok(Some(_)) => read,
             _ => return Ok(self.rest.look(path, work.now, false)),
         };
         let (Some(place), Some(name)) =

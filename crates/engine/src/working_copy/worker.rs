@@ -97,6 +97,7 @@ impl<D: Drive> Worker<D> {
             later: HashMap::new(),
             failed_paths: HashMap::new(),
             vanished: BTreeMap::new(),
+            last_vanished: Instant::now(),
             deletions: DeletionGuard::default(),
             local_only: BTreeMap::new(),
             problems: Problems::default(),
@@ -257,12 +258,14 @@ impl<D: Drive> Worker<D> {
                 }
                 return Err(pause);
             }
+            self.keeper.forget_displaced();
             self.keeper.shared.status.lock().scanning = false;
         }
         // What was just found here goes first; a portion at a time, so that saves are not held up.
         if !self.keeper.dirty.is_empty() {
             self.keeper.check_root()?;
             busy |= self.keeper.write_out(now).await;
+            self.keeper.forget_displaced();
         }
         Ok(busy)
     }

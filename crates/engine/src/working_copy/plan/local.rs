@@ -63,7 +63,9 @@ pub(in super::super) fn changes(
     for (path, what) in &seen.at {
         let Seen::There(stat) = what else { continue };
         let is = match stat.kind {
-            EntryKind::Folder => seen.node_at(in_step, path),
+            EntryKind::Folder => seen
+                .node_at(in_step, path)
+                .filter(|id| in_step.get(*id).is_some_and(|record| fits(record, stat))),
             _ => matcher.leaf(path, stat),
         };
         let (path, stat) = (path.clone(), *stat);

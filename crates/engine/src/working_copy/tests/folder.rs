@@ -220,34 +220,36 @@ async fn ignored_files_stay_here() -> TestResult {
     bench.options.local_ignore = vec!["/mine".into()];
     bench.start()?;
     bench.put(".peerdriveignore", "*.o\ntarget/\n!keep.o\n")?;
-    bench.put("sub/.peerdriveignore", "*.log\n")?;
+    bench.put("nested/.peerdriveignore", "*.log\n")?;
     for path in [
         "a.o",
         "keep.o",
         "target/big",
-        "sub/x.log",
+        "nested/x.log",
         "x.log",
         "mine/secret",
         "sub/a.o",
+        "sub/known",
     ] {
         bench.put(path, path)?;
     }
     bench.settle().await?;
     let shown: Vec<String> = bench.here.shown().into_keys().collect();
-    assert_eq!(
-        shown,
-        [
-            ".peerdriveignore",
-            "keep.o",
-            "sub",
-            "sub/.peerdriveignore",
-            "x.log"
-        ]
-    );
+    let wanted = [
+        ".peerdriveignore",
+        "keep.o",
+        "nested",
+        "nested/.peerdriveignore",
+        "sub",
+        "sub/known",
+        "x.log",
+    ];
+    assert_eq!(shown, wanted);
     // A folder that others delete stays for what is ignored in it, and is no news.
     bench.there.delete("sub")?;
     bench.settle().await?;
-    assert_eq!(bench.read("sub/x.log")?, "sub/x.log");
+    assert_eq!(bench.read("sub/a.o")?, "sub/a.o");
+    assert!(!bench.path("sub/known").exists());
     assert!(bench.here.at("sub").is_err());
     bench.assert_silent().await?;
     assert!(bench.here.at("sub").is_err());
@@ -410,4 +412,21 @@ async fn changes_made_while_stopped_are_found() -> TestResult {
         Kind::Folder
     );
     Ok(())
+}
+
+#[tokio::test]
+async fn a_file_renamed_over_another_makes_room_for_a_folder() -> TestResult {
+    let bench = Bench::started()?;
+    bench.put("a", "one")?;
+    bench.put("d", "two")?;
+    bench.settle().await?;
+    fs::rename(bench.path("d"), bench.path("a"))?;
+    bench.put("d/b/e", "three")?;
+    let status = bench.settle().await?;
+    assert!(
+        status.in_step(),
+        "{status:?} {:?}",
+        bench.here.0.edits.lock()
+    );
+    bench.assert_in_step()
 }
