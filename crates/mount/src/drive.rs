@@ -12,6 +12,7 @@ use peerdrive_crdt_tree::name::Name;
 use peerdrive_crdt_tree::node::{FileContent, Kind, Node};
 use peerdrive_crdt_tree::tree::{DriveTree, EditError};
 use peerdrive_engine::content::{ContentReader, Progress};
+use peerdrive_engine::drive::request::Check;
 use peerdrive_engine::errors::{AppendError, BlobError, ContentError, LocalError};
 use peerdrive_engine::{DriveError, DriveEvent, DriveHandle};
 use tokio::sync::broadcast;
@@ -92,6 +93,26 @@ impl Volume for DriveHandle {
             .into_iter()
             .map(|result| result.map_err(of_edit))
             .collect())
+    }
+
+    async fn edit_if_still(
+        &self,
+        node: NodeId,
+        seen: Option<Attr>,
+        edits: Vec<Edit>,
+    ) -> Result<Option<Vec<Result<NodeId, VolumeError>>>, VolumeError> {
+        let seen = seen.map(|attr| attr.content);
+        // The drive looks before it does any of them: all are done, or none.
+        let check = move |tree: &DriveTree| tree.get(node).map(|node| node.content) == seen;
+        let checked = |edit| -> (Edit, Check) { (edit, Some(Box::new(check.clone()))) };
+        let results = self.edit_if(edits.into_iter().map(checked).collect()).await;
+        let results = results.map_err(of_drive)?;
+        let done: Option<Vec<_>> = results.into_iter().collect();
+        Ok(done.map(|done| {
+            done.into_iter()
+                .map(|result| result.map_err(of_edit))
+                .collect()
+        }))
     }
 
     async fn import(

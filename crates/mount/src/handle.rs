@@ -49,8 +49,6 @@ pub(crate) struct Turn {
     pub(crate) dirty: bool,
     /// The version that the bytes come from.
     pub(crate) base: Option<FileContent>,
-    /// A modification time set by hand after the last write.
-    pinned_mtime: bool,
 }
 
 impl<R: Reader> OpenFile<R> {
@@ -85,11 +83,7 @@ impl<R: Reader> OpenFile<R> {
                 len,
                 mtime_ns,
             }),
-            turn: Mutex::new(Turn {
-                dirty,
-                base,
-                pinned_mtime: false,
-            }),
+            turn: Mutex::new(Turn { dirty, base }),
             staging_dir: staging_dir.to_path_buf(),
         }
     }
@@ -182,12 +176,17 @@ impl<R: Reader> OpenFile<R> {
         staging
             .write_all_at(data, offset)
             .map_err(FsError::Staging)?;
+        let len = self.stat().0.max(end);
+        self.changed(turn, len);
+        Ok(())
+    }
+
+    /// The bytes were changed, and are `len` long now.
+    fn changed(&self, turn: &mut Turn, len: u64) {
         let mut now = self.now.write();
-        now.len = now.len.max(end);
+        now.len = len;
         now.mtime_ns = now_ns();
         turn.dirty = true;
-        turn.pinned_mtime = false;
-        Ok(())
     }
 
     /// Cuts or extends with zeros. Cutting to nothing fetches nothing.
@@ -205,11 +204,7 @@ impl<R: Reader> OpenFile<R> {
             self.staged(volume).await?
         };
         staging.set_len(len).map_err(FsError::Staging)?;
-        let mut now = self.now.write();
-        now.len = len;
-        now.mtime_ns = now_ns();
-        turn.dirty = true;
-        turn.pinned_mtime = false;
+        self.changed(&mut turn, len);
         Ok(())
     }
 
@@ -229,19 +224,14 @@ impl<R: Reader> OpenFile<R> {
         rustix::fs::fallocate(&*staging, flags, offset, len)
             .map_err(|errno| FsError::Staging(errno.into()))?;
         let len = staging.metadata().map_err(FsError::Staging)?.len();
-        let mut now = self.now.write();
-        now.len = len;
-        now.mtime_ns = now_ns();
-        turn.dirty = true;
-        turn.pinned_mtime = false;
+        self.changed(&mut turn, len);
         Ok(())
     }
 
     /// Sets the modification time, if there is something unsaved that it then belongs to.
     pub(crate) async fn set_mtime_if_dirty(&self, mtime_ns: i64) -> bool {
-        let mut turn = self.turn.lock().await;
+        let turn = self.turn.lock().await;
         if turn.dirty {
-            turn.pinned_mtime = true;
             self.now.write().mtime_ns = mtime_ns;
         }
         turn.dirty

@@ -189,6 +189,15 @@ pub trait Volume: Send + Sync + 'static {
         edits: Vec<Edit>,
     ) -> impl Future<Output = Result<Vec<Result<NodeId, VolumeError>>, VolumeError>> + Send;
 
+    /// As [`Volume::edit`], but only if `node` is, in the moment of the edit, as the caller `seen` it:
+    /// showing with the same content, or not showing. `None`: it is not, and nothing was done.
+    fn edit_if_still(
+        &self,
+        node: NodeId,
+        seen: Option<Attr>,
+        edits: Vec<Edit>,
+    ) -> impl Future<Output = Result<Option<Vec<Result<NodeId, VolumeError>>>, VolumeError>> + Send;
+
     /// Takes in the whole of `file` (`len` bytes; its cursor may be moved), durable when it returns.
     fn import(
         &self,

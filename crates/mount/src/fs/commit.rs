@@ -11,7 +11,7 @@ use super::FileSystem;
 use crate::errno::FsError;
 use crate::handle::OpenFile;
 use crate::inode::{Bound, NewFile, Version};
-use crate::volume::{Volume, VolumeError};
+use crate::volume::{Attr, Volume, VolumeError};
 
 impl<V: Volume> FileSystem<V> {
     /// Takes what was written into the drive, durable when it returns. Nothing written: nothing done.
@@ -83,36 +83,48 @@ impl<V: Volume> FileSystem<V> {
         base: Option<FileContent>,
         content: FileContent,
     ) -> Result<(), FsError> {
-        let mut edits = Vec::with_capacity(2);
-        match self.volume.get(node) {
-            Some(attr) => {
-                let current = attr.file();
-                let seen = [
-                    Version::of_file(base.as_ref()),
-                    Version::of_file(Some(&content)),
-                ];
-                if let Some(other) = current
-                    && other.len > 0
-                    && !seen.contains(&Version::of_file(Some(&other)))
-                    && let Some(name) = self.copy_name(attr.parent, &attr.name, &other)
-                {
-                    edits.push(Edit::Create {
-                        parent: Place::In(attr.parent),
-                        name,
-                        kind: Kind::File,
-                        content: Some(Content::File(other)),
-                        mode: Some(attr.mode),
-                    });
-                }
+        loop {
+            let seen = self.volume.get(node);
+            let mut edits = Vec::with_capacity(2);
+            match &seen {
+                Some(attr) => edits.extend(self.keep_other(attr, base, content)),
+                // Deleted by someone who had not seen these writes: they bring it back (rule R3).
+                None => edits.push(Edit::Restore { node }),
             }
-            // Deleted by someone who had not seen these writes: they bring it back (rule R3).
-            None => edits.push(Edit::Restore { node }),
+            edits.push(Edit::SetContent {
+                node,
+                content: Content::File(content),
+            });
+            // Where it changed between the look and the edit, look again.
+            if let Some(results) = self.volume.edit_if_still(node, seen, edits).await? {
+                for result in results {
+                    result?;
+                }
+                return Ok(());
+            }
         }
-        edits.push(Edit::SetContent {
-            node,
-            content: Content::File(content),
-        });
-        self.edit_all(edits).await
+    }
+
+    /// What keeps the version that a node holds, if it is neither the one that the writer began with
+    /// nor the one written.
+    fn keep_other(
+        &self,
+        attr: &Attr,
+        base: Option<FileContent>,
+        content: FileContent,
+    ) -> Option<Edit> {
+        let other = attr.file().filter(|other| other.len > 0)?;
+        let seen = [base.as_ref(), Some(&content)].map(Version::of_file);
+        if seen.contains(&Version::of_file(Some(&other))) {
+            return None;
+        }
+        Some(Edit::Create {
+            parent: Place::In(attr.parent),
+            name: self.copy_name(attr.parent, &attr.name, &other)?,
+            kind: Kind::File,
+            content: Some(Content::File(other)),
+            mode: Some(attr.mode),
+        })
     }
 
     /// A free name for a version beside its file; `None` if that version is there already.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use peerdrive_crdt_tree::node::{Content, FileContent, Kind};
 use rustix::fs::FallocateFlags;
 
-use super::{FileSystem, Found, OpenMode, Opened, new_mode, new_name};
+use super::{FileSystem, Found, OpenMode, Opened, Stale, new_mode, new_name};
 use crate::errno::FsError;
 use crate::handle::{Handle, OpenFile, now_ns};
 use crate::inode::{Bound, NewFile, Version};
@@ -176,6 +176,7 @@ impl<V: Volume> FileSystem<V> {
                 && let Some(inode) = state.inodes.get_mut(ino)
             {
                 inode.cached = None;
+                state.owed.push(Stale::Pages { ino });
             }
         }
     }

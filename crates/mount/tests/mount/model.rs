@@ -1,6 +1,7 @@
 //! Random operations, compared with a local disk after every one of them.
 //!
-//! A failing run prints its seed; `PEERDRIVE_SEED=<seed>` runs it again.
+//! A failing run prints its seed; `PEERDRIVE_SEED=<seed>` runs it again, and `PEERDRIVE_CASES=<n>` runs
+//! that many sequences instead of a few.
 
 use peerdrive_mount::MountOptions;
 use peerdrive_mount::fs::{FileSystem, RenameMode, XattrMode};
@@ -82,6 +83,10 @@ fn seed() -> TestResult<u64> {
 /// Runs `check` on random sequences; what fails says which seed it was.
 fn run(cases: u32, ops: usize, check: impl Fn(Vec<Op>) -> Result<(), TestCaseError>) -> TestResult {
     let seed = seed()?;
+    let cases = match std::env::var("PEERDRIVE_CASES") {
+        Ok(cases) => cases.parse()?,
+        Err(_) => cases,
+    };
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let config = Config {

@@ -34,6 +34,8 @@ struct Shared {
     /// Milliseconds that every read of contents takes.
     slowness: AtomicU64,
     edits: AtomicU64,
+    /// Somebody else's write that comes in right before the next conditional edit.
+    interruption: Mutex<Option<(String, Vec<u8>)>>,
 }
 
 #[derive(Default)]
@@ -66,6 +68,7 @@ impl MemoryVolume {
             unreachable: Mutex::default(),
             slowness: AtomicU64::new(0),
             edits: AtomicU64::new(0),
+            interruption: Mutex::default(),
         }))
     }
 
@@ -91,6 +94,11 @@ impl MemoryVolume {
         if let Some(content) = self.at(path).and_then(|attr| attr.file()) {
             self.0.unreachable.lock().insert(content.hash);
         }
+    }
+
+    /// Lets somebody else write between the next look at a node and the edit that follows from it.
+    pub(crate) fn interrupt(&self, path: &str, bytes: &[u8]) {
+        *self.0.interruption.lock() = Some((path.to_owned(), bytes.to_vec()));
     }
 
     /// How many edits were done.
@@ -496,6 +504,21 @@ impl Volume for MemoryVolume {
         // What an actor on another thread does to its callers.
         tokio::task::yield_now().await;
         Ok(self.apply(&edits))
+    }
+
+    async fn edit_if_still(
+        &self,
+        node: NodeId,
+        seen: Option<Attr>,
+        edits: Vec<Edit>,
+    ) -> Result<Option<Vec<Result<NodeId, VolumeError>>>, VolumeError> {
+        tokio::task::yield_now().await;
+        let interruption = self.0.interruption.lock().take();
+        if let Some((path, bytes)) = interruption {
+            self.remote_write(&path, &bytes);
+        }
+        let same = self.get(node).map(|attr| attr.content) == seen.map(|attr| attr.content);
+        Ok(same.then(|| self.apply(&edits)))
     }
 
     async fn import(
