@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::marker::PhantomData;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -20,6 +21,9 @@ use crate::schema::Call;
 
 /// Longest line that is read: far above any real one, so that a mistaken server cannot fill memory.
 const MAX_LINE: usize = 16 * 1024 * 1024;
+
+/// How long a daemon may take to answer that it is there.
+const HEARD_WITHIN: Duration = Duration::from_secs(5);
 
 /// A way to one daemon.
 #[derive(Debug, Clone)]
@@ -46,6 +50,14 @@ impl Client {
             port: daemon.port,
             token: daemon.token.clone(),
         }
+    }
+
+    /// Whether the daemon answers. One that is about to end, or was killed a moment ago, may still hold
+    /// its data directory, and its port may even take connections; but it says nothing any more.
+    pub async fn is_heard(&self) -> bool {
+        // No command has the empty name, so that nothing is begun by this.
+        let answer = tokio::time::timeout(HEARD_WITHIN, self.post("", Vec::new()));
+        matches!(answer.await, Ok(Ok(_)))
     }
 
     /// Gives a command.

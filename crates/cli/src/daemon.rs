@@ -26,6 +26,11 @@ use mounts::Mounts;
 /// whatever they changed is durable or did not happen.
 const LAST_COMMANDS: Duration = Duration::from_secs(5);
 
+/// What is logged unless `PEERDRIVE_LOG` says otherwise. The libraries below name addresses and mount
+/// points at the level `info`.
+const LOGGED: &str = "warn,peerdrive=info,peerdrive_api=info,peerdrive_cli=info,peerdrive_crdt_tree=info,\
+     peerdrive_crypto=info,peerdrive_engine=info,peerdrive_log=info,peerdrive_mount=info,peerdrive_net=info";
+
 /// What a started daemon tells the one who started it, as one line on standard output.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -45,8 +50,7 @@ pub(crate) fn run(context: Context, detached: bool) -> Result<(), Failure> {
         // No longer of the terminal's session: neither Ctrl-C nor closing the window reaches it.
         rustix::process::setsid().ok();
     }
-    let log = std::env::var("PEERDRIVE_LOG")
-        .unwrap_or_else(|_| "info,iroh=warn,swarm_discovery=warn".into());
+    let log = std::env::var("PEERDRIVE_LOG").unwrap_or_else(|_| LOGGED.into());
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::new(log))
         .with_writer(io::stderr)

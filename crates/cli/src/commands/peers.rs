@@ -84,7 +84,7 @@ b                   connected, catching up
 d                   away, never seen
 ";
         assert_eq!(
-            peers(&all, UNIX_EPOCH + Duration::from_secs(3600)),
+            peers(&all, UNIX_EPOCH + Duration::from_secs(7200)),
             expected
         );
     }

@@ -38,7 +38,10 @@ pub(crate) async fn attach(data_dir: &Path, asked: &Asked) -> Result<Client, Api
         match look(data_dir)? {
             Found::Daemon(daemon) => {
                 agrees(&daemon, asked)?;
-                return Ok(Client::new(&daemon));
+                let client = Client::new(&daemon);
+                if client.is_heard().await {
+                    return Ok(client);
+                }
             }
             Found::Nobody if started.is_none() => started = Some(start(data_dir, asked)?),
             // It has not got as far as the lock, or it has died.
