@@ -2,13 +2,14 @@
 //! on unknown ones, and answers from the state; knows no storage and no network.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use super::{
     bits::Bits,
     dag::{ControlError, Dag},
+    pending::Pending,
     rules::{Eval, View},
     state::State,
 };
@@ -20,8 +21,6 @@ use crate::{
     keyring::Keyring,
 };
 
-/// The most bytes of entries held back for what they build on; the oldest go first.
-const MAX_PENDING: usize = 16 << 20;
 /// How many frontiers' usable epochs are remembered.
 const MAX_REMEMBERED: usize = 1024;
 
@@ -40,8 +39,7 @@ pub enum Inserted {
 #[derive(Debug)]
 pub struct Control {
     pub(super) dag: Dag,
-    pending: VecDeque<(EntryId, Entry)>,
-    pending_bytes: usize,
+    pending: Pending,
     private: BTreeMap<u32, PrivatePart>,
     state: OnceLock<State>,
     remembered: Mutex<HashMap<Vec<EntryId>, Arc<Vec<EpochId>>>>,
@@ -52,7 +50,6 @@ impl Clone for Control {
         Control {
             dag: self.dag.clone(),
             pending: self.pending.clone(),
-            pending_bytes: self.pending_bytes,
             private: self.private.clone(),
             state: self.state.clone(),
             remembered: Mutex::default(),
@@ -65,8 +62,7 @@ impl Control {
     pub fn new(drive: DriveId) -> Control {
         Control {
             dag: Dag::new(drive),
-            pending: VecDeque::new(),
-            pending_bytes: 0,
+            pending: Pending::default(),
             private: BTreeMap::new(),
             state: OnceLock::new(),
             remembered: Mutex::default(),
@@ -96,8 +92,8 @@ impl Control {
             return Ok(Inserted::Known);
         }
         let missing = self.dag.missing(&entry);
-        if !missing.is_empty() {
-            self.hold_back(id, entry);
+        if let Some(first) = missing.first() {
+            self.pending.hold(id, entry, *first);
             return Ok(Inserted::Pending(missing));
         }
         let mut new = vec![self.dag.add(entry)?];
@@ -106,34 +102,17 @@ impl Control {
         Ok(Inserted::New(new))
     }
 
-    fn hold_back(&mut self, id: EntryId, entry: Entry) {
-        if self.pending.iter().any(|(known, _)| *known == id) {
-            return;
-        }
-        self.pending_bytes += entry.body.len() + 512;
-        self.pending.push_back((id, entry));
-        while self.pending_bytes > MAX_PENDING {
-            let Some((_, dropped)) = self.pending.pop_front() else {
-                break;
-            };
-            self.pending_bytes = self.pending_bytes.saturating_sub(dropped.body.len() + 512);
-        }
-    }
-
-    /// Adds everything held back that can be added now.
+    /// Adds everything that waited for these, and what waited for that.
     fn release(&mut self, new: &mut Vec<EntryId>) {
-        loop {
-            let ready = self
-                .pending
-                .iter()
-                .position(|(_, e)| self.dag.missing(e).is_empty());
-            let Some((_, entry)) = ready.and_then(|at| self.pending.remove(at)) else {
-                break;
-            };
-            self.pending_bytes = self.pending_bytes.saturating_sub(entry.body.len() + 512);
-            // One that turns out bad is dropped: it was never part of the set.
-            if let Ok(id) = self.dag.add(entry) {
-                new.push(id);
+        let mut at = 0;
+        while let Some(arrived) = new.get(at).copied() {
+            at += 1;
+            for (id, entry) in self.pending.released_by(&arrived) {
+                match self.dag.missing(&entry).first() {
+                    Some(missing) => self.pending.hold(id, entry, *missing),
+                    // One that turns out bad is dropped: it was never part of the set.
+                    None => new.extend(self.dag.add(entry)),
+                }
             }
         }
     }
@@ -142,10 +121,10 @@ impl Control {
     pub fn missing(&self) -> Vec<EntryId> {
         let mut missing: Vec<EntryId> = self
             .pending
-            .iter()
-            .flat_map(|(_, e)| self.dag.missing(e))
+            .entries()
+            .flat_map(|e| self.dag.missing(e))
             .collect();
-        missing.retain(|id| !self.pending.iter().any(|(held, _)| held == id));
+        missing.retain(|id| !self.pending.has(id));
         missing.sort_unstable();
         missing.dedup();
         missing

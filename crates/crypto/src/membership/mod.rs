@@ -7,6 +7,7 @@ mod control;
 mod dag;
 #[cfg(test)]
 mod model;
+mod pending;
 #[cfg(test)]
 mod reference;
 mod rules;

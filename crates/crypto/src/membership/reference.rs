@@ -22,6 +22,8 @@ type Set = BTreeSet<At>;
 struct Doc {
     header: crate::entry::EntryHeader,
     ops: Vec<Op>,
+    /// Whether all certificates of each operation verify: the one thing that is not asked anew.
+    certified: Vec<bool>,
 }
 
 /// A set of well-formed, signed, connected entries.
@@ -61,11 +63,19 @@ impl Reference {
             let ops = ControlBody::decode(&e.body)
                 .map(|b| b.ops)
                 .unwrap_or_default();
+            let drive = &e.header.drive;
+            let certified = ops.iter().map(|op| match op {
+                Op::Grant(g) => g.devices.iter().all(|c| c.verify(drive).is_ok()),
+                Op::AddDevice(cert) => cert.verify(drive).is_ok(),
+                _ => true,
+            });
+            let certified = certified.collect();
             (
                 e.id(),
                 Doc {
                     header: e.header.clone(),
                     ops,
+                    certified,
                 },
             )
         };
@@ -322,17 +332,14 @@ impl Reference {
         };
         let by = self.acting(&at.0);
         let level = self.level(&by);
+        if !doc.certified.get(at.1 as usize).copied().unwrap_or(false) {
+            return false;
+        }
         let mut before = self.past(at);
         before.remove(at);
         match op {
             Op::Genesis(_) => doc.header.is_genesis(),
-            Op::Grant(g) => {
-                let certs = g
-                    .devices
-                    .iter()
-                    .all(|c| c.verify(&doc.header.drive).is_ok());
-                level >= 2 && level >= g.role as u8 && certs
-            }
+            Op::Grant(g) => level >= 2 && level >= g.role as u8,
             Op::Revoke(r) => self.grants().iter().any(|(id, t)| {
                 let authority = *id == by || (level >= 2 && self.outranks(&by, id));
                 t.member == r.member && before.contains(&t.at) && authority
@@ -342,14 +349,13 @@ impl Reference {
                 let own = b.grant == by && (author == d.bind || self.enrolled(&author, &d.bind));
                 before.contains(&b.at) && (own || self.outranks(&by, &b.grant))
             }),
-            Op::AddDevice(cert) => {
+            Op::AddDevice(_) => {
                 let binds = self.binds();
                 let live = binds.iter().filter(|(id, b)| {
                     b.grant == by && before.contains(&b.at) && self.bind_live(id, &before)
                 });
                 by != GrantId::ROOT
                     && self.enrolment_depth(&doc.header.bind) < 8
-                    && cert.verify(&doc.header.drive).is_ok()
                     && live.count() < MAX_DEVICES
             }
             Op::Epoch(epoch) => self.sound_epoch(doc, epoch, level, &before),
