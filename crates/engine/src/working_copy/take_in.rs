@@ -251,7 +251,13 @@ impl<D: Drive> Keeper<D> {
             Place::In(parent) => {
                 let in_step = &self.in_step;
                 self.drive.view(|view| {
-                    decide::for_new(view, in_step, parent, name.as_str(), &Held::Folder)
+                    decide::for_new(
+                        view,
+                        in_step,
+                        parent,
+                        (name.as_str(), name_of(&path)),
+                        &Held::Folder,
+                    )
                 })
             }
             Place::InCreated(_) => ForNew::Create,
@@ -339,7 +345,12 @@ impl<D: Drive> Keeper<D> {
             let Some(record) = self.in_step.get(old).cloned() else {
                 return Ok(None);
             };
-            let Ok(name) = Name::new(self.rules.unescape(&record.name)) else {
+            // A folder that was only waiting to be removed has lost its name.
+            let shown = match names::parked_node(&record.name) {
+                Some(id) => format!("recovered {:.6}", id.to_string()).into(),
+                None => self.rules.unescape(&record.name),
+            };
+            let Ok(name) = Name::new(shown) else {
                 return Ok(None);
             };
             let there = self.drive.view(|view| {
@@ -467,8 +478,9 @@ impl<D: Drive> Keeper<D> {
                         left.insert(other);
                     }
                 } else {
-                    if self.in_step.get(other).is_some() {
-                        // Its own deletion comes first.
+                    let here = |record: &Record| record.parent == parent && record.name == name;
+                    if self.in_step.get(other).is_some_and(here) {
+                        // What was at this place has its own change, which comes first.
                         self.rest.look(&path, work.now + REST, true);
                     } else {
                         self.put_aside(&path, "local", work.now);
@@ -862,8 +874,9 @@ impl<D: Drive> Keeper<D> {
         let answer = match place {
             Place::In(parent) => {
                 let in_step = &self.in_step;
-                self.drive
-                    .view(|view| decide::for_new(view, in_step, parent, name.as_str(), &held))
+                self.drive.view(|view| {
+                    decide::for_new(view, in_step, parent, (name.as_str(), name_of(path)), &held)
+                })
             }
             Place::InCreated(_) => ForNew::Create,
         };

@@ -23,13 +23,13 @@ pub(in super::super) enum ForNew {
     Wait,
 }
 
-/// Decides for a new entry. `held` is `None` while a file's content is not known: then the answer
-/// says only whether it would have to be compared (`Aside`).
+/// Decides for a new entry that holds `held`, by the name that it would have in the drive and the one
+/// that it has on disk.
 pub(in super::super) fn for_new(
     view: &dyn View,
     in_step: &InStep,
     parent: NodeId,
-    name: &str,
+    (name, on_disk): (&str, &str),
     held: &Held,
 ) -> ForNew {
     let Some(id) = view.child(parent, name) else {
@@ -39,7 +39,7 @@ pub(in super::super) fn for_new(
         return ForNew::Create;
     };
     if let Some(record) = in_step.get(id) {
-        return if record.parent == parent {
+        return if record.parent == parent && record.name == on_disk {
             ForNew::Wait
         } else {
             ForNew::Aside
