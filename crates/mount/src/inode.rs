@@ -71,7 +71,6 @@ pub(crate) struct Told {
     pub(crate) kind: Kind,
     pub(crate) mode: u32,
     pub(crate) mtime_ns: i64,
-    pub(crate) version: Version,
 }
 
 impl Told {
@@ -82,7 +81,6 @@ impl Told {
             kind: attr.kind,
             mode: attr.mode,
             mtime_ns: attr.mtime_ns,
-            version: Version::of(attr.content.as_ref()),
         }
     }
 

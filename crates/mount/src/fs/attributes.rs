@@ -42,16 +42,7 @@ impl<V: Volume> FileSystem<V> {
                     let gone = self.state.lock().last_seen(ino, id);
                     return Ok(describe_gone(ino, &gone, Some(&file)));
                 };
-                let mut state = self.state.lock();
-                if let Some(told) = state
-                    .inodes
-                    .get_mut(ino)
-                    .and_then(|inode| inode.told.as_mut())
-                {
-                    told.mode = attr.mode;
-                    told.mtime_ns = attr.mtime_ns;
-                }
-                drop(state);
+                self.state.lock().tell_attributes(ino, &attr);
                 Ok(self.describe(ino, &attr, file.as_deref()))
             }
             Bound::New(new) => Ok(describe_new(ino, &new, file.as_deref())),
@@ -208,7 +199,7 @@ impl<V: Volume> FileSystem<V> {
     /// Notes that the kernel will hear the node's attributes as they are now.
     pub(super) fn tell_again(&self, ino: u64, id: NodeId) {
         if let Some(attr) = self.volume.get(id) {
-            self.state.lock().tell(ino, &attr);
+            self.state.lock().tell_attributes(ino, &attr);
         }
     }
 }

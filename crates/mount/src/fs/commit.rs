@@ -217,6 +217,7 @@ impl<V: Volume> FileSystem<V> {
             let mut state = self.state.lock();
             state.inodes.let_go(id, gone);
             state.inodes.bind(ino, Bound::Node(id));
+            state.own.created.insert(id);
         }
         self.committed(ino, id, content);
         self.touch(new.parent);

@@ -258,6 +258,7 @@ impl<V: Volume> FileSystem<V> {
             self.state.lock().subfolders.forget(folder);
         }
         let attr = self.volume.get(id).ok_or(FsError::NotFound)?;
+        self.state.lock().own.created.insert(id);
         Ok(self.found(&attr))
     }
 
@@ -330,7 +331,7 @@ impl<V: Volume> FileSystem<V> {
     pub(super) fn deleted(&self, attr: &Attr) {
         let mut state = self.state.lock();
         state.inodes.let_go(attr.id, Gone::of(attr, None));
-        state.deleted.insert(attr.id);
+        state.own.deleted.insert(attr.id);
         state.touched.remove(&attr.id);
         if attr.kind == Kind::Folder {
             state.subfolders.forget(attr.parent);

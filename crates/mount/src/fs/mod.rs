@@ -123,12 +123,22 @@ struct State<R> {
     /// When a name came to, or left, a folder while mounted.
     touched: HashMap<NodeId, i64>,
     subfolders: Subfolders,
-    /// Nodes deleted through this mount, until the drive's feed says so.
-    deleted: HashSet<NodeId>,
+    own: Own,
     /// What the kernel must forget of the caller's own changes, with the next change absorbed.
     owed: Vec<Stale>,
     /// Names that the kernel remembers as not there, by folder.
     absent: HashSet<(u64, Box<str>)>,
+}
+
+/// Nodes whose names were changed through this mount, until the drive's feed says so too.
+///
+/// A wrong entry costs no truth: what the feed says is only taken for the mount's own doing if the
+/// kernel was also told of the very place where the node shows.
+#[derive(Debug, Default)]
+struct Own {
+    created: HashSet<NodeId>,
+    moved: HashSet<NodeId>,
+    deleted: HashSet<NodeId>,
 }
 
 /// How many folders are in folders, as far as it was asked and has not changed.
@@ -168,6 +178,22 @@ impl<R> State<R> {
         }
     }
 
+    /// The kernel hears attributes with an answer. Where it knew the node before it may still look for
+    /// it: that is forgotten when the feed says that the node moved.
+    fn tell_attributes(&mut self, ino: u64, attr: &Attr) {
+        match self
+            .inodes
+            .get_mut(ino)
+            .and_then(|inode| inode.told.as_mut())
+        {
+            Some(told) => {
+                told.mode = attr.mode;
+                told.mtime_ns = attr.mtime_ns;
+            }
+            None => self.tell(ino, attr),
+        }
+    }
+
     /// A name went by another spelling than the kernel was given: it must forget the one shown.
     fn owe_other_spelling(&mut self, folder: NodeId, shown: &str, given: &Name) {
         if shown == given.as_str() {
@@ -200,7 +226,7 @@ impl<V: Volume> FileSystem<V> {
                 next_handle: 1,
                 touched: HashMap::new(),
                 subfolders: Subfolders::default(),
-                deleted: HashSet::new(),
+                own: Own::default(),
                 owed: Vec::new(),
                 absent: HashSet::new(),
             }),
@@ -277,7 +303,7 @@ impl<V: Volume> FileSystem<V> {
     fn found(&self, attr: &Attr) -> Found {
         let mut state = self.state.lock();
         let ino = state.inodes.look_up(attr.id);
-        state.tell(ino, attr);
+        state.tell_attributes(ino, attr);
         let file = state.files.get(&ino).cloned();
         drop(state);
         Found {

@@ -217,7 +217,7 @@ impl<V: Volume> FileSystem<V> {
         if let Some(ino) = state.inodes.of_node(source.id) {
             state.inodes.bind(ino, Bound::Node(target.id));
         }
-        state.deleted.insert(source.id);
+        state.own.deleted.insert(source.id);
         drop(state);
         self.moved(target.id);
         Ok(())
@@ -261,8 +261,10 @@ impl<V: Volume> FileSystem<V> {
 
     /// Notes that a node left the folder it was in.
     fn left(&self, attr: &Attr) {
+        let mut state = self.state.lock();
+        state.own.moved.insert(attr.id);
         if attr.kind == Kind::Folder {
-            self.state.lock().subfolders.forget(attr.parent);
+            state.subfolders.forget(attr.parent);
         }
     }
 

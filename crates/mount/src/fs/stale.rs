@@ -2,8 +2,8 @@
 //!
 //! The kernel keeps names, attributes and pages for as long as nobody tells it otherwise, which is what
 //! makes a warm mount as fast as a local disk. [`FileSystem::absorb`] turns every change of the drive
-//! into the least that has to be forgotten. The caller's own changes, which the kernel made itself, are
-//! told apart by what the inode table says it knows ([`Told`](crate::inode::Told)).
+//! into the least that has to be forgotten. What the kernel did itself, through this mount, it knows;
+//! [`Own`] tells that apart. Forgetting too much costs a question, forgetting too little is a bug.
 //!
 //! A file that is open keeps the version it was opened with. So when another version arrives from
 //! elsewhere, the open inode lets go of its node, exactly as if another program had renamed a new file
@@ -16,8 +16,8 @@ use peerdrive_crdt_tree::event::TreeEvent;
 use peerdrive_crdt_tree::id::NodeId;
 use peerdrive_crdt_tree::node::Kind;
 
-use super::{FileSystem, State};
-use crate::inode::{Gone, Told, Version};
+use super::{FileSystem, Own, State};
+use crate::inode::{Gone, Version};
 use crate::volume::{Attr, Change, Volume};
 
 /// Something the kernel must forget.
@@ -84,12 +84,17 @@ impl<V: Volume> FileSystem<V> {
     fn absorb_event(&self, event: TreeEvent, forget: &mut Forget) {
         match event {
             TreeEvent::NodeCreated { id } => {
-                if let Some(attr) = self.volume.get(id) {
+                if let Some(attr) = self.volume.get(id)
+                    && !self.is_own(&attr, |own| &mut own.created)
+                {
                     self.appeared(&attr, forget);
+                    self.content_changed(id, forget);
                 }
             }
             TreeEvent::NodeMoved { id, from, old_name } => {
-                if let Some(attr) = self.volume.get(id) {
+                if let Some(attr) = self.volume.get(id)
+                    && !self.is_own(&attr, |own| &mut own.moved)
+                {
                     self.disappeared(id, from, &old_name, forget);
                     self.appeared(&attr, forget);
                 }
@@ -97,7 +102,7 @@ impl<V: Volume> FileSystem<V> {
             TreeEvent::ContentChanged { id } => self.content_changed(id, forget),
             TreeEvent::AttributesChanged { id } => self.attributes_changed(id, forget),
             TreeEvent::NodeDeleted { id, from, old_name } => {
-                let own = self.state.lock().deleted.remove(&id);
+                let own = self.state.lock().own.deleted.remove(&id);
                 if !own && self.volume.get(id).is_none() {
                     self.disappeared(id, from, &old_name, forget);
                     self.orphan(id);
@@ -108,53 +113,42 @@ impl<V: Volume> FileSystem<V> {
         }
     }
 
+    /// Whether a node shows where it does by this mount's own doing, which the kernel knows of.
+    fn is_own(&self, attr: &Attr, set: impl FnOnce(&mut Own) -> &mut HashSet<NodeId>) -> bool {
+        let mut state = self.state.lock();
+        if !set(&mut state.own).remove(&attr.id) {
+            return false;
+        }
+        let ino = state.inodes.of_node(attr.id);
+        let told = ino.and_then(|ino| state.inodes.get(ino)?.told.as_ref());
+        told.is_some_and(|told| told.shows_at(attr))
+    }
+
     /// A node shows at a place where the kernel may not know it.
     fn appeared(&self, attr: &Attr, forget: &mut Forget) {
         let mut state = self.state.lock();
         if attr.kind == Kind::Folder {
             state.subfolders.forget(attr.parent);
         }
-        let folder = state.inodes.of_node(attr.parent);
-        let ino = state.inodes.of_node(attr.id);
-        let known = ino.and_then(|ino| state.inodes.get(ino)?.told.clone());
-        if known.is_some_and(|told| told.shows_at(attr)) {
-            return;
-        }
-        if let Some(folder) = folder {
-            state.absent.remove(&(folder, attr.name.as_str().into()));
-            forget.add(Stale::Name {
-                folder,
-                name: attr.name.clone(),
-            });
-            forget.add(Stale::Pages { ino: folder });
-        }
-        if let Some(ino) = ino {
+        state.forget_name(attr.parent, &attr.name, forget);
+        if let Some(ino) = state.inodes.of_node(attr.id) {
             state.tell(ino, attr);
         }
-        state.touched.insert(attr.parent, crate::handle::now_ns());
     }
 
     /// A node does not show any more where the kernel may remember it.
     fn disappeared(&self, id: NodeId, from: NodeId, old_name: &str, forget: &mut Forget) {
         let mut state = self.state.lock();
         let ino = state.inodes.of_node(id);
-        let told = ino.and_then(|ino| state.inodes.get(ino)?.told.as_ref());
-        let file = told.is_some_and(|told| told.kind != Kind::Folder);
-        let moved_here = told.is_some_and(|told| told.parent != from || *told.name != *old_name);
-        if !file {
+        let told = ino.and_then(|ino| state.inodes.get(ino)?.told.clone());
+        if told.as_ref().is_none_or(|told| told.kind == Kind::Folder) {
             state.subfolders.forget(from);
         }
-        if moved_here {
-            return;
+        state.forget_name(from, old_name, forget);
+        // Where the kernel saw it last, if that was yet another place.
+        if let Some(told) = told {
+            state.forget_name(told.parent, &told.name, forget);
         }
-        if let Some(folder) = state.inodes.of_node(from) {
-            forget.add(Stale::Name {
-                folder,
-                name: old_name.to_owned(),
-            });
-            forget.add(Stale::Pages { ino: folder });
-        }
-        state.touched.insert(from, crate::handle::now_ns());
     }
 
     /// A node left the drive by someone else's hand: those who have it open keep it, and what they have
@@ -177,8 +171,11 @@ impl<V: Volume> FileSystem<V> {
             return;
         };
         let version = Version::of(attr.content.as_ref());
-        let told = state.inodes.get(ino).and_then(|inode| inode.told.clone());
-        if told.as_ref().is_some_and(|told| told.version == version) {
+        let cached = state.inodes.get(ino).and_then(|inode| inode.cached);
+        if cached == Some(version) {
+            // Written here, or opened since: the pages are right, but the kernel may know the length of
+            // another version.
+            forget.add(Stale::Attributes { ino });
             return;
         }
         let open = state.inodes.get(ino).is_some_and(|inode| inode.is_open());
@@ -200,7 +197,7 @@ impl<V: Volume> FileSystem<V> {
                 if let Some(inode) = state.inodes.get_mut(ino) {
                     inode.cached = None;
                 }
-                state.tell(ino, &attr);
+                state.tell_attributes(ino, &attr);
                 forget.add(Stale::Pages { ino });
             }
         }
@@ -214,27 +211,17 @@ impl<V: Volume> FileSystem<V> {
         let Some(ino) = state.inodes.of_node(id) else {
             return;
         };
-        let now = Told::of(&attr);
-        let inode = state.inodes.get(ino);
-        if inode
-            .and_then(|inode| inode.told.as_ref())
-            .is_some_and(|told| told.mode == now.mode && told.mtime_ns == now.mtime_ns)
-        {
+        let file = state.files.get(&ino).cloned();
+        let told = state.inodes.get(ino).and_then(|inode| inode.told.as_ref());
+        let known =
+            told.is_some_and(|told| told.mode == attr.mode && told.mtime_ns == attr.mtime_ns);
+        if known && file.is_none() {
             return;
         }
-        if let Some(told) = state
-            .inodes
-            .get_mut(ino)
-            .and_then(|inode| inode.told.as_mut())
-        {
-            told.mode = now.mode;
-            told.mtime_ns = now.mtime_ns;
-        }
-        if let Some(file) = state.files.get(&ino)
-            && file.is_clean()
-        {
+        if let Some(file) = file.filter(|file| file.is_clean()) {
             file.show_mtime(attr.mtime_ns);
         }
+        state.tell_attributes(ino, &attr);
         forget.add(Stale::Attributes { ino });
     }
 
@@ -242,7 +229,7 @@ impl<V: Volume> FileSystem<V> {
     fn compare_all(&self, forget: &mut Forget) {
         let (nodes, absent) = {
             let mut state = self.state.lock();
-            state.deleted.clear();
+            state.own = Own::default();
             state.subfolders.forget_all();
             (state.inodes.nodes(), std::mem::take(&mut state.absent))
         };
@@ -283,6 +270,19 @@ impl<V: Volume> FileSystem<V> {
 }
 
 impl<R> State<R> {
+    /// Whether a folder has a name is no more as the kernel may know it.
+    fn forget_name(&mut self, folder: NodeId, name: &str, forget: &mut Forget) {
+        self.touched.insert(folder, crate::handle::now_ns());
+        if let Some(folder) = self.inodes.of_node(folder) {
+            self.absent.remove(&(folder, name.into()));
+            forget.add(Stale::Name {
+                folder,
+                name: name.to_owned(),
+            });
+            forget.add(Stale::Pages { ino: folder });
+        }
+    }
+
     /// What an inode that loses its node goes on showing.
     pub(super) fn last_seen(&self, ino: u64, id: NodeId) -> Gone {
         let told = self.inodes.get(ino).and_then(|inode| inode.told.as_ref());

@@ -6,4 +6,5 @@ mod programs;
 mod remote;
 mod semantics;
 mod session;
+mod stale;
 mod support;
