@@ -55,7 +55,7 @@ pub enum Conflict {
         /// Its path now.
         path: String,
         /// The other versions.
-        copies: Vec<Copy>,
+        copies: Vec<Beside>,
     },
     /// Somebody deleted it without having seen a later edit, rename or move, which keeps it (rule R3).
     DeletedAndEdited {
@@ -75,7 +75,7 @@ pub enum Conflict {
 
 /// A version that shows beside its file.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Copy {
+pub struct Beside {
     /// The id by which edits name it.
     pub id: NodeId,
     /// Its path.

@@ -1,5 +1,116 @@
 //! The folder tree of one drive as an Automerge document: edits in, changes out, one view for
 //! everyone. Pure: no IO, no clock, no global randomness, and no idea what a peer is.
+//!
+//! # The problem
+//!
+//! Several people hold the same folder. Each edits their own copy, on line or off, and there is no
+//! server to ask who came first. When their devices meet, all must show the same tree, and nobody's
+//! work may be gone. Copying files cannot do that: if Ann renames `plan.md` while Bob edits it, a
+//! program that knows only paths sees a deletion and two files.
+//!
+//! # The idea
+//!
+//! Write down *what people did*, and agree on how to read it.
+//!
+//! - **A node is not its path.** Every file and folder has a permanent [id](id::NodeId). Its name, its
+//!   folder, its content and its deletion are separate *registers*: little slots that hold a value each.
+//!   A rename writes the name slot, a move the place slot, an edit the content slot. Made apart, they do
+//!   not touch, and so all three hold.
+//! - **A change carries what it has seen.** Each batch of edits becomes one *change*: bytes that name the
+//!   changes they build on. A device applies a change once it has those, in whatever order they came.
+//! - **Two values in one slot are both kept.** If two people write the same slot without having seen each
+//!   other, the document holds both values until somebody writes again. Which one *wins* is fixed by the
+//!   ids of the two writes (a counter that grows with what was seen, then the author), which are the same
+//!   on every device. No clock is asked.
+//! - **The tree is a reading of the slots.** What a drive shows is a function of the current values and of
+//!   nothing else: not of order, time or device. So equal sets of changes give equal trees; that is all
+//!   that "CRDT" means here. In particular no device ever *writes* because of what it received.
+//!
+//! The registers live in one [Automerge](https://automerge.org) document per drive, which keeps the values,
+//! their history and who saw what.
+//!
+//! # The reading, in eight rules
+//!
+//! 1. *Place:* a node is in the folder that the winning move says; in the root if there is no such folder.
+//! 2. *Cycles:* of folders moved into each other, the one moved last goes back to where it was.
+//! 3. *Deletion* is a mark that lists the writes its author saw. Any other current write (an edit, rename or
+//!    move that the deleter did not know) keeps the node. What is deleted is in the [trash](tree::Trashed).
+//! 4. A deleted *folder* still shows while something in it lives, with only that.
+//! 5. *Same name:* the node created first keeps it; others show as `name (tag).ext`.
+//! 6. *Content:* versions written apart show beside each other, the others as
+//!    `name (conflict who tag).ext`, until somebody edits, renames or deletes one of them or
+//!    [picks one](edit::Edit::Resolve).
+//! 7. A *rename over a file* (how editors save) is an edit of that file.
+//! 8. *Limits:* names of 255 bytes without `/` and NUL; 256 folders deep.
+//!
+//! Each case in which edits met is a [conflict](conflict::Conflict) that can be told in plain words, on every
+//! device the same.
+//!
+//! # Two devices
+//!
+//! ```
+//! use peerdrive_crdt_tree::edit::{Edit, Place};
+//! use peerdrive_crdt_tree::id::{Actor, NodeId};
+//! use peerdrive_crdt_tree::lint::Author;
+//! use peerdrive_crdt_tree::name::Name;
+//! use peerdrive_crdt_tree::node::Kind;
+//! use peerdrive_crdt_tree::tree::DriveTree;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (ann, bob) = (Actor([1; 16]), Actor([2; 16]));
+//! let (mut at_anns, mut at_bobs) = (DriveTree::new(ann), DriveTree::new(bob));
+//!
+//! // Ann makes `notes/plan.md`, as one action, and Bob hears of it.
+//! let made = at_anns.edit(&[
+//!     Edit::Create {
+//!         parent: Place::In(NodeId::ROOT),
+//!         name: Name::new("notes")?,
+//!         kind: Kind::Folder,
+//!         content: None,
+//!         mode: None,
+//!     },
+//!     Edit::Create {
+//!         parent: Place::InCreated(0),
+//!         name: Name::new("plan.md")?,
+//!         kind: Kind::File,
+//!         content: None,
+//!         mode: None,
+//!     },
+//! ]);
+//! at_bobs.apply(&made.changes[0], &Author { actor: ann, seq: 1 })?;
+//! let plan = at_bobs.lookup("notes/plan.md").ok_or("not there")?;
+//!
+//! // Apart, Ann renames the folder and Bob the file in it.
+//! let notes = at_anns.lookup("notes").ok_or("not there")?;
+//! let root = NodeId::ROOT;
+//! let renamed = at_anns.edit(&[Edit::Move { node: notes, parent: root, name: Name::new("ideas")? }]);
+//! let edited = at_bobs.edit(&[Edit::Move { node: plan, parent: notes, name: Name::new("big plan.md")? }]);
+//!
+//! // They meet, in any order, and both hold.
+//! at_bobs.apply(&renamed.changes[0], &Author { actor: ann, seq: 2 })?;
+//! at_anns.apply(&edited.changes[0], &Author { actor: bob, seq: 1 })?;
+//! assert_eq!(at_anns.path(plan).as_deref(), Some("ideas/big plan.md"));
+//! assert_eq!(at_bobs.path(plan).as_deref(), Some("ideas/big plan.md"));
+//! assert!(at_anns.conflicts().is_empty());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The rooms
+//!
+//! - [`tree`]: [`DriveTree`](tree::DriveTree), the document with its view; everything below serves it.
+//! - [`edit`], [`event`], [`conflict`], [`node`], [`name`], [`id`]: the words in which doors talk to it.
+//! - `resolve`: the rules, as pure functions; to be read in one sitting.
+//! - `view`: the reading, kept up to date in time proportional to each change. Its tests compare it after
+//!   every step of random histories with `testing::reference`, which computes everything anew.
+//! - `schema`, `register`: where values lie in the document and how they are packed.
+//! - [`lint`]: the gate. Automerge trusts its input, so every change from outside is first checked to be one
+//!   that this program could itself have written at that point.
+//!
+//! # What is not here
+//!
+//! Signatures, roles, entries and epochs (`peerdrive-crypto`); bytes of files: a content is a hash, a length
+//! and a reference; disks, and what names a disk can hold; when anything happened.
 
 pub mod conflict;
 pub mod edit;

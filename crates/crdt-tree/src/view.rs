@@ -6,7 +6,10 @@
 //! node) is read from the document again when a rule asks.
 
 mod change;
+mod children;
 mod cycles;
+mod index;
+mod journal;
 mod names;
 mod read;
 mod slot;
@@ -16,8 +19,10 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use crate::id::NodeId;
 use crate::node::Kind;
 
-pub(crate) use change::{Journal, Touched};
-use slot::{Folder, IdMap};
+pub(crate) use change::Touched;
+use index::Index;
+pub(crate) use journal::Journal;
+use slot::Folder;
 pub(crate) use slot::{Slot, SlotId};
 
 /// How much the view shows.
@@ -38,7 +43,7 @@ pub struct Counts {
 pub(crate) struct View {
     slots: Vec<Slot>,
     free: Vec<SlotId>,
-    index: IdMap,
+    index: Index,
     /// Names shown instead of a slot's own (rules R5, R6).
     tagged: HashMap<SlotId, String>,
     /// Folders that are not at the first candidate of rule R2.
@@ -64,7 +69,7 @@ impl View {
         let mut view = View {
             slots: Vec::new(),
             free: Vec::new(),
-            index: IdMap::default(),
+            index: Index::default(),
             tagged: HashMap::new(),
             demoted: BTreeSet::new(),
             waiting: HashMap::new(),
@@ -77,7 +82,6 @@ impl View {
     }
 
     fn add_slot(&mut self, slot: Slot) -> SlotId {
-        let id = slot.id;
         let at = match self.free.pop() {
             Some(at) => {
                 self.slots[at.index()] = slot;
@@ -88,16 +92,13 @@ impl View {
                 SlotId::at(self.slots.len() - 1)
             }
         };
-        self.index.insert(id, at);
+        self.index.insert(&self.slots, at);
         at
     }
 
     /// Forgets a conflict copy; nodes stay for ever.
     fn free_slot(&mut self, at: SlotId) {
-        let id = self.slot(at).id;
-        if self.index.get(&id) == Some(&at) {
-            self.index.remove(&id);
-        }
+        self.index.remove(&self.slots, at);
         self.free.push(at);
     }
 

@@ -84,7 +84,7 @@ fn a_small_compressed_change_becomes_a_large_one() -> TestResult {
 fn a_few_bytes_claim_any_number_of_ops() -> TestResult {
     let mut document = document(1);
     let mut transaction = document.transaction();
-    transaction.put(ROOT, "k", 1)?;
+    transaction.put(ROOT, "k", automerge::ScalarValue::Null)?;
     transaction.commit();
     let mut change = document
         .get_last_local_change()

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use unicode_normalization::UnicodeNormalization;
 
 use super::Picture;
-use crate::conflict::{Conflict, Copy};
+use crate::conflict::{Beside, Conflict};
 use crate::id::{NodeId, OpId};
 use crate::node::{Content, Kind, Node};
 use crate::register::Registers;
@@ -322,7 +322,7 @@ fn paint(things: &Things, names: &BTreeMap<NodeId, String>) -> Picture {
             } else {
                 format!("{folder}/{name}")
             };
-            shown_copies.push(Copy {
+            shown_copies.push(Beside {
                 id: copy,
                 path: at.clone(),
                 author: op.actor,
@@ -371,7 +371,7 @@ fn tell(
     things: &Things,
     names: &BTreeMap<NodeId, String>,
     node: NodeId,
-    copies: Vec<Copy>,
+    copies: Vec<Beside>,
 ) {
     let Some(thing) = things.get(&node) else {
         return;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::DriveTree;
-use crate::conflict::{Conflict, Copy};
+use crate::conflict::{Beside, Conflict};
 use crate::id::{NodeId, OpId};
 use crate::node::{Content, Kind, Node};
 use crate::resolve;
@@ -281,11 +281,11 @@ impl DriveTree {
                 path: path.clone(),
             });
         }
-        let copies: Vec<Copy> = self
+        let copies: Vec<Beside> = self
             .view
             .copies_of(at)
             .into_iter()
-            .map(|(copy, op)| Copy {
+            .map(|(copy, op)| Beside {
                 id: self.view.entry(copy).id,
                 path: self.view.path(copy),
                 author: op.actor,

@@ -1,12 +1,12 @@
 //! Brings the view in step with nodes whose registers were written; knows nothing of who wrote them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeMap;
 
 use automerge::ReadDoc;
 
+use super::journal::Journal;
 use super::slot::{Folder, Rare};
 use super::{ROOT, Slot, SlotId, View};
-use crate::event::TreeEvent;
 use crate::id::NodeId;
 use crate::node::{Content, Kind};
 use crate::register::{Registers, Source};
@@ -16,155 +16,7 @@ use crate::schema;
 /// Nodes whose registers were written, and whether an extended attribute was among them.
 pub(crate) type Touched = BTreeMap<NodeId, bool>;
 
-/// What showed before, of everything that a change has moved so far; events are read off it.
-#[derive(Debug, Default)]
-pub(crate) struct Journal {
-    before: HashMap<NodeId, Option<Seen>>,
-    xattrs: BTreeSet<NodeId>,
-    off: bool,
-}
-
-/// What a person sees of an entry.
-#[derive(Clone, PartialEq, Eq, Debug)]
-struct Seen {
-    parent: NodeId,
-    name: String,
-    print: u64,
-    look: (u16, i64),
-    conflict: bool,
-}
-
-impl Journal {
-    /// A journal for rebuilding, when nobody asks for events.
-    pub(crate) fn off() -> Self {
-        Journal {
-            off: true,
-            ..Journal::default()
-        }
-    }
-
-    /// To be called before anything that shows of `at` changes.
-    pub(super) fn note(&mut self, view: &View, at: SlotId) {
-        if self.off {
-            return;
-        }
-        let id = view.slot(at).id;
-        self.before.entry(id).or_insert_with(|| view.seen(at));
-    }
-
-    /// Remembers that an entry did not exist.
-    fn note_absent(&mut self, id: NodeId) {
-        if !self.off {
-            self.before.entry(id).or_insert(None);
-        }
-    }
-
-    /// What happened, in an order that a mirror can follow: created (folders before what is in them),
-    /// moved, content, attributes, deleted (the deepest first), conflicts.
-    pub(crate) fn events(self, view: &View) -> Vec<TreeEvent> {
-        let mut created = Vec::new();
-        let mut changed = Vec::new();
-        let mut deleted = Vec::new();
-        let mut conflicts = Vec::new();
-        let mut before: Vec<(NodeId, Option<Seen>)> = self.before.into_iter().collect();
-        before.sort_unstable_by_key(|(id, _)| *id);
-        for (id, was) in before {
-            let now = view.index.get(&id).and_then(|at| view.seen(*at));
-            let had = was.as_ref().is_some_and(|seen| seen.conflict);
-            let has = now.as_ref().is_some_and(|seen| seen.conflict);
-            if had != has {
-                conflicts.push(if has {
-                    TreeEvent::ConflictAppeared { id }
-                } else {
-                    TreeEvent::ConflictEnded { id }
-                });
-            }
-            match (was, now) {
-                (None, Some(_)) => created.push((view.depth(id), id)),
-                (Some(was), None) => {
-                    let Seen {
-                        parent: from,
-                        name: old_name,
-                        ..
-                    } = was;
-                    deleted.push(TreeEvent::NodeDeleted { id, from, old_name });
-                }
-                (Some(was), Some(now)) => {
-                    let look = was.look != now.look || self.xattrs.contains(&id);
-                    let content = was.print != now.print;
-                    if was.parent != now.parent || was.name != now.name {
-                        let Seen {
-                            parent: from,
-                            name: old_name,
-                            ..
-                        } = was;
-                        changed.push((0, TreeEvent::NodeMoved { id, from, old_name }));
-                    }
-                    if content {
-                        changed.push((1, TreeEvent::ContentChanged { id }));
-                    }
-                    if look {
-                        changed.push((2, TreeEvent::AttributesChanged { id }));
-                    }
-                }
-                (None, None) => {}
-            }
-        }
-        created.sort_unstable();
-        changed.sort_by_key(|(order, _)| *order);
-        let created = created
-            .into_iter()
-            .map(|(_, id)| TreeEvent::NodeCreated { id });
-        let changed = changed.into_iter().map(|(_, event)| event);
-        created
-            .chain(changed)
-            .chain(view.deepest_first(deleted))
-            .chain(conflicts)
-            .collect()
-    }
-}
-
 impl View {
-    fn seen(&self, at: SlotId) -> Option<Seen> {
-        let slot = self.slot(at);
-        slot.attached.then(|| Seen {
-            parent: self.slot(slot.parent).id,
-            name: self.shown_name(at).to_owned(),
-            print: slot.print,
-            look: (slot.mode, slot.mtime_ns),
-            conflict: self.troubled.contains(&slot.id),
-        })
-    }
-
-    /// Orders deletions so that what was in a folder comes before the folder.
-    fn deepest_first(&self, deleted: Vec<TreeEvent>) -> Vec<TreeEvent> {
-        let parents: HashMap<NodeId, NodeId> = deleted
-            .iter()
-            .filter_map(|event| match event {
-                TreeEvent::NodeDeleted { id, from, .. } => Some((*id, *from)),
-                _ => None,
-            })
-            .collect();
-        let depth = |event: &TreeEvent| {
-            let mut depth = 0usize;
-            let mut at = match event {
-                TreeEvent::NodeDeleted { from, .. } => Some(from),
-                _ => None,
-            };
-            while let Some(parent) = at {
-                depth += 1;
-                at = parents.get(parent);
-            }
-            depth
-        };
-        let mut deleted: Vec<(usize, TreeEvent)> = deleted
-            .into_iter()
-            .map(|event| (depth(&event), event))
-            .collect();
-        deleted.sort_by_key(|(depth, _)| std::cmp::Reverse(*depth));
-        deleted.into_iter().map(|(_, event)| event).collect()
-    }
-
     /// Brings the view in step with the document after writes to the registers of `touched`.
     pub(crate) fn refresh<R: ReadDoc>(
         &mut self,
@@ -173,8 +25,8 @@ impl View {
         journal: &mut Journal,
     ) {
         let nodes = touched.iter().filter_map(|(id, xattr)| {
-            if *xattr && !journal.off {
-                journal.xattrs.insert(*id);
+            if *xattr {
+                journal.note_xattr(*id);
             }
             Some((*id, source.registers(*id)?))
         });
@@ -228,7 +80,7 @@ impl View {
         let Some(name) = resolve::name(registers) else {
             return;
         };
-        let at = match self.index.get(&id).copied() {
+        let at = match self.any(id) {
             Some(at) if self.slot(at).copy_of().is_none() => {
                 self.unhook(at, &mut work.unhooked, journal);
                 self.drop_copies(at);
@@ -277,7 +129,6 @@ impl View {
             slot.folder = Some(Box::new(Folder::default()));
         }
         let at = self.add_slot(slot);
-        self.hidden.insert(at);
         work.unhooked.push(at);
         // Whoever named this parent before it existed stood in the root until now.
         for child in self.waiting.remove(&id).unwrap_or_default() {
@@ -298,7 +149,7 @@ impl View {
         let mut copies = Vec::with_capacity(versions.len());
         for version in versions {
             let id = NodeId::copied(node_id, kind, version.op);
-            if self.index.contains_key(&id) {
+            if self.any(id).is_some() {
                 // That copy became a node of its own.
                 continue;
             }
@@ -349,7 +200,7 @@ impl View {
 
     /// The slot of a parent by R1: the root if it does not exist or is no folder.
     pub(super) fn find_parent(&mut self, child: SlotId, parent: NodeId) -> SlotId {
-        match self.index.get(&parent).copied() {
+        match self.any(parent) {
             Some(at) if self.slot(at).kind == Kind::Folder => at,
             Some(at) if self.slot(at).copy_of().is_none() => ROOT,
             _ => {

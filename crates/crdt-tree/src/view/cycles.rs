@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use automerge::ReadDoc;
 
-use super::change::{Journal, Work};
+use super::change::Work;
+use super::journal::Journal;
 use super::{ROOT, SlotId, View};
 use crate::id::{Actor, NodeId, OpId};
 use crate::node::Kind;
@@ -81,7 +82,6 @@ impl View {
             self.detach(copy, journal);
         }
         self.detach(at, journal);
-        self.hidden.insert(at);
         if let Some(folder) = self.folder_mut(parent) {
             folder.nodes -= 1;
         }
@@ -98,6 +98,9 @@ impl View {
             let slot = self.slot(at);
             let shows = !slot.dead || slot.folder.as_deref().is_some_and(|f| f.nodes > 0);
             if at == ROOT || shows == slot.attached {
+                if !shows {
+                    self.hidden.insert(at);
+                }
                 continue;
             }
             if !shows {
@@ -163,7 +166,7 @@ impl View {
         let is_copy = slot.copy_of().is_some();
         let trouble = slot.attached
             && !is_copy
-            && (rare || slot.dead || self.demoted.contains(&at) || self.tagged.contains_key(&at));
+            && (rare || slot.dead || self.demoted.contains(&at) || slot.tagged);
         if trouble {
             self.troubled.insert(id);
         } else if !is_copy {
@@ -220,7 +223,7 @@ impl<R: ReadDoc> FolderGraph for Pointers<'_, '_, R> {
             .copied()
             .unwrap_or(NodeId::ROOT);
         *tried += 1;
-        let parent = match self.view.index.get(&next).copied() {
+        let parent = match self.view.any(next) {
             Some(at) if self.view.slot(at).kind == Kind::Folder => at,
             _ => ROOT,
         };

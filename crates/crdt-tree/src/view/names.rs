@@ -6,12 +6,14 @@
 //! which nobody holds plainly and nobody before them has. An entry that comes or goes can move only
 //! entries that are tagged, so only those are looked at.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use automerge::ReadDoc;
 use unicode_normalization::UnicodeNormalization;
 
-use super::change::Journal;
+use super::children::Spot;
+use super::journal::Journal;
 use super::slot::Clashes;
 use super::{SlotId, View};
 use crate::id::{Actor, NodeId, OpId};
@@ -19,20 +21,35 @@ use crate::register::Source;
 use crate::resolve::{self, Claim};
 
 /// The form in which names are compared.
-pub(crate) fn nfc(name: &str) -> Box<str> {
+pub(crate) fn nfc(name: &str) -> Cow<'_, str> {
     if name.is_ascii() {
-        return name.into();
+        return Cow::Borrowed(name);
     }
-    name.nfc().collect::<String>().into()
+    Cow::Owned(name.nfc().collect())
 }
 
 impl View {
     /// The name that a slot shows under.
     pub(crate) fn shown_name(&self, at: SlotId) -> &str {
-        match self.tagged.get(&at) {
-            Some(name) => name,
-            None => &self.slot(at).name,
-        }
+        let slot = self.slot(at);
+        let tagged = slot.tagged.then(|| self.tagged.get(&at)).flatten();
+        tagged.map_or(&slot.name, String::as_str)
+    }
+
+    fn set_tag(&mut self, at: SlotId, name: String) {
+        self.slot_mut(at).tagged = true;
+        self.tagged.insert(at, name);
+    }
+
+    fn drop_tag(&mut self, at: SlotId) {
+        self.slot_mut(at).tagged = false;
+        self.tagged.remove(&at);
+    }
+
+    /// Where in a folder the entry of this NFC name is, or would be.
+    pub(super) fn seek(&self, parent: SlotId, name: &str) -> Option<Result<Spot, Spot>> {
+        let order = |at: SlotId| (*nfc(self.shown_name(at))).cmp(name);
+        Some(self.folder(parent)?.children.seek(order))
     }
 
     /// Makes `at` show in its parent.
@@ -48,13 +65,13 @@ impl View {
             self.assign_tags(parent, BTreeSet::from([self.slot(at).id]), journal);
             return;
         }
-        let own = nfc(&self.slot(at).name);
+        let own: Box<str> = nfc(&self.slot(at).name).into();
         let mut unnamed = BTreeSet::new();
         match self.holder(parent, &own) {
-            None => self.set_holder(parent, own, at),
+            None => self.set_holder(parent, &own, at),
             Some(holder) if self.is_tagged(parent, holder) => {
                 // A tag that happened to read like this name gives way.
-                self.set_holder(parent, own, at);
+                self.set_holder(parent, &own, at);
                 unnamed.insert(self.slot(holder).id);
             }
             Some(holder) => {
@@ -71,7 +88,7 @@ impl View {
                 };
                 if loser == holder {
                     journal.note(self, holder);
-                    self.set_holder(parent, own, at);
+                    self.set_holder(parent, &own, at);
                 }
                 self.add_tagged(parent, loser);
                 unnamed.insert(self.slot(loser).id);
@@ -83,16 +100,13 @@ impl View {
     /// Makes `at` show no more.
     pub(super) fn unclaim(&mut self, at: SlotId, journal: &mut Journal) {
         let (parent, id) = (self.slot(at).parent, self.slot(at).id);
-        let shown = nfc(self.shown_name(at));
-        let own = nfc(&self.slot(at).name);
+        let own: Box<str> = nfc(&self.slot(at).name).into();
         let is_copy = self.slot(at).copy_of().is_some();
-        self.tagged.remove(&at);
+        self.free_name(parent, at);
+        self.drop_tag(at);
         let Some(folder) = self.folder_mut(parent) else {
             return;
         };
-        if folder.names.get(&shown) == Some(&at) {
-            folder.names.remove(&shown);
-        }
         let Some(clashes) = folder.clashes.as_deref_mut() else {
             return;
         };
@@ -105,28 +119,24 @@ impl View {
                 clashes.contested.remove(&own);
             }
             if let Some(heir) = heir {
-                self.untag(parent, heir, own, journal);
+                self.untag(parent, heir, &own, journal);
             }
         }
         self.assign_tags(parent, BTreeSet::new(), journal);
     }
 
     /// Gives the plain name to the node that now has the least claim, if it shows under a tag.
-    fn untag(&mut self, parent: SlotId, heir: SlotId, own: Box<str>, journal: &mut Journal) {
+    fn untag(&mut self, parent: SlotId, heir: SlotId, own: &str, journal: &mut Journal) {
         if !self.is_tagged(parent, heir) {
             return;
         }
         journal.note(self, heir);
-        let tag = nfc(self.shown_name(heir));
         let id = self.slot(heir).id;
-        self.tagged.remove(&heir);
-        if let Some(folder) = self.folder_mut(parent) {
-            folder.names.remove(&tag);
-            if let Some(clashes) = folder.clashes.as_deref_mut() {
-                clashes.tagged.remove(&id);
-                clashes.long.remove(&id);
-            }
-        }
+        self.free_name(parent, heir);
+        self.drop_tag(heir);
+        let clashes = self.clashes(parent);
+        clashes.tagged.remove(&id);
+        clashes.long.remove(&id);
         self.set_holder(parent, own, heir);
         self.mark_trouble(heir);
     }
@@ -152,25 +162,18 @@ impl View {
                 continue;
             }
             journal.note(self, at);
-            let key = nfc(&name);
-            if let Some(old) = self.tagged.insert(at, name) {
-                let old = nfc(&old);
-                if self.holder(parent, &old) == Some(at)
-                    && let Some(folder) = self.folder_mut(parent)
-                {
-                    folder.names.remove(&old);
-                }
+            let key: Box<str> = nfc(&name).into();
+            if self.slot(at).tagged {
+                self.free_name(parent, at);
                 // Somebody behind may have wanted the name that is free now.
-                if let Some(folder) = self.folder(parent)
-                    && let Some(clashes) = folder.clashes.as_deref()
-                {
-                    work.extend(clashes.long.iter().filter(|other| **other > id));
-                }
+                let clashes = self.clashes(parent);
+                work.extend(clashes.long.iter().filter(|other| **other > id));
             }
+            self.set_tag(at, name);
             if let Some(robbed) = self.holder(parent, &key) {
                 work.insert(self.slot(robbed).id);
             }
-            self.set_holder(parent, key, at);
+            self.set_holder(parent, &key, at);
             let clashes = self.clashes(parent);
             clashes.tagged.insert(id, (at, attempt));
             if attempt > 0 {
@@ -218,13 +221,31 @@ impl View {
         Claim::new(slot.kind, birth, slot.id)
     }
 
-    fn holder(&self, parent: SlotId, name: &str) -> Option<SlotId> {
-        self.folder(parent)?.names.get(name).copied()
+    pub(super) fn holder(&self, parent: SlotId, name: &str) -> Option<SlotId> {
+        let spot = self.seek(parent, name)?.ok()?;
+        self.folder(parent)?.children.get(spot)
     }
 
-    fn set_holder(&mut self, parent: SlotId, name: Box<str>, at: SlotId) {
-        if let Some(folder) = self.folder_mut(parent) {
-            folder.names.insert(name, at);
+    /// Lists `at` under the NFC name that it shows under, in the place of whoever is there.
+    fn set_holder(&mut self, parent: SlotId, name: &str, at: SlotId) {
+        let spot = self.seek(parent, name);
+        if let (Some(spot), Some(folder)) = (spot, self.folder_mut(parent)) {
+            match spot {
+                Ok(spot) => folder.children.replace(spot, at),
+                Err(spot) => folder.children.insert(spot, at),
+            }
+        }
+    }
+
+    /// Takes `at` off the list, where it is listed under the name that it still shows under.
+    fn free_name(&mut self, parent: SlotId, at: SlotId) {
+        let Some(Ok(spot)) = self.seek(parent, &nfc(self.shown_name(at))) else {
+            return;
+        };
+        if let Some(folder) = self.folder_mut(parent)
+            && folder.children.get(spot) == Some(at)
+        {
+            folder.children.remove(spot);
         }
     }
 
@@ -258,7 +279,7 @@ impl View {
         let clashes = self
             .folder(slot.parent)
             .and_then(|folder| folder.clashes.as_deref());
-        let claims = clashes.and_then(|clashes| clashes.contested.get(&nfc(&slot.name)));
+        let claims = clashes.and_then(|clashes| clashes.contested.get(&*nfc(&slot.name)));
         claims
             .map(|claims| claims.values().copied().collect())
             .unwrap_or_default()

@@ -1,7 +1,5 @@
 //! Questions to the view: by id, by path, by folder; knows nothing of how it came to be.
 
-use std::ops::Bound;
-
 use super::names::nfc;
 use super::{Counts, ROOT, Slot, SlotId, View};
 use crate::id::{NodeId, OpId};
@@ -14,7 +12,7 @@ impl View {
 
     /// The slot of a node, shown or not, or of a conflict copy.
     pub(crate) fn any(&self, id: NodeId) -> Option<SlotId> {
-        self.index.get(&id).copied()
+        self.index.get(&self.slots, id)
     }
 
     /// What is kept of an entry.
@@ -28,36 +26,36 @@ impl View {
     }
 
     pub(crate) fn child(&self, parent: SlotId, name: &str) -> Option<SlotId> {
-        self.folder(parent)?.names.get(&*nfc(name)).copied()
+        self.holder(parent, &nfc(name))
     }
 
     /// Entries of a folder in order of their NFC names, those after `after` only.
-    pub(crate) fn children_after<'a>(
-        &'a self,
+    pub(crate) fn children_after(
+        &self,
         parent: SlotId,
         after: Option<&str>,
-    ) -> impl Iterator<Item = SlotId> + use<'a> {
-        let from = match after {
-            Some(name) => Bound::Excluded(nfc(name)),
-            None => Bound::Unbounded,
-        };
-        let names = self
-            .folder(parent)
-            .map(|folder| folder.names.range((from, Bound::Unbounded)));
-        names.into_iter().flatten().map(|(_, at)| *at)
+    ) -> impl Iterator<Item = SlotId> + use<'_> {
+        let children = self.folder(parent).map(|folder| &folder.children);
+        let from = after.and_then(|name| {
+            let name = nfc(name);
+            let (Ok(spot) | Err(spot)) = self.seek(parent, &name)?;
+            // The one of this very name, if there is one, is not after it.
+            let skip = self.seek(parent, &name)?.is_ok();
+            Some((spot, usize::from(skip)))
+        });
+        let page = children
+            .zip(from)
+            .map(|(all, (spot, skip))| all.from(spot).skip(skip));
+        let all = children.filter(|_| after.is_none()).map(|all| all.iter());
+        page.into_iter().flatten().chain(all.into_iter().flatten())
     }
 
     pub(crate) fn has_children(&self, at: SlotId) -> bool {
         self.folder(at)
-            .is_some_and(|folder| !folder.names.is_empty())
+            .is_some_and(|folder| !folder.children.is_empty())
     }
 
-    /// How many folders lie above an entry. Cannot loop: R2 leaves no cycle.
-    pub(crate) fn depth(&self, id: NodeId) -> usize {
-        self.any(id).map_or(0, |at| self.above(at).count())
-    }
-
-    /// The folders above an entry, the nearest first, the root last.
+    /// The folders above an entry, the nearest first, the root last. Cannot loop: R2 leaves no cycle.
     pub(crate) fn above(&self, at: SlotId) -> impl Iterator<Item = SlotId> {
         let parent = |at: SlotId| (at != ROOT).then(|| self.slot(at).parent);
         std::iter::successors(parent(at), move |at| parent(*at))
@@ -105,7 +103,7 @@ impl View {
     }
 
     pub(crate) fn is_renamed(&self, at: SlotId) -> bool {
-        self.tagged.contains_key(&at)
+        self.slot(at).tagged
     }
 
     pub(crate) fn counts(&self) -> Counts {

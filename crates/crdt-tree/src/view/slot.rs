@@ -1,8 +1,8 @@
 //! What the view keeps of each node, made small: a drive of a million nodes has a million of these.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::children::Children;
 use crate::id::{NodeId, OpId};
 use crate::name::Name;
 use crate::node::Kind;
@@ -31,12 +31,14 @@ pub(crate) struct Slot {
     pub(crate) dead: bool,
     /// Shows: it is among the names of its parent.
     pub(crate) attached: bool,
+    /// Shows under a name of `View::tagged` instead of its own.
+    pub(crate) tagged: bool,
     /// Holds content; what, is read from the document.
     pub(crate) has_content: bool,
     pub(crate) mode: u16,
     /// The folder it shows in, after R1 and R2.
     pub(crate) parent: SlotId,
-    /// Its own name; shown unless `View::tagged` has another.
+    /// Its own name.
     pub(crate) name: Box<str>,
     pub(crate) len: u64,
     pub(crate) mtime_ns: i64,
@@ -53,6 +55,7 @@ impl Slot {
             kind,
             dead: false,
             attached: false,
+            tagged: false,
             has_content: false,
             mode: kind.default_mode() as u16,
             parent: SlotId(0),
@@ -97,8 +100,8 @@ pub(crate) struct Rare {
 /// The names that show in one folder.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Folder {
-    /// NFC of the shown name, for every node and copy.
-    pub(crate) names: BTreeMap<Box<str>, SlotId>,
+    /// Every node and copy that shows, in order of the NFC of its shown name.
+    pub(crate) children: Children,
     /// How many nodes show in it; copies do not keep a folder alive, their nodes do.
     pub(crate) nodes: u32,
     pub(crate) clashes: Option<Box<Clashes>>,
@@ -114,27 +117,3 @@ pub(crate) struct Clashes {
     /// Those that could not have the shortest tag.
     pub(crate) long: BTreeSet<NodeId>,
 }
-
-/// Ids are hashes already.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        // Ids from outside are bound to BLAKE3 outputs by the linter, but references to ids that do
-        // not exist are free text; folding both halves in keeps those honest enough.
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.0 = (self.0.rotate_left(5) ^ u64::from_le_bytes(word))
-                .wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-/// Slots by node id.
-pub(crate) type IdMap = HashMap<NodeId, SlotId, BuildHasherDefault<IdHasher>>;

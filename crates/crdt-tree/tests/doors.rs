@@ -1,0 +1,151 @@
+//! What an edit does and refuses at the door of one device, and how attributes and symlinks meet.
+
+mod support;
+
+use peerdrive_crdt_tree::conflict::Conflict;
+use peerdrive_crdt_tree::edit::{Edit, Place};
+use peerdrive_crdt_tree::id::NodeId;
+use peerdrive_crdt_tree::node::{Content, Kind};
+use peerdrive_crdt_tree::tree::EditError;
+use support::{Device, TestResult, bytes, devices, meet, name};
+
+#[test]
+fn r8_depth_is_at_most_256() -> TestResult {
+    let mut d = Device::new(1);
+    let mut parent = NodeId::ROOT;
+    let mut made = Vec::new();
+    for _ in 0..256 {
+        let kind = Kind::Folder;
+        let place = Place::In(parent);
+        let edit = Edit::Create {
+            parent: place,
+            name: name("d"),
+            kind,
+            content: None,
+            mode: None,
+        };
+        parent = d.one(edit)?;
+        made.push(parent);
+    }
+    let path = d.tree.path(parent).ok_or("no path")?;
+    assert_eq!(d.tree.lookup(&path), Some(parent));
+    let edit = Edit::Create {
+        parent: Place::In(parent),
+        name: name("d"),
+        kind: Kind::Folder,
+        content: None,
+        mode: None,
+    };
+    assert_eq!(d.one(edit), Err(EditError::TooDeep));
+    // A folder with something in it does not fit where the folder alone would.
+    d.folder("e")?;
+    d.folder("e/f")?;
+    let node = d.at("e");
+    let last = made[254];
+    let edit = Edit::Move {
+        node,
+        parent: last,
+        name: name("e"),
+    };
+    assert_eq!(d.one(edit), Err(EditError::TooDeep));
+    let edit = Edit::Move {
+        node,
+        parent: made[253],
+        name: name("e"),
+    };
+    assert_eq!(d.one(edit), Ok(node));
+    Ok(())
+}
+
+#[test]
+fn a_touched_time_holds_until_the_content_changes_also_when_that_came_from_elsewhere() -> TestResult
+{
+    let mut d = devices(2, |d| {
+        d.file("f", 1)?;
+        Ok(())
+    })?;
+    let node = d[0].at("f");
+    d[0].one(Edit::SetAttributes {
+        node,
+        mode: None,
+        mtime_ns: Some(99),
+    })?;
+    assert_eq!(d[0].tree.get(node).map(|node| node.mtime_ns), Some(99));
+    d[1].write("f", 2)?;
+    meet(&mut d)?;
+    assert_eq!(d[0].tree.get(node).map(|node| node.mtime_ns), Some(2));
+    Ok(())
+}
+
+#[test]
+fn a_symlink_is_told_by_its_target() -> TestResult {
+    let mut d = devices(2, |_| Ok(()))?;
+    for (device, target) in d.iter_mut().zip(["x", "y"]) {
+        let content = Some(Content::Symlink(target.into()));
+        let parent = Place::In(NodeId::ROOT);
+        let kind = Kind::Symlink;
+        device.one(Edit::Create {
+            parent,
+            name: name("l"),
+            kind,
+            content,
+            mode: None,
+        })?;
+    }
+    meet(&mut d)?;
+    assert_eq!(d[0].tree.counts().symlinks, 2);
+    assert!(matches!(&d[0].conflicts()[..], [Conflict::Content { .. }]));
+    let node = d[0].at("l");
+    assert_eq!(d[0].write("l", 1), Err(EditError::WrongKind(node)));
+    Ok(())
+}
+
+#[test]
+fn what_a_door_refuses() -> TestResult {
+    let mut d = Device::new(1);
+    let folder = d.folder("a")?;
+    d.folder("a/b")?;
+    let file = d.file("f", 1)?;
+    assert_eq!(d.mv("a", "a/b/a"), Err(EditError::IntoItself(folder)));
+    assert_eq!(d.mv("f", "f/f"), Err(EditError::NotAFolder(file)));
+    assert_eq!(
+        d.one(Edit::Delete { node: NodeId::ROOT }),
+        Err(EditError::Root)
+    );
+    let create = |content, mode| Edit::Create {
+        parent: Place::In(NodeId::ROOT),
+        name: name("n"),
+        kind: Kind::Folder,
+        content,
+        mode,
+    };
+    assert!(matches!(
+        d.one(create(Some(bytes(1)), None)),
+        Err(EditError::WrongKind(_))
+    ));
+    assert_eq!(
+        d.one(create(None, Some(0o1777))),
+        Err(EditError::BadMode(0o1777))
+    );
+    let key = "security.capability".to_owned();
+    let attribute = Edit::SetXattr {
+        node: file,
+        key,
+        value: Some(vec![1]),
+    };
+    assert_eq!(d.one(attribute), Err(EditError::BadXattr));
+    let attribute = Edit::SetXattr {
+        node: file,
+        key: "user.a".into(),
+        value: Some(vec![0; 4097]),
+    };
+    assert_eq!(d.one(attribute), Err(EditError::BadXattr));
+    let heads = d.tree.heads();
+    assert_eq!(d.mv("f", "f"), Ok(file));
+    assert_eq!(
+        d.tree.heads(),
+        heads,
+        "a rename to the same name writes nothing"
+    );
+    Ok(())
+}
