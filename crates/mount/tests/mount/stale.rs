@@ -76,15 +76,15 @@ async fn what_was_done_here_makes_no_name_and_no_page_stale() -> TestResult {
     assert_eq!(bench.stale(2).await?, []);
     bench.save("a", b"333").await?;
     assert!(only_attributes(&bench.stale(1).await?));
-    let to = |name| (ROOT, name);
+    let to = |name: &'static str| (ROOT, name.as_bytes());
     bench
         .fs
-        .rename(to(b"a"), to(b"c"), RenameMode::Replace)
+        .rename(to("a"), to("c"), RenameMode::Replace)
         .await?;
     assert!(only_attributes(&bench.stale(1).await?));
     bench
         .fs
-        .rename(to(b"c"), to(b"b"), RenameMode::Replace)
+        .rename(to("c"), to("b"), RenameMode::Replace)
         .await?;
     assert!(only_attributes(&bench.stale(1).await?));
     bench.fs.make_folder(ROOT, b"folder", 0o755).await?;
