@@ -88,7 +88,13 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 }
 
 fn build() -> Result<Binary> {
-    println!("Building peerdrive for release (some minutes the first time, nothing after that).");
+    if let Some(program) = std::env::var_os("PEERDRIVE_BIN") {
+        println!("Taking {} as PEERDRIVE_BIN says.", program.display());
+    } else {
+        println!(
+            "Building peerdrive for release (some minutes the first time, nothing after that)."
+        );
+    }
     let start = Instant::now();
     let binary = cargo::peerdrive(Profile::Release)?;
     if start.elapsed() > Duration::from_secs(5) {

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::BufWriter;
+use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use peerdrive_tests::{Door, Lab, Random, Role, Tree};
@@ -21,10 +22,12 @@ fn a_file_larger_than_memory_allows_crosses_with_flat_memory() -> Result<()> {
             size,
             &mut BufWriter::new(File::create(hers.join("film.bin"))?),
         )?;
+        let start = Instant::now();
         let drive = ana.share(&hers)?.drive;
         let ticket = ana.invite(&drive, Role::Writer)?;
         ben.join(&ticket, Door::Folder(&his))?;
-        let took = lab.converge(&[&ana, &ben], &drive)?;
+        lab.converge(&[&ana, &ben], &drive)?;
+        let took = start.elapsed();
         Tree::read(&hers)?.same_as(&Tree::read(&his)?)?;
         for device in [&ana, &ben] {
             let usage = device.usage()?;
