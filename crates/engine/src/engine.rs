@@ -26,6 +26,10 @@ use crate::working_copy::{WorkingCopy, WorkingCopyError, WorkingCopyOptions};
 /// How long an orderly end waits for one drive's last write.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 
+/// How long an orderly end waits for a folder. What it is in the middle of is never half visible, and
+/// goes on at the next start.
+const FOLDER_STOP_LIMIT: Duration = Duration::from_millis(1500);
+
 /// The drives of this device. Cheap to clone; ended by [`Engine::shutdown`].
 #[derive(Clone, Debug)]
 pub struct Engine {
@@ -233,8 +237,12 @@ impl Engine {
         } in drives
         {
             let copy = handle.shared.working_copy.lock().take();
-            if let Some(copy) = copy {
-                copy.stop().await;
+            if let Some(copy) = copy
+                && tokio::time::timeout(FOLDER_STOP_LIMIT, copy.stop())
+                    .await
+                    .is_err()
+            {
+                tracing::info!(drive = %handle.id(), "left in the middle of a long file");
             }
             self.inner.device.gate.close(&tag);
             let stopped = handle.ask_stop();

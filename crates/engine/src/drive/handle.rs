@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
@@ -52,7 +52,20 @@ pub(crate) struct Shared {
     pub(crate) members: RwLock<Members>,
     pub(crate) working_copy: Mutex<Option<WorkingCopy>>,
     events: broadcast::Sender<Arc<DriveEvent>>,
+    published: AtomicU64,
+    followed: Arc<Followed>,
     waiting: AtomicUsize,
+}
+
+/// How many events the folder of a drive has taken in account. What was published beyond that is
+/// pending, also while nobody knows yet what it means.
+#[derive(Debug, Default)]
+pub(crate) struct Followed(AtomicU64);
+
+impl Followed {
+    pub(crate) fn up_to(&self, events: u64) {
+        self.0.store(events, Ordering::Release);
+    }
 }
 
 /// Who takes part now, as the last control entry left it.
@@ -94,11 +107,14 @@ impl Shared {
             members: RwLock::default(),
             working_copy: Mutex::new(None),
             events: broadcast::Sender::new(EVENT_BACKLOG),
+            published: AtomicU64::new(0),
+            followed: Arc::default(),
             waiting: AtomicUsize::new(0),
         }
     }
 
     pub(crate) fn publish(&self, event: DriveEvent) {
+        self.published.fetch_add(1, Ordering::AcqRel);
         // No receiver is no error: a drive without doors still syncs.
         let _ = self.events.send(Arc::new(event));
     }
@@ -182,6 +198,22 @@ impl DriveHandle {
     /// What happens from now on. After `Lagged`, compare anew with the view.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<DriveEvent>> {
         self.shared.events.subscribe()
+    }
+
+    /// As `subscribe`, with the number of events published before, for who reports how far it is.
+    pub(crate) fn follow(&self) -> (broadcast::Receiver<Arc<DriveEvent>>, u64) {
+        let published = self.shared.published.load(Ordering::Acquire);
+        (self.subscribe(), published)
+    }
+
+    pub(crate) fn followed(&self) -> Arc<Followed> {
+        self.shared.followed.clone()
+    }
+
+    /// Whether something was published that the folder has not looked at yet.
+    pub(crate) fn has_unfollowed(&self) -> bool {
+        let published = self.shared.published.load(Ordering::Acquire);
+        self.shared.followed.0.load(Ordering::Acquire) < published
     }
 
     /// This device's notes about the drive.

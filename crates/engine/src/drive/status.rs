@@ -139,6 +139,9 @@ impl DriveHandle {
             let status = copy.status();
             up += status.pending_in as u64;
             down += status.pending_out as u64;
+            // What has not been looked at yet counts as one: it is not nothing.
+            up += u64::from(status.scanning && up == 0);
+            down += u64::from((status.scanning || self.has_unfollowed()) && down == 0);
         }
         (up, down)
     }

@@ -15,7 +15,7 @@ use super::in_step::Row;
 use super::port::{BytesError, Check, Drive, DriveRefused, News, NewsFeed, View};
 use crate::content::{ContentError, Progress};
 use crate::drive::event::DriveEvent;
-use crate::drive::handle::DriveHandle;
+use crate::drive::handle::{DriveHandle, Followed};
 use crate::local::Space;
 
 impl View for DriveTree {
@@ -36,21 +36,39 @@ impl View for DriveTree {
 
 /// The drive's events, as far as they concern a folder.
 #[derive(Debug)]
-pub(super) struct Feed(broadcast::Receiver<Arc<DriveEvent>>);
+pub(super) struct Feed {
+    events: broadcast::Receiver<Arc<DriveEvent>>,
+    pulled: u64,
+    followed: Arc<Followed>,
+}
 
 impl NewsFeed for Feed {
     async fn next(&mut self) -> Option<News> {
-        match self.0.recv().await {
-            Ok(event) => Some(news(&event)),
-            Err(RecvError::Lagged(_)) => Some(News::Lost),
+        // Who waits for more has counted what came before among what is pending.
+        self.followed.up_to(self.pulled);
+        match self.events.recv().await {
+            Ok(event) => {
+                self.pulled += 1;
+                Some(news(&event))
+            }
+            Err(RecvError::Lagged(missed)) => {
+                self.pulled += missed;
+                Some(News::Lost)
+            }
             Err(RecvError::Closed) => None,
         }
     }
 
     fn try_next(&mut self) -> Option<News> {
-        match self.0.try_recv() {
-            Ok(event) => Some(news(&event)),
-            Err(TryRecvError::Lagged(_)) => Some(News::Lost),
+        match self.events.try_recv() {
+            Ok(event) => {
+                self.pulled += 1;
+                Some(news(&event))
+            }
+            Err(TryRecvError::Lagged(missed)) => {
+                self.pulled += missed;
+                Some(News::Lost)
+            }
             Err(TryRecvError::Empty | TryRecvError::Closed) => None,
         }
     }
@@ -95,7 +113,12 @@ impl Drive for DriveHandle {
     type Feed = Feed;
 
     fn news(&self) -> Feed {
-        Feed(self.subscribe())
+        let (events, pulled) = self.follow();
+        Feed {
+            events,
+            pulled,
+            followed: self.followed(),
+        }
     }
 
     fn id(&self) -> String {

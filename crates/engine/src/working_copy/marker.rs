@@ -10,6 +10,7 @@ pub(super) const FOLDER: &str = ".peerdrive";
 /// Where files are written before they are renamed into place.
 pub(super) const TMP: &str = ".peerdrive/tmp";
 const FILE: &str = ".peerdrive/drive";
+const IGNORE: &str = ".peerdrive/.gitignore";
 
 /// What a folder says of itself.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -47,6 +48,10 @@ pub(super) fn write(root: &Root, drive: &str) -> io::Result<()> {
     }
     if root.stat(FILE)?.is_some() {
         root.unlink(FILE)?;
+    }
+    if root.stat(IGNORE)?.is_none() {
+        // For people who keep a repository in a drive: git has no business in here.
+        root.create_file(IGNORE)?.write_all(b"*\n")?;
     }
     let mut file = root.create_file(FILE)?;
     writeln!(file, "{drive}")?;
