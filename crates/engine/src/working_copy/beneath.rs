@@ -339,11 +339,12 @@ impl Root {
     fn rename_with(&self, from: &str, to: &str, flags: RenameFlags) -> io::Result<()> {
         let ((from_parent, from_name), (to_parent, to_name)) = (split(from), split(to));
         let (from_dir, to_dir) = (self.folder(from_parent)?, self.folder(to_parent)?);
-        Ok(if flags.is_empty() {
-            fs::renameat(&from_dir, from_name, &to_dir, to_name)?
+        if flags.is_empty() {
+            fs::renameat(&from_dir, from_name, &to_dir, to_name)?;
         } else {
-            fs::renameat_with(&from_dir, from_name, &to_dir, to_name, flags)?
-        })
+            fs::renameat_with(&from_dir, from_name, &to_dir, to_name, flags)?;
+        }
+        Ok(())
     }
 
     /// Removes a file or symlink.

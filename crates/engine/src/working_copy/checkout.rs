@@ -3,36 +3,25 @@
 //! somebody changed it meanwhile. A local change always comes first.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io;
 use std::time::Instant;
 
-use futures_util::StreamExt;
-use futures_util::stream;
 use peerdrive_crdt_tree::id::NodeId;
-use peerdrive_crdt_tree::node::{Content, FileContent, Kind, Node};
+use peerdrive_crdt_tree::node::{Content, Kind, Node};
 
-use super::beneath::{self, EntryKind, Stat, join, split};
+use super::beneath::{EntryKind, Stat, join, split};
 use super::in_step::Held;
 use super::keeper::Keeper;
 use super::names;
 use super::plan::out::{self, Step};
-use super::port::{BytesError, Drive, View};
+use super::port::{Drive, View};
 use super::status::hint_for;
+use super::write::FILES_AT_ONCE;
 
 /// Nodes planned for at once: the drive's view is read under one lock meanwhile.
 const PLANNED: usize = 2_000;
-/// Files written before they are made durable and swapped in together.
-const FILES_AT_ONCE: usize = 512;
-/// Their bytes, about: a batch should not keep finished files waiting for long.
-const BYTES_AT_ONCE: u64 = 64 << 20;
-/// Contents fetched and written at the same time.
-const WRITERS: usize = 16;
-/// Up to this many files are made durable one by one; more by one call for the whole disk.
-const SYNCED_ALONE: usize = 8;
-
 /// How a step ended.
-enum Outcome {
+pub(super) enum Outcome {
     Done,
     /// The disk is not as the record says: look at this path, take in what is there, plan again.
     Changed(String),
@@ -47,7 +36,7 @@ enum Outcome {
 }
 
 impl Outcome {
-    fn io(path: &str, error: &io::Error) -> Outcome {
+    pub(super) fn io(path: &str, error: &io::Error) -> Outcome {
         match error.kind() {
             io::ErrorKind::NotFound
             | io::ErrorKind::AlreadyExists
@@ -59,17 +48,6 @@ impl Outcome {
             },
         }
     }
-}
-
-/// A file that is about to be written.
-struct Job {
-    id: NodeId,
-    parent: NodeId,
-    name: String,
-    path: String,
-    node: Node,
-    content: Option<FileContent>,
-    temp: String,
 }
 
 impl<D: Drive> Keeper<D> {
@@ -161,7 +139,7 @@ impl<D: Drive> Keeper<D> {
         }
     }
 
-    fn noted(&mut self, id: NodeId, outcome: Outcome, now: Instant) {
+    pub(super) fn noted(&mut self, id: NodeId, outcome: Outcome, now: Instant) {
         match outcome {
             // Planning once more finds nothing to do, or what is left to do.
             Outcome::Done => {}
@@ -202,7 +180,7 @@ impl<D: Drive> Keeper<D> {
     }
 
     /// Where the entry of a node goes; `None` while the place still belongs to another.
-    fn target(&self, id: NodeId, parent: NodeId, name: &str) -> Option<String> {
+    pub(super) fn target(&self, id: NodeId, parent: NodeId, name: &str) -> Option<String> {
         match self.in_step.child(parent, name) {
             Some(other) if other != id => None,
             _ => Some(join(&self.in_step.path(parent)?, name)),
@@ -238,7 +216,7 @@ impl<D: Drive> Keeper<D> {
 
     /// Notes that an entry is now as the drive shows it.
     #[expect(clippy::too_many_arguments, reason = "each is one field of the record")]
-    fn note(
+    pub(super) fn note(
         &mut self,
         id: NodeId,
         parent: NodeId,
@@ -268,7 +246,7 @@ impl<D: Drive> Keeper<D> {
 
     /// Something is where an entry should be made: a local file to take in, unless it is one that
     /// never will be.
-    fn occupied(&mut self, path: &str, error: &io::Error) -> Outcome {
+    pub(super) fn occupied(&mut self, path: &str, error: &io::Error) -> Outcome {
         if error.kind() == io::ErrorKind::AlreadyExists {
             let there = self.root.stat(path).ok().flatten();
             let folder = there.is_some_and(|stat| stat.kind == EntryKind::Folder);
@@ -317,50 +295,6 @@ impl<D: Drive> Keeper<D> {
                 written,
             ),
             Err(outcome) => outcome,
-        }
-    }
-
-    /// Puts a finished temporary file in its place, and takes away what it replaces if that still is
-    /// what the record says. In every other case the disk is left as it was.
-    fn swap_in(&mut self, id: NodeId, temp: &str, path: &str) -> Result<Option<Stat>, Outcome> {
-        let written = self.root.stat(temp).ok().flatten();
-        let outcome = match self.try_swap_in(id, temp, path) {
-            Ok(true) => return Ok(written),
-            Ok(false) => Outcome::Changed(path.to_owned()),
-            Err(error) => self.occupied(path, &error),
-        };
-        self.drop_temp(temp);
-        Err(outcome)
-    }
-
-    fn try_swap_in(&self, id: NodeId, temp: &str, path: &str) -> io::Result<bool> {
-        let Some(there) = self.root.stat(path)? else {
-            return self.root.rename_new(temp, path).map(|()| true);
-        };
-        let Some(record) = self.in_step.get(id) else {
-            return Err(io::ErrorKind::AlreadyExists.into());
-        };
-        if !record.stat.same_bytes(&there, true) {
-            return Ok(false);
-        }
-        if !self.root.exchange(temp, path)? {
-            // This file system cannot swap. The moment since the look above is all that is left open.
-            return self.root.rename_over(temp, path).map(|()| true);
-        }
-        let replaced = self.root.stat(temp)?;
-        if replaced.is_none_or(|stat| record.stat.same_bytes(&stat, false)) {
-            self.drop_temp(temp);
-            return Ok(true);
-        }
-        // Somebody saved in that very moment: theirs goes back, and comes first.
-        self.root.exchange(temp, path).map(|_| false)
-    }
-
-    fn drop_temp(&self, temp: &str) {
-        match self.root.unlink(temp) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => tracing::warn!(%error, "a temporary file stays until the next start"),
         }
     }
 
@@ -519,149 +453,11 @@ impl<D: Drive> Keeper<D> {
         let (parent, name) = (record.parent, record.name.clone());
         self.note(id, parent, &name, record.held, &node, &path, None)
     }
-
-    /// Writes a portion of files: all aside, then durable, then each swapped in.
-    async fn write_files(&mut self, files: Vec<(NodeId, NodeId, String)>, now: Instant) {
-        let mut jobs = Vec::new();
-        let mut bytes = 0;
-        for (id, parent, name) in files {
-            let (Some(path), Some(node)) = (
-                self.target(id, parent, &name),
-                self.drive.view(|view| view.get(id)),
-            ) else {
-                continue;
-            };
-            if bytes > BYTES_AT_ONCE {
-                break;
-            }
-            let content = match &node.content {
-                Some(Content::File(content)) => Some(*content),
-                _ => None,
-            };
-            bytes += content.map_or(0, |content| content.len);
-            if let Some(outcome) = self.blocked(id, &path) {
-                self.noted(id, outcome, now);
-                continue;
-            }
-            let temp = self.temp_path();
-            jobs.push(Job {
-                id,
-                parent,
-                name,
-                path,
-                node,
-                content,
-                temp,
-            });
-        }
-        self.expect_out(&jobs);
-        if jobs.len() > 1 {
-            self.drive
-                .prefetch(jobs.iter().filter_map(|job| job.content).collect())
-                .await;
-        }
-        let written: Vec<(Job, Result<File, BytesError>)> = {
-            let this = &*self;
-            stream::iter(jobs)
-                .map(|job| async move {
-                    let file = this.write_temp(&job).await;
-                    (job, file)
-                })
-                .buffer_unordered(WRITERS)
-                .collect()
-                .await
-        };
-        let alone = written.len() <= SYNCED_ALONE;
-        let all_durable = alone || self.root.sync_all().is_ok();
-        for (job, file) in written {
-            let done = match file {
-                Ok(file) if alone || !all_durable => file.sync_all().map_err(BytesError::Disk),
-                other => other.map(drop),
-            };
-            let outcome = match done {
-                Ok(()) => self.swap_in_job(&job),
-                Err(error) => {
-                    self.drop_temp(&job.temp);
-                    waits_for_bytes(&job.path, &error)
-                }
-            };
-            self.noted(job.id, outcome, now);
-        }
-    }
-
-    /// Whether what is at the target says that writing is in vain.
-    fn blocked(&mut self, id: NodeId, path: &str) -> Option<Outcome> {
-        match (self.root.stat(path), self.in_step.get(id)) {
-            (Ok(None), _) => None,
-            (Ok(Some(stat)), Some(record)) if record.stat.same_bytes(&stat, true) => None,
-            (Ok(Some(_)), _) => Some(self.occupied(path, &io::ErrorKind::AlreadyExists.into())),
-            (Err(error), _) => Some(Outcome::io(path, &error)),
-        }
-    }
-
-    async fn write_temp(&self, job: &Job) -> Result<File, BytesError> {
-        let file = self.root.create_file(&job.temp).map_err(BytesError::Disk)?;
-        let copy = file.try_clone().map_err(BytesError::Disk)?;
-        if let Some(content) = job.content.filter(|content| content.len > 0) {
-            self.drive.write_to(content, copy).await?;
-        }
-        beneath::dress(&file, disk_mode(&job.node), job.node.mtime_ns).map_err(BytesError::Disk)?;
-        Ok(file)
-    }
-
-    fn swap_in_job(&mut self, job: &Job) -> Outcome {
-        match self.swap_in(job.id, &job.temp, &job.path) {
-            Ok(written) => {
-                let len = job.content.map_or(0, |content| content.len);
-                {
-                    let mut progress = self.shared.progress.lock();
-                    progress.files_out += 1;
-                    progress.bytes_out += len;
-                }
-                let held = Held::of(&job.node);
-                self.note(
-                    job.id, job.parent, &job.name, held, &job.node, &job.path, written,
-                )
-            }
-            Err(outcome) => outcome,
-        }
-    }
-
-    fn expect_out(&self, jobs: &[Job]) {
-        let mut progress = self.shared.progress.lock();
-        if progress.files_out == progress.files_out_total {
-            (
-                progress.files_out,
-                progress.files_out_total,
-                progress.bytes_out,
-                progress.bytes_out_total,
-            ) = (0, 0, 0, 0);
-        }
-        progress.files_out_total += jobs.len() as u64;
-        progress.bytes_out_total += jobs
-            .iter()
-            .filter_map(|job| job.content)
-            .map(|content| content.len)
-            .sum::<u64>();
-    }
-}
-
-fn waits_for_bytes(path: &str, error: &BytesError) -> Outcome {
-    let hint = match error {
-        BytesError::NobodyHasThem => "It arrives when a device that has it is online.",
-        BytesError::Disk(error) => hint_for(error),
-        BytesError::Other(_) => "It is tried again by itself.",
-    };
-    Outcome::Waits {
-        path: path.to_owned(),
-        reason: error.to_string(),
-        hint,
-    }
 }
 
 /// The permission bits of an entry on disk: those of the drive, without set-user-id and the like, and
 /// such that this device can go on reading what it keeps.
-fn disk_mode(node: &Node) -> u32 {
+pub(super) fn disk_mode(node: &Node) -> u32 {
     let least = if node.kind == Kind::Folder {
         0o700
     } else {

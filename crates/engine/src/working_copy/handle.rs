@@ -12,7 +12,7 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use super::in_step::Row;
-use super::port::{BytesError, Check, Drive, DriveRefused, News, NewsFeed, View};
+use super::port::{BytesError, Check, Drive, DriveRefused, News, NewsFeed, StoredRow, View};
 use crate::content::{ContentError, Progress};
 use crate::drive::event::DriveEvent;
 use crate::drive::handle::{DriveHandle, Followed};
@@ -180,7 +180,7 @@ impl Drive for DriveHandle {
             .await?)
     }
 
-    fn load(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, String> {
+    fn load(&self) -> Result<Vec<StoredRow>, String> {
         self.local()
             .all(Space::InStep)
             .map_err(|error| error.to_string())

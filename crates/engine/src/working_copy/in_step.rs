@@ -275,12 +275,7 @@ impl InStep {
         let changed = std::mem::take(&mut self.changed);
         changed
             .into_iter()
-            .map(|id| {
-                (
-                    id.0.to_vec(),
-                    self.records.get(&id).and_then(|record| encode(record)),
-                )
-            })
+            .map(|id| (id.0.to_vec(), self.records.get(&id).and_then(encode)))
             .collect()
     }
 

@@ -220,10 +220,10 @@ impl<D: Drive> Keeper<D> {
     /// A node is as the drive shows it.
     pub(super) fn node_done(&mut self, id: NodeId) {
         self.dirty.remove(&id);
-        if self.later.remove(&id).is_some() {
-            if let Some(path) = self.drive_path(id).or_else(|| self.in_step.path(id)) {
-                self.problems.clear(&path);
-            }
+        if self.later.remove(&id).is_some()
+            && let Some(path) = self.drive_path(id).or_else(|| self.in_step.path(id))
+        {
+            self.problems.clear(&path);
         }
     }
 

@@ -17,6 +17,7 @@
 //!
 //! One thread owns a working copy ([`worker`]); handles talk to it by messages.
 
+mod arrive;
 mod batch;
 mod beneath;
 mod checkout;
@@ -25,16 +26,19 @@ mod handle;
 mod ignored;
 mod in_step;
 mod keeper;
+mod leaves;
 mod marker;
 mod names;
 mod plan;
 mod port;
+mod read;
 mod rest;
 mod scan;
 mod status;
 mod take_in;
 mod watch;
 mod worker;
+mod write;
 
 #[cfg(test)]
 mod tests;

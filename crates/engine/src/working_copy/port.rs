@@ -63,6 +63,9 @@ pub(super) trait NewsFeed: Send {
 /// What must still hold in the view for an edit to mean what it did when it was decided on.
 pub(super) type Check = Option<Box<dyn Fn(&dyn View) -> bool + Send>>;
 
+/// A row of the durable table: key and value.
+pub(super) type StoredRow = (Vec<u8>, Vec<u8>);
+
 /// A drive.
 pub(super) trait Drive: Send + Sync + 'static {
     /// Its news.
@@ -100,7 +103,7 @@ pub(super) trait Drive: Send + Sync + 'static {
         file: File,
     ) -> impl Future<Output = Result<(), BytesError>>;
     /// All rows of the durable in-step table.
-    fn load(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, String>;
+    fn load(&self) -> Result<Vec<StoredRow>, String>;
     /// Writes rows of it in one transaction. Called from a thread that may block.
     fn store(&self, rows: &[Row]) -> Result<(), String>;
 }

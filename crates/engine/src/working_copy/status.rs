@@ -44,7 +44,8 @@ pub struct WorkingCopyStatus {
     pub scanning: bool,
     /// Deletions that wait for a yes (`WorkingCopy::confirm_deletions`), if any.
     pub deletions_to_confirm: usize,
-    /// The system watches too few folders for this one: changes are found by looking every half minute.
+    /// The system tells of every change. Otherwise (it watches only so many folders) changes are found by
+    /// looking every half minute.
     pub watching: bool,
 }
 

@@ -41,6 +41,9 @@ pub(super) enum Command {
     Stop(oneshot::Sender<()>),
 }
 
+/// Rows on their way to disk, handed back if they do not get there.
+type Writing = JoinHandle<(Vec<Row>, Result<(), String>)>;
+
 pub(super) struct Worker<D: Drive> {
     keeper: Keeper<D>,
     commands: mpsc::UnboundedReceiver<Command>,
@@ -50,7 +53,7 @@ pub(super) struct Worker<D: Drive> {
     next_full_look: Instant,
     /// Since when records wait to be made durable.
     changed_since: Option<Instant>,
-    writing: Option<JoinHandle<(Vec<Row>, Result<(), String>)>>,
+    writing: Option<Writing>,
 }
 
 impl<D: Drive> Worker<D> {

@@ -11,10 +11,10 @@ use parking_lot::Mutex;
 use super::support::{Bench, Fake, Or, TestResult};
 
 /// Small, fast, and the same everywhere (splitmix64).
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    pub(super) fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -216,12 +216,13 @@ async fn run(seed: u64, in_between: bool) -> TestResult {
             let teller = story.clone();
             let mut left = 10;
             let hook = move || {
-                if let Some(mut story) = teller.try_lock() {
-                    if left > 0 && story.dice.roll(4) == 0 {
-                        left -= 1;
-                        story.told.push("in between".into());
-                        story.step();
-                    }
+                let story = teller.try_lock();
+                if let Some(mut story) = story.filter(|_| left > 0)
+                    && story.dice.roll(4) == 0
+                {
+                    left -= 1;
+                    story.told.push("in between".into());
+                    story.step();
                 }
             };
             *bench.here.0.hook.lock() = Some(Box::new(hook));
