@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use peerdrive_tests::{Device, Door, Lab, Network, Requirement, Role, Tree, missing, within_ms};
+use peerdrive_tests::{Device, Lab, Network, Requirement, Tree, missing, within_ms};
 
-use crate::SOON;
+use crate::{SOON, together};
 
 /// What both know before they part.
 fn before(root: &Path) -> Result<()> {
@@ -192,14 +192,4 @@ fn a_device_that_was_off_catches_up() -> Result<()> {
         lab.converge(&[&ana, &ben], &drive)?;
         Tree::read(&hers)?.same_as(&Tree::read(&his)?)
     })
-}
-
-/// Ana shares, Ben joins, both show the same.
-fn together(lab: &Lab, ana: &Device, ben: &Device, hers: &Path, his: &Path) -> Result<String> {
-    let drive = ana.share(hers)?.drive;
-    let ticket = ana.invite(&drive, Role::Writer)?;
-    ben.join(&ticket, Door::Folder(his))?;
-    lab.converge(&[ana, ben], &drive)?;
-    Tree::read(hers)?.same_as(&Tree::read(his)?)?;
-    Ok(drive)
 }

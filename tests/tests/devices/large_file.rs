@@ -5,9 +5,9 @@ use std::io::BufWriter;
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
-use peerdrive_tests::{Door, Lab, Random, Role, Tree};
+use peerdrive_tests::{Lab, Random};
 
-use crate::long_form;
+use crate::{long_form, together};
 
 /// What a device may have resident at most, whatever the file.
 const MEMORY: u64 = 300 << 20;
@@ -23,16 +23,12 @@ fn a_file_larger_than_memory_allows_crosses_with_flat_memory() -> Result<()> {
             &mut BufWriter::new(File::create(hers.join("film.bin"))?),
         )?;
         let start = Instant::now();
-        let drive = ana.share(&hers)?.drive;
-        let ticket = ana.invite(&drive, Role::Writer)?;
-        ben.join(&ticket, Door::Folder(&his))?;
-        lab.converge(&[&ana, &ben], &drive)?;
+        together(lab, &ana, &ben, &hers, &his)?;
         let took = start.elapsed();
-        Tree::read(&hers)?.same_as(&Tree::read(&his)?)?;
         for device in [&ana, &ben] {
             let usage = device.usage()?;
             println!(
-                "{}: at most {} MiB resident, {:?} of processor time, for {} MiB in {took:?}",
+                "{}: at most {} MiB resident, {:?} of processor time, for {} MiB sent and compared in {took:?}",
                 device.name(),
                 usage.peak >> 20,
                 usage.processor,

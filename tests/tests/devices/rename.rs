@@ -3,9 +3,9 @@
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use peerdrive_tests::{Door, Lab, Network, Random, Requirement, Role, Tree, missing, within_ms};
+use peerdrive_tests::{Lab, Network, Random, Requirement, Tree, missing, within_ms};
 
-use crate::SOON;
+use crate::{SOON, together};
 
 #[test]
 fn a_renamed_folder_sends_no_contents() -> Result<()> {
@@ -28,10 +28,7 @@ fn a_renamed_folder_sends_no_contents() -> Result<()> {
                 random.bytes(1 << 20),
             )?;
         }
-        let drive = ana.share(&hers)?.drive;
-        let ticket = ana.invite(&drive, Role::Writer)?;
-        ben.join(&ticket, Door::Folder(&his))?;
-        lab.converge(&[&ana, &ben], &drive)?;
+        let drive = together(lab, &ana, &ben, &hers, &his)?;
 
         let link = ana.host().context("ana has a network")?;
         let (sent_before, received_before) = link.traffic()?;

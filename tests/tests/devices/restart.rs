@@ -4,10 +4,10 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use peerdrive_tests::{Door, Lab, Random, Requirement, Role, Tree, alive, missing, within_ms};
+use peerdrive_tests::{Lab, Random, Requirement, Tree, alive, missing, within_ms};
 
-use crate::SOON;
 use crate::three::Three;
+use crate::{SOON, together};
 
 #[test]
 fn each_restarted_device_resumes_by_itself() -> Result<()> {
@@ -113,10 +113,7 @@ fn a_second_run_over_an_unchanged_folder_reads_none_of_it_again() -> Result<()> 
         for number in 0..100 {
             fs::write(hers.join(format!("{number}.bin")), random.bytes(1 << 20))?;
         }
-        let drive = ana.share(&hers)?.drive;
-        let ticket = ana.invite(&drive, Role::Writer)?;
-        ben.join(&ticket, Door::Folder(&his))?;
-        lab.converge(&[&ana, &ben], &drive)?;
+        let drive = together(lab, &ana, &ben, &hers, &his)?;
         // A file that is too young to trust by its times may be looked at once more.
         std::thread::sleep(Duration::from_secs(3));
         for device in [&ana, &ben] {
