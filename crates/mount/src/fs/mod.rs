@@ -1,7 +1,7 @@
 //! The file system itself: every operation, by inode and handle number; knows nothing of FUSE.
 //!
 //! Three pieces of state. The drive's view, behind [`Volume`], is the truth for everything that is not
-//! open. [`State`] holds what the kernel refers to: inode numbers, open files, folder handles; its lock
+//! open. `State` holds what the kernel refers to: inode numbers, open files, folder handles; its lock
 //! is never held while something is awaited. `edits` is held, shared, from before an edit reaches the
 //! drive until `State` says so too: [`FileSystem::absorb`] waits for it, and so can tell the caller's
 //! own changes from those of others.
