@@ -100,8 +100,18 @@ impl Device {
 
 impl Drop for Device {
     fn drop(&mut self) {
-        // A test that failed half-way must not leave a daemon behind.
+        // A test that failed half-way must leave neither a daemon nor a mount behind.
         self.command(&["stop"]).output().ok();
+        let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+        for point in mounts.lines().filter_map(|line| line.split(' ').nth(1)) {
+            if Path::new(point).starts_with(self.root.path()) {
+                Command::new("umount")
+                    .arg("--lazy")
+                    .arg(point)
+                    .output()
+                    .ok();
+            }
+        }
     }
 }
 
