@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use peerdrive_tests::{Lab, Requirement, git, missing, repository};
+use peerdrive_tests::{Lab, Requirement, git, missing, repository, within_ms};
 
+use crate::SOON;
 use crate::three::Three;
 
 /// Files of the source tree; the repository inside adds about as many objects.
@@ -38,6 +39,13 @@ fn a_source_tree_with_its_repository_is_the_same_on_three_devices_and_git_agrees
             fs::write(place.join("said.txt"), &message)?;
             git(place, &["add", "said.txt"])?;
             git(place, &["commit", "--quiet", "--message", &message])?;
+            // The last that git writes; before that is seen, there is nothing to wait for.
+            within_ms(SOON, "the commit is seen everywhere", || {
+                three.places.iter().all(|place| {
+                    fs::read_to_string(place.join(".git/logs/HEAD"))
+                        .is_ok_and(|log| log.contains(&message))
+                })
+            })?;
             three.converge(lab)?;
             three.same_everywhere()?;
             for place in &three.places {
