@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 
 use crate::error::{AppendError, OpenError, ReadError};
@@ -39,6 +39,9 @@ pub struct DriveLog {
     /// `None` only if the file could not be opened again after an error of the disk.
     db: RwLock<Option<Database>>,
     tips: RwLock<Tips>,
+    /// Held for the whole of an append: what is known of the logs must not change between the look
+    /// that gives an entry its place and the write.
+    appending: Mutex<()>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -64,11 +67,13 @@ impl DriveLog {
             path: path.to_owned(),
             db: RwLock::new(Some(db)),
             tips: RwLock::new(tips),
+            appending: Mutex::new(()),
         })
     }
 
     /// Writes the batch in one transaction; when it returns, a power cut cannot undo it.
     pub fn append(&self, batch: &Batch) -> Result<(), AppendError> {
+        let _alone = self.appending.lock();
         let mut tips = self.tips.read().clone();
         for record in &batch.records {
             let len = tips.logs.get(&record.log).map_or(0, |tip| tip.0);

@@ -173,3 +173,36 @@ fn a_file_that_is_no_record_is_refused_without_a_panic() -> TestResult {
     assert!(DriveLog::open(&path).is_err());
     Ok(())
 }
+
+/// Notes are written by other threads than entries are.
+#[test]
+fn notes_written_at_the_same_time_never_make_a_log_forget_its_length() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let log = DriveLog::open(&folder.path().join("log.redb"))?;
+    std::thread::scope(|scope| {
+        let notes = scope.spawn(|| {
+            for at in 0..100u32 {
+                let note = Note {
+                    space: Space::InStep,
+                    key: at.to_le_bytes().to_vec(),
+                    value: Some(vec![1]),
+                };
+                log.append(&Batch {
+                    notes: vec![note],
+                    ..Batch::default()
+                })?;
+            }
+            Ok::<_, AppendError>(())
+        });
+        for seq in 0..100 {
+            log.append(&entries(vec![record(1, seq)]))?;
+            assert_eq!(log.tip(&[1; 32]).map(|tip| tip.len), Some(seq + 1));
+        }
+        notes
+            .join()
+            .map_err(|_| "the thread of the notes panicked")??;
+        Ok::<_, Box<dyn std::error::Error>>(())
+    })?;
+    assert_eq!(log.arrivals(), 100);
+    Ok(())
+}
