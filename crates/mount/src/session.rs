@@ -249,17 +249,24 @@ fn end(path: &Path, serving: Serving) -> Result<(), MountError> {
 /// not connected". True if there was something.
 pub fn clear_stale(at: &Path) -> Result<bool, MountError> {
     let mut cleared = false;
-    loop {
-        match std::fs::symlink_metadata(at) {
-            Err(error) if Errno::from_io_error(&error) == Some(Errno::NOTCONN) => {
-                detach(at, true).map_err(|source| MountError::System {
-                    path: at.to_owned(),
-                    source,
-                })?;
-                cleared = true;
-            }
-            Ok(_) | Err(_) => return Ok(cleared),
-        }
+    while is_stale(at) {
+        detach(at, true).map_err(|source| MountError::System {
+            path: at.to_owned(),
+            source,
+        })?;
+        cleared = true;
+    }
+    Ok(cleared)
+}
+
+/// Whether whoever served `at` is gone. Attributes may still be answered out of the kernel's cache, so
+/// the question is one that the kernel never answers by itself.
+fn is_stale(at: &Path) -> bool {
+    let not_connected = |error: io::Error| Errno::from_io_error(&error) == Some(Errno::NOTCONN);
+    match std::fs::symlink_metadata(at) {
+        Err(error) => not_connected(error),
+        Ok(_) => rustix::fs::statfs(at)
+            .is_err_and(|errno| matches!(errno, Errno::NOTCONN | Errno::CONNABORTED)),
     }
 }
 
