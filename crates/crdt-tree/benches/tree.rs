@@ -8,6 +8,7 @@ use std::env;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use automerge::Automerge;
 use criterion::{BatchSize, Criterion};
 use peerdrive_crdt_tree::edit::{Edit, Place};
 use peerdrive_crdt_tree::id::{Actor, NodeId};
@@ -27,12 +28,12 @@ const SAMPLES: usize = 200;
 fn content(rng: &mut Rng) -> Option<Content> {
     let mut hash = [0; 32];
     for chunk in hash.chunks_mut(8) {
-        chunk.copy_from_slice(&rng.next().to_le_bytes());
+        chunk.copy_from_slice(&rng.draw().to_le_bytes());
     }
     let mut blob = hash;
     blob.reverse();
-    let len = rng.next() % 10_000_000;
-    let mtime_ns = 1_700_000_000_000_000_000 + (rng.next() % 1_000_000_000_000) as i64;
+    let len = rng.draw() % 10_000_000;
+    let mtime_ns = 1_700_000_000_000_000_000 + (rng.draw() % 1_000_000_000_000) as i64;
     let manifest = Some(ManifestRef {
         blob,
         epoch: [7; 8],
@@ -133,24 +134,65 @@ fn timed<T>(times: &mut Vec<Duration>, act: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Resident memory of this process in MB.
-fn resident() -> f64 {
+/// Processor time that this thread has had. Long runs are measured by it, as the machine has others.
+fn busy() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = text.split(' ').next().and_then(|n| n.parse().ok());
+    Duration::from_nanos(nanoseconds.unwrap_or_default())
+}
+
+/// Runs something long once.
+fn busy_for<T>(act: impl FnOnce() -> T) -> (T, Duration) {
+    let start = busy();
+    let result = black_box(act());
+    (result, busy() - start)
+}
+
+/// Resident memory of this process in MB: now (`VmRSS`) or at most (`VmHWM`).
+fn memory(which: &str) -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status
         .lines()
-        .find(|line| line.starts_with("VmRSS"))
+        .find(|line| line.starts_with(which))
         .unwrap_or_default();
     let digits: String = line.chars().filter(char::is_ascii_digit).collect();
     digits.parse::<f64>().unwrap_or_default() / 1024.0
 }
 
+/// What a process of its own takes that does nothing but load a snapshot from a file.
+fn memory_of_load(snapshot: &[u8], what: &str) -> String {
+    let file = env::temp_dir().join(format!("peerdrive-bench-{}", std::process::id()));
+    let said = std::fs::write(&file, snapshot).and_then(|()| {
+        let mut child = std::process::Command::new(env::current_exe()?);
+        child
+            .env("PEERDRIVE_BENCH_LOAD", what)
+            .env("PEERDRIVE_BENCH_FILE", &file)
+            .output()
+    });
+    let _ = std::fs::remove_file(&file);
+    said.map(|said| String::from_utf8_lossy(&said.stdout).trim().to_owned())
+        .unwrap_or_default()
+}
+
+/// The other end of [`memory_of_load`].
+#[expect(clippy::print_stdout, reason = "read by the process that asked")]
+fn load_and_tell(what: &str) {
+    let file = env::var_os("PEERDRIVE_BENCH_FILE").unwrap_or_default();
+    let Ok(snapshot) = std::fs::read(file) else {
+        return;
+    };
+    let bare = (what == "bare").then(|| Automerge::load(&snapshot));
+    let tree = (what == "tree").then(|| DriveTree::load(&snapshot, HERE));
+    drop(snapshot);
+    println!("{:.0} MB ({:.0} at most)", memory("VmRSS"), memory("VmHWM"));
+    drop((bare, tree));
+}
+
 /// One line of a table, measured by hand.
 #[expect(clippy::print_stdout, reason = "the table is what this is for")]
 fn one_line(nodes: usize) {
-    let start = Instant::now();
-    let (mut tree, folders, files) = drive(nodes);
-    let built = start.elapsed();
-    let resident_built = resident();
+    let ((mut tree, folders, files), built) = busy_for(|| drive(nodes));
+    let resident_built = memory("VmRSS");
     let mut edits = Edits {
         rng: Rng::new(2),
         count: 0,
@@ -166,13 +208,15 @@ fn one_line(nodes: usize) {
         let edit = [edits.write()];
         let _ = timed(&mut writes, || tree.edit(&edit));
     }
-    let mut saves = Vec::new();
-    let snapshot = timed(&mut saves, || tree.save());
+    let (snapshot, saved) = busy_for(|| tree.save());
     drop(tree);
-    let mut loads = Vec::new();
-    let loaded = timed(&mut loads, || DriveTree::load(&snapshot, THERE));
+    let [bare_memory, tree_memory] = ["bare", "tree"].map(|what| memory_of_load(&snapshot, what));
+    let (bare, alone) = busy_for(|| Automerge::load(&snapshot));
+    drop(bare);
+    let (bare, unchecked) = busy_for(|| Automerge::load_unverified_heads(&snapshot));
+    drop(bare);
+    let (loaded, load) = busy_for(|| DriveTree::load(&snapshot, THERE));
     let Ok(mut there) = loaded else { return };
-    let resident_loaded = resident();
     let mut sent = Vec::new();
     for _ in 0..SAMPLES {
         for edit in [edits.create(), edits.rename(&there)] {
@@ -214,16 +258,18 @@ fn one_line(nodes: usize) {
     }
     println!(
         "{nodes} nodes | build {built:.1?} | local create {:.1?} rename {:.1?} write {:.1?} | \
-         remote create {:.1?} rename {:.1?} | load {:.2?} | save {:.2?}, {:.0} B/node | \
-         resident {resident_built:.0} MB built, {resident_loaded:.0} MB loaded | \
+         remote create {:.1?} rename {:.1?} | load {:.2?} (Automerge alone {:.2?}, without its check {:.2?}) | save {:.2?}, {:.0} B/node | \
+         resident {resident_built:.0} MB built; loaded {tree_memory}, Automerge alone {bare_memory} | \
          lookup {:.1?} ls {:.1?} get {:.1?}",
         median(creates),
         median(renames),
         median(writes),
         median(remote_creates),
         median(remote_renames),
-        median(loads),
-        median(saves),
+        load,
+        alone,
+        unchecked,
+        saved,
         snapshot.len() as f64 / nodes as f64,
         median(lookups),
         median(lists),
@@ -269,6 +315,10 @@ fn main() {
         .and_then(|n| n.parse().ok())
     {
         one_line(nodes);
+        return;
+    }
+    if let Ok(what) = env::var("PEERDRIVE_BENCH_LOAD") {
+        load_and_tell(&what);
         return;
     }
     let mut with = Criterion::default().configure_from_args();

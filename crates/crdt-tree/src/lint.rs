@@ -115,34 +115,14 @@ pub enum LintError {
     WrongPreds,
 }
 
-/// What the linter says of a sound change.
-pub(crate) enum Verdict {
-    /// It is in the document already.
-    Known,
-    /// It may be applied.
-    New(Linted),
-}
-
-/// A change that may be applied.
-pub(crate) struct Linted {
-    pub(crate) change: Change,
-    touched: Touched,
-}
-
-impl Linted {
-    /// The change, and the nodes whose registers it writes.
-    pub(crate) fn into_parts(self) -> (Change, Touched) {
-        (self.change, self.touched)
-    }
-}
-
-/// Judges a change from outside against the document that it is to be applied to.
+/// Judges a change from outside against the document that it is to be applied to. A change that may be
+/// applied comes back with the nodes whose registers it writes; `None` is one that is there already.
 pub(crate) fn lint(
     bytes: &[u8],
     author: &Author,
     document: &Automerge,
     source: &Source<'_, Automerge>,
-) -> Result<Verdict, ApplyError> {
+) -> Result<Option<(Change, Touched)>, ApplyError> {
     let chunk = chunk::parse(bytes)?;
     if chunk.actor != author.actor || chunk.actor == Actor::GENESIS {
         return Err(LintError::WrongActor.into());
@@ -159,11 +139,11 @@ pub(crate) fn lint(
         return Err(LintError::Checksum.into());
     }
     if document.get_change_meta_by_hash(&hash).is_some() {
-        return Ok(Verdict::Known);
+        return Ok(None);
     }
     check_past(&chunk, document)?;
     check_preds(&chunk, document, source)?;
-    Ok(Verdict::New(Linted { change, touched }))
+    Ok(Some((change, touched)))
 }
 
 /// The nodes that a change writes to, if it is one.

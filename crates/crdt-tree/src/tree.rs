@@ -149,11 +149,10 @@ impl DriveTree {
             return Err(ApplyError::ReadOnly);
         }
         let source = Source::new(&self.document, &self.buckets);
-        let linted = match lint::lint(change, author, &self.document, &source)? {
-            lint::Verdict::Known => return Ok(Vec::new()),
-            lint::Verdict::New(linted) => linted,
+        let linted = lint::lint(change, author, &self.document, &source)?;
+        let Some((change, touched)) = linted else {
+            return Ok(Vec::new());
         };
-        let (change, touched) = linted.into_parts();
         self.document
             .apply_changes([change])
             .map_err(|error| match error {

@@ -8,6 +8,11 @@ use peerdrive_crdt_tree::name::Name;
 use peerdrive_crdt_tree::node::{Content, ContentHash, FileContent, Kind};
 use peerdrive_crdt_tree::tree::{DriveTree, EditError};
 
+#[expect(clippy::expect_used, reason = "names that tests write down")]
+fn name(text: &str) -> Name {
+    Name::new(text).expect("a name")
+}
+
 type TestResult = Result<(), Box<dyn std::error::Error>>;
 
 fn bytes(of: u8) -> Content {
@@ -20,7 +25,7 @@ fn bytes(of: u8) -> Content {
 }
 
 fn create(parent: NodeId, name: &str, kind: Kind, content: Option<Content>) -> Edit {
-    let name = Name::new(name).expect("a name");
+    let name = self::name(name);
     Edit::Create {
         parent: Place::In(parent),
         name,
@@ -57,6 +62,8 @@ fn a_file_created_here_shows_there_under_the_same_id() -> TestResult {
     assert_eq!(events[1], TreeEvent::NodeCreated { id: file });
     assert_eq!(there.lookup("notes/plan.md"), Some(file));
     assert_eq!(there.get(file), here.get(file));
+    assert_eq!(there.view_hash(), here.view_hash());
+    assert_ne!(there.view_hash(), DriveTree::new(a).view_hash());
     assert_eq!(there.get(file).map(|node| node.mode), Some(0o600));
     assert_eq!(
         there.apply(&edited.changes[0], &Author { actor: a, seq: 1 })?,

@@ -463,10 +463,10 @@ fn mutated_changes_with_a_right_checksum_never_do_harm() -> TestResult {
             for _ in 0..=rng.below(3) {
                 let at = rng.below(body.len());
                 match rng.below(4) {
-                    0 => body[at] = rng.next() as u8,
+                    0 => body[at] = rng.draw() as u8,
                     1 => body[at] ^= 1 << rng.below(8),
                     2 => drop(body.remove(at)),
-                    _ => body.insert(at, rng.next() as u8),
+                    _ => body.insert(at, rng.draw() as u8),
                 }
             }
             let forged = sealed(&body);

@@ -180,7 +180,7 @@ fn r1_of_two_renames_one_wins_and_the_other_is_told() -> TestResult {
     let (node, path) = (d[0].at("two"), "two".to_owned());
     let also = vec!["one".to_owned()];
     let conflict = Conflict::RenamedApart { node, path, also };
-    assert_eq!(d[0].conflicts(), [conflict.clone()]);
+    assert_eq!(d[0].conflicts(), std::slice::from_ref(&conflict));
     assert_eq!(
         conflict.to_string(),
         "`two` was given several names at the same time, also `one`; one counts. Rename it to \

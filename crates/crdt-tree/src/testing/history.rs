@@ -74,7 +74,7 @@ impl Case {
         steps.extend((1..devices).map(|who| Step::Meet { who, from: 0 }));
         for _ in 0..length {
             let (who, from) = (rng.below(devices), rng.below(devices));
-            let seed = rng.next();
+            let seed = rng.draw();
             steps.push(match rng.below(100) {
                 0..62 => Step::Edit { who, seed },
                 62..84 => Step::Hear { who, from, seed },

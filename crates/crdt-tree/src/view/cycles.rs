@@ -1,6 +1,7 @@
 //! Where nodes stand and whether they show (rules R1, R2 and R4), after writes; knows nothing of names.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use automerge::ReadDoc;
 
@@ -38,10 +39,9 @@ impl View {
             points.retain(|at, parent| self.slot(*at).parent != *parent);
         }
         for at in self.demoted.clone() {
-            if !points.contains_key(&at) {
+            if let Entry::Vacant(entry) = points.entry(at) {
                 let parent = first_candidate(source, self.slot(at).id);
-                let parent = self.find_parent(at, parent);
-                points.insert(at, parent);
+                entry.insert(self.find_parent(at, parent));
             }
         }
         let suspects: Vec<SlotId> = points.keys().copied().collect();

@@ -1,5 +1,6 @@
 //! A few devices that edit apart and meet, in as few words as a sentence needs.
 #![allow(dead_code, reason = "every test file uses a part of it")]
+#![allow(clippy::expect_used, reason = "names that tests write down")]
 
 use peerdrive_crdt_tree::conflict::Conflict;
 use peerdrive_crdt_tree::edit::{Edit, Place};
@@ -177,6 +178,7 @@ pub(crate) fn meet(devices: &mut [Device]) -> TestResult {
     }
     let first = picture(&devices[0].tree)?;
     for device in &devices[1..] {
+        assert_eq!(devices[0].tree.view_hash(), device.tree.view_hash());
         assert_eq!(first, picture(&device.tree)?);
     }
     Ok(())

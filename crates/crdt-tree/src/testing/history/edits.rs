@@ -231,7 +231,7 @@ fn content_seed(rng: &mut Rng) -> u64 {
     if rng.below(5) == 0 {
         10 + rng.below(3) as u64
     } else {
-        rng.next()
+        rng.draw()
     }
 }
 
@@ -244,7 +244,7 @@ fn name(rng: &mut Rng, names: &[String]) -> Name {
     };
     let plain = || (*rng.clone().pick(&NAMES).unwrap_or(&"a")).to_owned();
     let text = chosen.unwrap_or_else(plain);
-    rng.next();
+    rng.draw();
     Name::new(text)
         .or_else(|_| Name::new("a"))
         .unwrap_or_else(|_| unreachable!("`a` is a name"))
