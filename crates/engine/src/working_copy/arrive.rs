@@ -54,7 +54,13 @@ impl<D: Drive> Keeper<D> {
             }
             Place::InCreated(_) => ForNew::Create,
         };
-        let record = self.record(NodeId::ROOT, name_of(&path), Held::Folder, stat);
+        let record = self.record(
+            NodeId::ROOT,
+            name_of(&path),
+            Held::Folder,
+            stat,
+            work.wall_ns,
+        );
         match (answer, place) {
             (ForNew::Create, _) => {
                 let at = work.batch.create(
@@ -398,6 +404,7 @@ impl<D: Drive> Keeper<D> {
     }
 
     pub(super) fn mode_of(&self, stat: &Stat, default: u32) -> Option<u32> {
-        (self.rules.keeps_modes && stat.mode != default).then_some(stat.mode)
+        (self.rules.keeps_modes && stat.kind != EntryKind::Symlink && stat.mode != default)
+            .then_some(stat.mode)
     }
 }

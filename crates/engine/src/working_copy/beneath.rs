@@ -264,11 +264,6 @@ impl Root {
         Ok(entries)
     }
 
-    /// Whether the folder holds nothing at all.
-    pub(super) fn is_empty(&self, rel: &str) -> io::Result<bool> {
-        Ok(self.list(rel)?.is_empty())
-    }
-
     /// Opens a regular file for reading; never blocks on a FIFO put in its place.
     pub(super) fn open_file(&self, rel: &str) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;

@@ -11,7 +11,7 @@ use peerdrive_crdt_tree::node::{Content, Kind, Node};
 
 use super::beneath::{EntryKind, Stat, join, split};
 use super::in_step::Held;
-use super::keeper::Keeper;
+use super::keeper::{Keeper, wall_ns};
 use super::names;
 use super::plan::out::{self, Step};
 use super::port::{Drive, View};
@@ -232,7 +232,7 @@ impl<D: Drive> Keeper<D> {
                 let stat = written
                     .filter(|written| !written.same_bytes(&stat, false))
                     .unwrap_or(stat);
-                let mut record = self.record(parent, name, held, stat);
+                let mut record = self.record(parent, name, held, stat, wall_ns());
                 (record.mode, record.mtime_ns) = (node.mode, node.mtime_ns);
                 self.vanished.remove(&id);
                 self.problems.clear(path);

@@ -240,6 +240,7 @@ impl<D: Drive> Keeper<D> {
     }
 
     async fn adopt_if_same(&mut self, path: &str, stat: Stat) -> bool {
+        let seen_ns = wall_ns();
         let (parent, name) = split(path);
         let Some(parent) = self.in_step.resolve(parent) else {
             return false;
@@ -268,7 +269,7 @@ impl<D: Drive> Keeper<D> {
             _ => false,
         };
         if same {
-            let record = self.record(parent, name, held, stat);
+            let record = self.record(parent, name, held, stat, seen_ns);
             self.in_step.put(
                 node.id,
                 Record {
@@ -283,6 +284,7 @@ impl<D: Drive> Keeper<D> {
     }
 
     async fn refresh_if_same(&mut self, id: NodeId, path: &str, stat: Stat) -> bool {
+        let seen_ns = wall_ns();
         let Some(record) = self.in_step.get(id).cloned() else {
             return false;
         };
@@ -294,7 +296,7 @@ impl<D: Drive> Keeper<D> {
             _ => self.holds(path, &record.held).await,
         };
         if same {
-            let racy = stat.kind == EntryKind::File && too_young(&stat, wall_ns());
+            let racy = stat.kind == EntryKind::File && too_young(&stat, seen_ns);
             self.in_step
                 .update(id, |record| (record.stat, record.racy) = (stat, racy));
         }

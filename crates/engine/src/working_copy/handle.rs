@@ -12,7 +12,7 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use super::in_step::Row;
-use super::port::{BytesError, Check, Drive, DriveRefused, News, NewsFeed, StoredRow, View};
+use super::port::{BytesError, Check, Drive, DriveRefused, Holds, News, NewsFeed, StoredRow, View};
 use crate::content::{ContentError, Progress};
 use crate::drive::event::DriveEvent;
 use crate::drive::handle::{DriveHandle, Followed};
@@ -105,7 +105,7 @@ impl From<ContentError> for BytesError {
     }
 }
 
-fn on_tree(check: Box<dyn Fn(&dyn View) -> bool + Send>) -> Box<dyn Fn(&DriveTree) -> bool + Send> {
+fn on_tree(check: Box<Holds>) -> Box<dyn Fn(&DriveTree) -> bool + Send> {
     Box::new(move |tree| check(tree))
 }
 

@@ -7,7 +7,7 @@ use peerdrive_crdt_tree::id::NodeId;
 use peerdrive_crdt_tree::node::{Content, ContentHash, Kind, Node};
 use serde::{Deserialize, Serialize};
 
-use super::beneath::{Stat, join};
+use super::beneath::Stat;
 
 /// What a node holds, in the terms in which disk and drive are compared.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -90,10 +90,6 @@ pub(super) type Row = (Vec<u8>, Option<Vec<u8>>);
 impl InStep {
     pub(super) fn get(&self, id: NodeId) -> Option<&Record> {
         self.records.get(&id)
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.records.len()
     }
 
     /// Records that are not folders.
@@ -380,9 +376,4 @@ fn decode(bytes: &[u8]) -> Option<Record> {
         racy: stored.racy,
         left_behind: stored.left_behind,
     })
-}
-
-/// The path of an entry named `name` in the folder of `parent`.
-pub(super) fn path_in(in_step: &InStep, parent: NodeId, name: &str) -> Option<String> {
-    Some(join(&in_step.path(parent)?, name))
 }

@@ -242,8 +242,15 @@ impl<D: Drive> Keeper<D> {
         })
     }
 
-    /// A record of an entry as it is now.
-    pub(super) fn record(&self, parent: NodeId, name: &str, held: Held, stat: Stat) -> Record {
+    /// A record of an entry that was looked at, and then read, at `seen_ns`.
+    pub(super) fn record(
+        &self,
+        parent: NodeId,
+        name: &str,
+        held: Held,
+        stat: Stat,
+        seen_ns: i64,
+    ) -> Record {
         Record {
             parent,
             name: name.to_owned(),
@@ -251,7 +258,7 @@ impl<D: Drive> Keeper<D> {
             stat,
             mode: stat.mode,
             mtime_ns: stat.mtime_ns,
-            racy: too_young(&stat, wall_ns()),
+            racy: too_young(&stat, seen_ns),
             left_behind: false,
         }
     }

@@ -11,7 +11,7 @@ use peerdrive_crdt_tree::node::{Content, Kind};
 use super::batch::{self, After};
 use super::beneath::{EntryKind, Stat, name_of};
 use super::in_step::{Held, Record};
-use super::keeper::{Keeper, Pause, too_young, wall_ns};
+use super::keeper::{Keeper, Pause, too_young};
 use super::names;
 use super::plan::decide::{self, ForBytes, ForNew};
 use super::plan::local::Change;
@@ -129,7 +129,7 @@ impl<D: Drive> Keeper<D> {
             && stat.mtime_ns != record.stat.mtime_ns
             && node.mtime_ns == record.mtime_ns)
             .then_some(stat.mtime_ns);
-        let young = record.held.kind() == Kind::File && too_young(&stat, wall_ns());
+        let young = record.held.kind() == Kind::File && too_young(&stat, work.wall_ns);
         let mut now = Record {
             stat,
             racy: young,
@@ -179,7 +179,13 @@ impl<D: Drive> Keeper<D> {
             .drive
             .view(|view| decide::for_bytes(view, &record, id, &held));
         let mode = self.changed_mode(&record, &stat);
-        let fresh = self.record(record.parent, &record.name, held.clone(), stat);
+        let fresh = self.record(
+            record.parent,
+            &record.name,
+            held.clone(),
+            stat,
+            work.wall_ns,
+        );
         let now = Record {
             mode: mode.unwrap_or(record.mode),
             ..fresh
@@ -267,7 +273,13 @@ impl<D: Drive> Keeper<D> {
             }
             Place::InCreated(_) => ForNew::Create,
         };
-        let record = self.record(NodeId::ROOT, name_of(path), held.clone(), stat);
+        let record = self.record(
+            NodeId::ROOT,
+            name_of(path),
+            held.clone(),
+            stat,
+            work.wall_ns,
+        );
         match (answer, place) {
             (ForNew::Create, Place::In(parent)) if self.is_moved_copy(&held, gone).is_some() => {
                 let Some(id) = self.is_moved_copy(&held, gone) else {
@@ -300,12 +312,8 @@ impl<D: Drive> Keeper<D> {
                 self.rest.look(path, work.now + REST, false);
             }
             (ForNew::Create, _) => {
+                let mode = self.mode_of(&stat, 0o644);
                 let kind = held.kind();
-                let mode = if kind == Kind::File {
-                    self.mode_of(&stat, 0o644)
-                } else {
-                    None
-                };
                 work.batch
                     .create(path, place, name, kind, Some(content), mode, record);
             }
@@ -388,18 +396,17 @@ impl<D: Drive> Keeper<D> {
         else {
             return Ok(());
         };
-        let held = held_of(&content);
-        let kind = held.kind();
-        let record = self.record(NodeId::ROOT, name_of(path), held, stat);
-        let mode = if kind == Kind::File {
-            self.mode_of(&stat, 0o644)
-        } else {
-            None
-        };
+        let (held, kind) = (held_of(&content), kind_of(&content));
+        let record = self.record(NodeId::ROOT, name_of(path), held, stat, work.wall_ns);
+        let mode = self.mode_of(&stat, 0o644);
         work.batch
             .create(path, place, name, kind, Some(content), mode, record);
         Ok(())
     }
+}
+
+fn kind_of(content: &Content) -> Kind {
+    held_of(content).kind()
 }
 
 fn held_of(content: &Content) -> Held {

@@ -2,9 +2,9 @@
 //! says, and nothing of documents, logs or peers.
 //!
 //! Three trees are compared: what the drive shows, what the disk holds, and what was last in step
-//! between them ([`in_step`], per node, durable). Disk against in-step is a local change and is taken in
-//! ([`take_in`]); view against in-step is a remote one and is written out ([`checkout`]); what to do in
-//! which order is decided by pure functions ([`plan`]). Rules that hold everywhere:
+//! between them (`in_step`, per node, durable). Disk against in-step is a local change and is taken in
+//! (`take_in`); view against in-step is a remote one and is written out (`checkout`); what to do in
+//! which order is decided by pure functions (`plan`). Rules that hold everywhere:
 //!
 //! - Nothing missing is a deletion before the disk itself, asked again a moment later with the marker
 //!   in place, says that it is not there.
@@ -15,7 +15,7 @@
 //!   the local one makes way as `name (local).ext`.
 //! - No path is followed through a symlink or out of the folder.
 //!
-//! One thread owns a working copy ([`worker`]); handles talk to it by messages.
+//! One thread owns a working copy (`worker`); handles talk to it by messages.
 
 mod arrive;
 mod batch;

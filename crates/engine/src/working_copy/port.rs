@@ -61,7 +61,9 @@ pub(super) trait NewsFeed: Send {
 }
 
 /// What must still hold in the view for an edit to mean what it did when it was decided on.
-pub(super) type Check = Option<Box<dyn Fn(&dyn View) -> bool + Send>>;
+pub(super) type Check = Option<Box<Holds>>;
+/// Says whether something holds in a view.
+pub(super) type Holds = dyn Fn(&dyn View) -> bool + Send;
 
 /// A row of the durable table: key and value.
 pub(super) type StoredRow = (Vec<u8>, Vec<u8>);

@@ -29,13 +29,13 @@ impl<D: Drive> Keeper<D> {
         {
             self.ignored.reread();
         }
+        let wall = wall_ns();
         let seen = self.scan(looks);
         let whole: BTreeSet<&str> = looks
             .iter()
             .filter(|look| look.whole)
             .map(|look| look.path.as_str())
             .collect();
-        let wall = wall_ns();
         let passing = |path: &str, stat: &Stat| {
             rest_left(path, stat, wall, true, true).is_some() && may_be_passing(split(path).1)
         };
@@ -60,7 +60,7 @@ impl<D: Drive> Keeper<D> {
             return Ok(false);
         }
         let rested = self.only_rested(changes, &whole, wall, now);
-        self.apply(rested, &seen, now).await
+        self.apply(rested, &seen, now, wall).await
     }
 
     /// Leaves out files that may still be written to, to look at them again in time.
@@ -97,6 +97,7 @@ impl<D: Drive> Keeper<D> {
         changes: Vec<Change>,
         seen: &Observed,
         now: Instant,
+        wall: i64,
     ) -> Result<bool, Pause> {
         let (mut folders, mut moves, mut leaves, mut missing) = (vec![], vec![], vec![], vec![]);
         for change in changes {
@@ -107,7 +108,7 @@ impl<D: Drive> Keeper<D> {
                 other => leaves.push(other),
             }
         }
-        let mut work = Work::new(seen, now);
+        let mut work = Work::new(seen, now, wall);
         for change in folders {
             self.new_folder(&mut work, change).await?;
         }
@@ -224,10 +225,12 @@ pub(super) struct Work<'a> {
     pub(super) spared: BTreeSet<NodeId>,
     pub(super) told: bool,
     pub(super) now: Instant,
+    /// When the disk was looked at, by the wall clock: what is read later was seen then at the latest.
+    pub(super) wall_ns: i64,
 }
 
 impl<'a> Work<'a> {
-    pub(super) fn new(seen: &'a Observed, now: Instant) -> Self {
+    pub(super) fn new(seen: &'a Observed, now: Instant, wall_ns: i64) -> Self {
         Work {
             seen,
             batch: Batch::default(),
@@ -235,6 +238,7 @@ impl<'a> Work<'a> {
             spared: BTreeSet::new(),
             told: false,
             now,
+            wall_ns,
         }
     }
 }

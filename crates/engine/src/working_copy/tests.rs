@@ -1,5 +1,7 @@
-//! Real folders with real watchers, behind a drive of a few lines.
+//! Real folders with real watchers, behind a drive of a few lines and, in `devices`, behind
+//! the engine's own over loopback.
 
+mod devices;
 mod folder;
 mod plans;
 mod remote;

@@ -154,14 +154,7 @@ impl<D: Drive> Worker<D> {
     fn gather(&mut self, now: Instant) -> Next {
         loop {
             match self.commands.try_recv() {
-                Ok(Command::Sync(reply)) => {
-                    self.next_full_look = now;
-                    self.keeper
-                        .later
-                        .values_mut()
-                        .for_each(|retry| retry.at = now);
-                    self.waiting.push(reply);
-                }
+                Ok(Command::Sync(reply)) => self.asked(reply, now),
                 Ok(Command::Answered) => {}
                 Ok(Command::Stop(done)) => return Next::Stop(Some(done)),
                 Err(mpsc::error::TryRecvError::Disconnected) => return Next::Stop(None),
@@ -443,16 +436,20 @@ impl<D: Drive> Worker<D> {
         }
     }
 
+    /// Somebody wants everything looked at and tried now, and waits for the outcome.
+    fn asked(&mut self, reply: oneshot::Sender<WorkingCopyStatus>, now: Instant) {
+        self.next_full_look = now;
+        self.keeper
+            .later
+            .values_mut()
+            .for_each(|retry| retry.at = now);
+        self.waiting.push(reply);
+    }
+
     async fn command(&mut self, command: Command) -> bool {
         match command {
             Command::Sync(reply) => {
-                let now = Instant::now();
-                self.next_full_look = now;
-                self.keeper
-                    .later
-                    .values_mut()
-                    .for_each(|retry| retry.at = now);
-                self.waiting.push(reply);
+                self.asked(reply, Instant::now());
                 true
             }
             Command::Answered => true,

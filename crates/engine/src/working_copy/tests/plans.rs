@@ -54,7 +54,7 @@ fn tree(dice: &mut Dice) -> Tree {
         if dice.roll(4) == 0 || tree.child(parent, name).is_some() {
             continue;
         }
-        let kind = if id % 2 == 0 {
+        let kind = if id.is_multiple_of(2) {
             Kind::Folder
         } else {
             Kind::File

@@ -526,7 +526,11 @@ pub(super) fn text(all: &BTreeMap<String, Option<Vec<u8>>>) -> BTreeMap<&str, St
         .collect()
 }
 
-fn walk(dir: &Path, rel: &str, all: &mut BTreeMap<String, Option<Vec<u8>>>) -> TestResult {
+pub(super) fn walk(
+    dir: &Path,
+    rel: &str,
+    all: &mut BTreeMap<String, Option<Vec<u8>>>,
+) -> TestResult {
     for entry in std::fs::read_dir(dir)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
