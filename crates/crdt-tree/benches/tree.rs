@@ -165,6 +165,7 @@ fn memory_of_load(snapshot: &[u8], what: &str) -> String {
     let said = std::fs::write(&file, snapshot).and_then(|()| {
         let mut child = std::process::Command::new(env::current_exe()?);
         child
+            .env_remove("PEERDRIVE_BENCH_NODES")
             .env("PEERDRIVE_BENCH_LOAD", what)
             .env("PEERDRIVE_BENCH_FILE", &file)
             .output()
@@ -310,15 +311,15 @@ fn criterion(nodes: usize, criterion: &mut Criterion) {
 }
 
 fn main() {
+    if let Ok(what) = env::var("PEERDRIVE_BENCH_LOAD") {
+        load_and_tell(&what);
+        return;
+    }
     if let Some(nodes) = env::var("PEERDRIVE_BENCH_NODES")
         .ok()
         .and_then(|n| n.parse().ok())
     {
         one_line(nodes);
-        return;
-    }
-    if let Ok(what) = env::var("PEERDRIVE_BENCH_LOAD") {
-        load_and_tell(&what);
         return;
     }
     let mut with = Criterion::default().configure_from_args();

@@ -115,7 +115,7 @@ impl<'a> Seen<'a> {
 
     fn edit(&self, rng: &mut Rng, names: &[String], index: usize) -> Option<Edit> {
         let edit = match rng.below(100) {
-            0..20 => self.create(rng, index),
+            0..20 => self.create(rng, index)?,
             20..40 => {
                 // Folders into folders: this is where cycles come from.
                 let node = *rng.pick(&self.folders)?;
@@ -131,7 +131,7 @@ impl<'a> Seen<'a> {
                 Edit::Move {
                     node,
                     parent: self.folder(rng),
-                    name: name(rng, names),
+                    name: name(rng, names)?,
                 }
             }
             48..58 => {
@@ -140,7 +140,7 @@ impl<'a> Seen<'a> {
                 Edit::Move {
                     node,
                     parent,
-                    name: name(rng, names),
+                    name: name(rng, names)?,
                 }
             }
             58..72 => Edit::SetContent {
@@ -175,7 +175,7 @@ impl<'a> Seen<'a> {
         Some(edit)
     }
 
-    fn create(&self, rng: &mut Rng, index: usize) -> Edit {
+    fn create(&self, rng: &mut Rng, index: usize) -> Option<Edit> {
         let (kind, content) = match rng.below(10) {
             0..4 => (Kind::Folder, None),
             4..8 => (Kind::File, Some(fresh(content_seed(rng)))),
@@ -191,13 +191,13 @@ impl<'a> Seen<'a> {
             Place::In(self.folder(rng))
         };
         let mode = (rng.below(5) == 0).then_some(0o700);
-        Edit::Create {
+        Some(Edit::Create {
             parent,
-            name: name(rng, &[]),
+            name: name(rng, &[])?,
             kind,
             content,
             mode,
-        }
+        })
     }
 
     fn folder(&self, rng: &mut Rng) -> NodeId {
@@ -235,19 +235,14 @@ fn content_seed(rng: &mut Rng) -> u64 {
     }
 }
 
-fn name(rng: &mut Rng, names: &[String]) -> Name {
-    let long = "\u{1f980}".repeat(63);
+fn name(rng: &mut Rng, names: &[String]) -> Option<Name> {
     let chosen = match rng.below(12) {
         0..2 => rng.pick(names).cloned(),
-        2 => Some(long),
+        2 => Some("\u{1f980}".repeat(63)),
         _ => None,
     };
-    let plain = || (*rng.clone().pick(&NAMES).unwrap_or(&"a")).to_owned();
-    let text = chosen.unwrap_or_else(plain);
-    rng.draw();
-    Name::new(text)
-        .or_else(|_| Name::new("a"))
-        .unwrap_or_else(|_| unreachable!("`a` is a name"))
+    let plain = *rng.pick(&NAMES)?;
+    Name::new(chosen.unwrap_or_else(|| plain.to_owned())).ok()
 }
 
 /// Hashes of contents that this edit writes over, knowing it.
