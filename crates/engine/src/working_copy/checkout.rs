@@ -373,7 +373,7 @@ impl<D: Drive> Keeper<D> {
         }
         match self.root.stat(&temp) {
             Ok(Some(now)) if record.stat.same_bytes(&now, false) => {
-                self.drop_temp(&temp);
+                self.linger(&temp, &path, now);
                 self.in_step.remove(id);
                 self.node_done(id);
                 Outcome::Done

@@ -1,7 +1,7 @@
 //! What a working copy is while it runs: the open root, the in-step tree, and what is to be done.
 //! `take_in` and `checkout` work on it, `worker` drives it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -11,6 +11,7 @@ use peerdrive_crdt_tree::id::NodeId;
 use super::beneath::{Root, Stat};
 use super::ignored::Ignored;
 use super::in_step::{Held, InStep, Record};
+use super::linger::Lingering;
 use super::marker::{self, Marked};
 use super::names::DiskRules;
 use super::port::Drive;
@@ -55,6 +56,8 @@ pub(super) struct Keeper<D: Drive> {
     pub(super) shared: Arc<Shared>,
     /// Names temporary files.
     pub(super) next_temp: u64,
+    /// Replaced and removed files, for a moment, in the order of their time.
+    pub(super) lingering: VecDeque<Lingering>,
 }
 
 /// Counts deletions, so that half a drive does not go without a yes.

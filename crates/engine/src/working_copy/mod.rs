@@ -27,6 +27,7 @@ mod ignored;
 mod in_step;
 mod keeper;
 mod leaves;
+mod linger;
 mod marker;
 mod names;
 mod plan;

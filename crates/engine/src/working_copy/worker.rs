@@ -1,7 +1,7 @@
 //! The loop that drives a working copy: gathers events, news and commands, takes in before it writes
 //! out, and sleeps when there is nothing to do.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -106,6 +106,7 @@ impl<D: Drive> Worker<D> {
             problems: Problems::default(),
             shared,
             next_temp: 0,
+            lingering: VecDeque::new(),
         };
         let now = Instant::now();
         Ok(Worker {
@@ -241,6 +242,7 @@ impl<D: Drive> Worker<D> {
 
     async fn work(&mut self, now: Instant) -> Result<bool, Pause> {
         self.answers(now).await?;
+        self.keeper.bury(now, false);
         let looks = self.keeper.rest.take_due(now);
         let mut busy = !looks.is_empty();
         if looks.iter().any(|look| look.path.is_empty()) {
@@ -356,6 +358,9 @@ impl<D: Drive> Worker<D> {
     }
 
     async fn close(&mut self) {
+        if self.paused.is_none() {
+            self.keeper.bury(Instant::now(), true);
+        }
         self.written().await;
         self.changed_since = Some(Instant::now() - RECORDS_AFTER);
         self.write_records(Instant::now()).await;
@@ -405,6 +410,7 @@ impl<D: Drive> Worker<D> {
             until = now + PAUSED_LOOK;
         } else {
             until = keeper.rest.next().map_or(until, |at| until.min(at));
+            until = keeper.next_burial().map_or(until, |at| until.min(at));
             let later = keeper
                 .dirty
                 .iter()

@@ -181,7 +181,7 @@ impl<D: Drive> Keeper<D> {
         Err(outcome)
     }
 
-    pub(super) fn try_swap_in(&self, id: NodeId, temp: &str, path: &str) -> io::Result<bool> {
+    pub(super) fn try_swap_in(&mut self, id: NodeId, temp: &str, path: &str) -> io::Result<bool> {
         let Some(there) = self.root.stat(path)? else {
             return self.root.rename_new(temp, path).map(|()| true);
         };
@@ -196,8 +196,11 @@ impl<D: Drive> Keeper<D> {
             return self.root.rename_over(temp, path).map(|()| true);
         }
         let replaced = self.root.stat(temp)?;
-        if replaced.is_none_or(|stat| record.stat.same_bytes(&stat, false)) {
-            self.drop_temp(temp);
+        let Some(replaced) = replaced else {
+            return Ok(true);
+        };
+        if record.stat.same_bytes(&replaced, false) {
+            self.linger(temp, path, replaced);
             return Ok(true);
         }
         // Somebody saved in that very moment: theirs goes back, and comes first.

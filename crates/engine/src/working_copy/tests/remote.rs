@@ -265,3 +265,30 @@ async fn hostile_names_stay_inside() -> TestResult {
     );
     Ok(())
 }
+
+#[tokio::test]
+async fn what_is_written_through_a_handle_to_a_replaced_file_comes_back() -> TestResult {
+    use std::io::Write;
+    let bench = Bench::started()?;
+    bench.put("f.txt", "base")?;
+    bench.put("g.txt", "base of g")?;
+    bench.settle().await?;
+    let mut f = fs::OpenOptions::new()
+        .append(true)
+        .open(bench.path("f.txt"))?;
+    let mut g = fs::OpenOptions::new()
+        .append(true)
+        .open(bench.path("g.txt"))?;
+    bench.there.write("f.txt", b"theirs")?;
+    bench.there.delete("g.txt")?;
+    bench.settle().await?;
+    assert_eq!(bench.read("f.txt")?, "theirs");
+    f.write_all(b" and ours")?;
+    g.write_all(b" and ours")?;
+    drop((f, g));
+    tokio::time::sleep(std::time::Duration::from_millis(2200)).await;
+    bench.settle().await?;
+    assert_eq!(bench.read("f (saved late).txt")?, "base and ours");
+    assert_eq!(bench.read("g (saved late).txt")?, "base of g and ours");
+    bench.assert_in_step()
+}

@@ -106,10 +106,13 @@ impl Story {
                 assert!(fs::remove_file(&path).is_ok());
             }
             5 if path.is_dir() => {
-                self.replace_tree(&path);
-                self.told.push(format!("rm -r {rel}"));
-                // The working copy may be writing into it in this moment.
-                fs::remove_dir_all(&path).ok();
+                // In one stroke, so that what was seen is what was removed.
+                let away = self.root.with_file_name("away");
+                if fs::rename(&path, &away).is_ok() {
+                    self.replace_tree(&away);
+                    self.told.push(format!("rm -r {rel}"));
+                    assert!(fs::remove_dir_all(&away).is_ok());
+                }
             }
             6 => {
                 if fs::create_dir_all(&path).is_ok() {
