@@ -31,6 +31,7 @@ pub(crate) struct Options {
     quick: bool,
     write: bool,
     peerdrive: bool,
+    peers: bool,
 }
 
 impl Options {
@@ -42,6 +43,7 @@ impl Options {
             quick: false,
             write: true,
             peerdrive: true,
+            peers: true,
         };
         let mut words = words.iter();
         while let Some(word) = words.next() {
@@ -57,6 +59,7 @@ impl Options {
                 "--quick" => options.quick = true,
                 "--no-write" => options.write = false,
                 "--without-peerdrive" => options.peerdrive = false,
+                "--alone" => options.peers = false,
                 _ => bail!("bench does not know {word}"),
             }
         }
@@ -112,10 +115,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
                 };
                 let measured = work::measure(contestant, &works, &size, place, &interrupt);
                 match measured {
-                    Ok(measured) => {
-                        measured.iter().for_each(|cell| println!("    {cell}"));
-                        cells.extend(measured);
-                    }
+                    Ok(measured) => cells.extend(measured),
                     Err(error) => {
                         interrupt.check()?;
                         println!("    failed: {error:#}");
@@ -153,11 +153,14 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 }
 
 fn contestants(options: &Options) -> Result<Vec<Contestant>> {
-    let mut all = vec![Contestant::Copy];
-    if setup::found("rsync") {
+    let mut all = Vec::new();
+    if options.peers {
+        all.push(Contestant::Copy);
+    }
+    if options.peers && setup::found("rsync") {
         all.push(Contestant::Rsync);
     }
-    if setup::found("syncthing") {
+    if options.peers && setup::found("syncthing") {
         all.push(Contestant::Syncthing { tuned: false });
         all.push(Contestant::Syncthing { tuned: true });
     }

@@ -22,7 +22,8 @@ const USAGE: &str = "\
 cargo xtask demo [--once] [--quick]   three devices on this machine, live; Ctrl-C ends and cleans up
                                       --once: end by itself; --quick: a smaller sample
 cargo xtask test                      everything that must pass: what CI runs
-cargo xtask bench [--only B1,B5] [--rounds N] [--quick] [--no-write] [--without-peerdrive]
+cargo xtask bench [--only B1,B5] [--rounds N] [--quick] [--no-write]
+                  [--alone | --without-peerdrive]
                                       beside cp, rsync and Syncthing, into docs/BENCHMARKS.md
 cargo xtask setup [test|demo|bench]   only install the Debian packages that these need
 ";

@@ -125,13 +125,9 @@ pub(crate) fn measure(
     let pair = Pair::start(contestant, place)?;
     let mut cells = Vec::new();
     let mut cell = |work: Work, figure: Figure, note: String| {
-        cells.push(Cell::measured(
-            contestant.name(),
-            work,
-            place.name,
-            figure,
-            note,
-        ));
+        let cell = Cell::measured(contestant.name(), work, place.name, figure, note);
+        println!("    {cell}");
+        cells.push(cell);
     };
     // Edits and renames happen in a drive with many files in it, so these come first, wanted or not.
     if works != [Work::OneFile] {
