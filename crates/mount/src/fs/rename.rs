@@ -229,6 +229,9 @@ impl<V: Volume> FileSystem<V> {
         if a.id == b.id {
             return Ok(());
         }
+        // Checked before the first of the three moves: none of them may be all that happens.
+        self.must_be_outside(a.id, to.folder)?;
+        self.must_be_outside(b.id, from.folder)?;
         let _edits = self.edits.read().await;
         let aside = Spot {
             folder: from.folder,
