@@ -442,6 +442,23 @@ fn r5_the_node_created_first_keeps_the_name_and_the_other_shows_with_a_tag() -> 
 }
 
 #[test]
+fn r5_who_created_together_with_others_claims_by_the_first_of_them() -> TestResult {
+    let mut d = devices(3, |_| Ok(()))?;
+    // Equal counters: the two who create `same` wrote before and after the one who creates `other`.
+    let same = d[0].file("same", 1)?;
+    let other = d[1].file("other", 2)?;
+    d[2].file("same", 1)?;
+    d[1].mv("other", "same")?;
+    meet(&mut d)?;
+    assert_eq!(d[0].at("same"), same);
+    assert_eq!(
+        d[0].at(&format!("same ({})", &other.to_string()[..4])),
+        other
+    );
+    Ok(())
+}
+
+#[test]
 fn r5_a_folder_keeps_its_name_before_a_file() -> TestResult {
     let mut d = devices(2, |_| Ok(()))?;
     d[0].file("x", 1)?;

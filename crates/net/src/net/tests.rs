@@ -160,14 +160,21 @@ impl Device {
     }
 }
 
-/// Makes the devices members for each other, and tells each where the others are.
-pub(super) fn introduce(devices: &[&Device]) -> TestResult {
+/// Lets the devices in at each other's door, and tells each where the others are. Who is a member
+/// for whom is left to the test.
+pub(super) fn acquaint(devices: &[&Device]) -> TestResult {
     for one in devices {
         for other in devices.iter().filter(|other| other.key != one.key) {
             one.admit(&[other.key]);
             one.net.learn(&other.net.address())?;
         }
     }
+    Ok(())
+}
+
+/// Makes the devices members for each other, and tells each where the others are.
+pub(super) fn introduce(devices: &[&Device]) -> TestResult {
+    acquaint(devices)?;
     for one in devices {
         let others = devices.iter().filter(|other| other.key != one.key);
         one.link
