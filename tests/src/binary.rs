@@ -111,10 +111,16 @@ fn sources_of(list: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The root of the workspace these tests were built in.
+/// The root of the workspace that is being worked on. What cargo says when it runs this comes first,
+/// since a target directory may have been moved here from another checkout.
 pub fn workspace() -> PathBuf {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    tests.parent().unwrap_or(tests).to_owned()
+    let package = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    package
+        .ancestors()
+        .find(|folder| folder.join("Cargo.lock").is_file())
+        .unwrap_or(&package)
+        .to_owned()
 }
 
 #[cfg(test)]
