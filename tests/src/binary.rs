@@ -114,7 +114,7 @@ fn sources_of(list: &str) -> Vec<PathBuf> {
 /// The root of the workspace that is being worked on. What cargo says when it runs this comes first,
 /// since a target directory may have been moved here from another checkout.
 pub fn workspace() -> PathBuf {
-    let package = std::env::var_os("CARGO_MANIFEST_DIR")
+    let package = env::var_os("CARGO_MANIFEST_DIR")
         .map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
     package
         .ancestors()
