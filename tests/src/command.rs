@@ -1,7 +1,7 @@
 //! Running a program to its end with a limit, and reading what it said. Knows nothing of devices.
 
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{Read, Seek, Write};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -82,12 +82,24 @@ impl Answer {
 
 /// Runs `command` without input, at most for `limit`; past that it is killed and that is an error.
 pub fn run(command: &mut Command, limit: Duration) -> Result<Answer> {
+    run_from(command, Stdio::null(), limit)
+}
+
+/// As [`run`], with a text on standard input.
+pub fn run_with(command: &mut Command, input: &str, limit: Duration) -> Result<Answer> {
+    let mut file = tempfile::tempfile()?;
+    file.write_all(input.as_bytes())?;
+    file.rewind()?;
+    run_from(command, file.into(), limit)
+}
+
+fn run_from(command: &mut Command, input: Stdio, limit: Duration) -> Result<Answer> {
     let asked = described(command);
     // Files rather than pipes: a daemon that the command leaves behind keeps them open.
     let mut out = tempfile::tempfile()?;
     let mut err = tempfile::tempfile()?;
     let mut child = command
-        .stdin(Stdio::null())
+        .stdin(input)
         .stdout(out.try_clone()?)
         .stderr(err.try_clone()?)
         .spawn()

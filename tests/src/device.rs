@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use rustix::process::Signal;
 
 use crate::binary::Binary;
-use crate::command::{Answer, run};
+use crate::command::{Answer, run, run_with};
 use crate::network::Host;
 use crate::process::{Usage, signal};
 use crate::reply::{DriveStatus, Invited, Joined, Listed, Shared};
@@ -107,6 +107,11 @@ impl Device {
     /// Runs a command to its end, whatever the end.
     pub fn call(&self, words: &[&str]) -> Result<Answer> {
         run(&mut self.command(words), COMMAND)
+    }
+
+    /// As [`Device::call`], with a text on standard input.
+    pub fn call_with(&self, words: &[&str], input: &str) -> Result<Answer> {
+        run_with(&mut self.command(words), input, COMMAND)
     }
 
     // ---- the daemon -------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ mod wait;
 mod witness;
 
 pub use binary::{Binary, workspace};
-pub use command::{Answer, run};
+pub use command::{Answer, run, run_with};
 pub use device::{Device, Door, Role};
 pub use folder::{Entry, Kind, OWN_FOLDER, Tree, write_whole};
 pub use lab::Lab;

@@ -3,11 +3,14 @@
 //! Paths on this disk are absolute. Paths in a drive use `/` and do not start with one; the drive's
 //! root is the empty path. Hashes and ids are text. Times are milliseconds since 1970.
 
+mod audit;
 mod daemon;
 mod drive;
 mod file;
+mod identity;
 mod share;
 
+pub use audit::{AuditLine, AuditReply, AuditRequest};
 pub use daemon::{Settings, StopReply, StopRequest};
 pub use drive::{
     BrokenDrive, Conflict, ConflictsReply, ConflictsRequest, DriveRef, DriveStatus, PathStatus,
@@ -15,6 +18,10 @@ pub use drive::{
 };
 pub use file::{
     CatReply, CatRequest, Chunk, LsEntry, LsReply, LsRequest, TreeLine, TreeReply, TreeRequest,
+};
+pub use identity::{
+    AddressReply, AddressRequest, DeviceCodeReply, DeviceCodeRequest, PhraseReply, PhraseRequest,
+    RecoverReply, RecoverRequest,
 };
 pub use share::{
     InviteReply, InviteRequest, JoinRequest, MountRequest, Place, Role, ShareRequest, TicketText,

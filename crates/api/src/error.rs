@@ -120,6 +120,8 @@ codes! {
     FolderNotFound = "folder_not_found", NotFound, false;
     /// No such path in the drive.
     PathNotFound = "path_not_found", NotFound, false;
+    /// This device has no recovery phrase of the drive, or has it no more.
+    PhraseGone = "phrase_gone", NotFound, false;
     /// No drive is mounted there.
     NotMounted = "not_mounted", NotFound, false;
     /// The folder is, holds or lies in a folder that is a drive already.

@@ -1,9 +1,11 @@
 //! What answers the commands: one file a noun, each handler a few lines over the engine. Decides
 //! nothing about access: the engine does.
 
+pub mod audit;
 mod contents;
 mod drives;
 pub mod errors;
+mod identity;
 mod mounts;
 mod sharing;
 
@@ -159,6 +161,46 @@ impl<M: MountDoor> Commands for Host<M> {
         replies: &mut Replies<Chunk>,
     ) -> Result<CatReply, ApiError> {
         contents::cat(&self.drive(&request.drive)?, &request.path, replies).await
+    }
+
+    async fn device_code(
+        &self,
+        request: DeviceCodeRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<DeviceCodeReply, ApiError> {
+        identity::device_code(&self.engine, &self.drive(&request.drive)?)
+    }
+
+    async fn address(
+        &self,
+        _: AddressRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<AddressReply, ApiError> {
+        Ok(identity::address(&self.engine))
+    }
+
+    async fn phrase(
+        &self,
+        request: PhraseRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<PhraseReply, ApiError> {
+        identity::phrase(&self.drive(&request.drive)?, &request)
+    }
+
+    async fn recover(
+        &self,
+        request: RecoverRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<RecoverReply, ApiError> {
+        identity::recover(self, request).await
+    }
+
+    async fn audit(
+        &self,
+        request: AuditRequest,
+        replies: &mut Replies<AuditLine>,
+    ) -> Result<AuditReply, ApiError> {
+        audit::export(&self.drive(&request.drive)?, replies).await
     }
 
     async fn stop(&self, _: StopRequest, _: &mut Replies<NoItem>) -> Result<StopReply, ApiError> {

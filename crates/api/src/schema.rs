@@ -111,6 +111,16 @@ commands! {
     ls: Ls(dto::LsRequest) streams dto::LsEntry => dto::LsReply;
     /// Reads a file of a drive.
     cat: Cat(dto::CatRequest) streams dto::Chunk => dto::CatReply;
+    /// Makes a code by which one more device of this member is taken in.
+    device_code: DeviceCode(dto::DeviceCodeRequest) => dto::DeviceCodeReply;
+    /// Tells where this device can be reached.
+    address: Address(dto::AddressRequest) => dto::AddressReply;
+    /// Tells a drive's recovery phrase, or forgets it.
+    phrase: Phrase(dto::PhraseRequest) => dto::PhraseReply;
+    /// Comes back into a drive with its recovery phrase.
+    recover: Recover(dto::RecoverRequest) => dto::RecoverReply;
+    /// Tells a drive's signed history, line by line.
+    audit: Audit(dto::AuditRequest) streams dto::AuditLine => dto::AuditReply;
     /// Ends the daemon in order.
     stop: Stop(dto::StopRequest) => dto::StopReply;
 }

@@ -159,6 +159,57 @@ impl Commands for Fake {
         Ok(CatReply { size: 0 })
     }
 
+    async fn device_code(
+        &self,
+        _: DeviceCodeRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<DeviceCodeReply, ApiError> {
+        Ok(DeviceCodeReply {
+            code: TicketText("c".into()),
+            expires: 0,
+        })
+    }
+
+    async fn address(
+        &self,
+        _: AddressRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<AddressReply, ApiError> {
+        Ok(AddressReply {
+            address: "a".into(),
+        })
+    }
+
+    async fn phrase(
+        &self,
+        r: PhraseRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<PhraseReply, ApiError> {
+        Ok(PhraseReply {
+            drive: r.drive,
+            phrase: None,
+        })
+    }
+
+    async fn recover(
+        &self,
+        _: RecoverRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<RecoverReply, ApiError> {
+        Err(ApiError::new(Code::BadTicket, "this is not a phrase").hint("copy all of it"))
+    }
+
+    async fn audit(
+        &self,
+        r: AuditRequest,
+        _: &mut Replies<AuditLine>,
+    ) -> Result<AuditReply, ApiError> {
+        Ok(AuditReply {
+            drive: r.drive,
+            entries: 0,
+        })
+    }
+
     async fn stop(&self, _: StopRequest, _: &mut Replies<NoItem>) -> Result<StopReply, ApiError> {
         self.closing.cancel();
         Ok(StopReply {

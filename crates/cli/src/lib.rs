@@ -9,6 +9,7 @@ mod daemon;
 mod failure;
 mod output;
 mod progress;
+mod secret;
 mod words;
 
 use std::ffi::OsString;

@@ -65,6 +65,10 @@ table! {
         TICKET_SUM = "peerdrive v1 ticket checksum",
         /// The place of a value at rest.
         LOCAL = "peerdrive v1 local place",
+        /// The proof, over a transport session, of a key that brings its holder back into a drive.
+        REENTRY = "peerdrive v1 reentry",
+        /// An exported history as a whole.
+        AUDIT = "peerdrive v1 audit",
         /// The checksum of a recovery phrase.
         PHRASE_SUM = "peerdrive v1 phrase checksum",
     }
@@ -161,6 +165,10 @@ table! {
         JOIN_DEVICE = "peerdrive/v1/sign/join-d",
         /// A live device over a transport session.
         SESSION = "peerdrive/v1/sign/session",
+        /// Whoever comes back into a drive, by the root key or a device's log key.
+        REENTRY = "peerdrive/v1/sign/reentry",
+        /// An exported history, by the log key of the device that exported it.
+        AUDIT = "peerdrive/v1/sign/audit",
         /// A gossip or presence frame.
         PRESENCE = "peerdrive/v1/sign/presence",
         /// A storage lease (the storage peer's copy).

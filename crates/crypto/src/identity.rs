@@ -349,8 +349,17 @@ impl RootKey {
         x25519_dalek::x25519(*self.kem, x25519_dalek::X25519_BASEPOINT_BYTES)
     }
 
+    /// The seed, only to put it under a seal until the phrase has been shown.
+    pub fn seed(&self) -> &RootSeed {
+        &self.seed
+    }
+
     pub(crate) fn sign(&self, hash: &[u8; 32]) -> Signature {
         sign_hash(&self.sign, sign::GENESIS, hash)
+    }
+
+    pub(crate) fn prove_reentry(&self, hash: &[u8; 32]) -> Signature {
+        sign_hash(&self.sign, sign::REENTRY, hash)
     }
 
     pub(crate) fn kem_secret(&self) -> &[u8; 32] {

@@ -56,6 +56,7 @@
 //! ```
 
 pub mod aead;
+pub mod audit;
 pub mod author;
 pub mod body;
 pub mod content;
@@ -71,6 +72,7 @@ pub mod kdf;
 pub mod keyring;
 pub mod local;
 pub mod membership;
+pub mod reentry;
 pub mod secret;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -16,6 +16,7 @@ use peerdrive_net::{Net, NetConfig, StartError};
 
 use crate::config::EngineConfig;
 use crate::device::{DataDir, DataDirError};
+use crate::devices::DeviceOffer;
 use crate::drive::error::LoadError;
 use crate::drive::handle::DriveHandle;
 use crate::drive::request::Request;
@@ -44,6 +45,8 @@ pub(crate) struct Inner {
     pub(crate) endpoint: EndpointSecret,
     drives: Mutex<BTreeMap<DriveId, Running>>,
     broken: Mutex<Vec<BrokenDrive>>,
+    /// Codes for new devices that were shown and not used yet; they end with the process.
+    pub(crate) offers: Mutex<Vec<Arc<DeviceOffer>>>,
 }
 
 /// A drive whose record on this device could not be opened. The others go on.
@@ -156,6 +159,7 @@ impl Engine {
                 endpoint,
                 drives: Mutex::default(),
                 broken: Mutex::default(),
+                offers: Mutex::default(),
             }),
         };
         for name in engine.recorded()? {

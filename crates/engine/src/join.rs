@@ -12,6 +12,7 @@ use peerdrive_crypto::invite::{
     JoinError as ProtocolError, Joined, Joiner, JoinerIdentity, Refused, Step,
     Ticket as Invitation, TicketError, read_hello, refuse,
 };
+use peerdrive_crypto::reentry::{self, ReentryError};
 use peerdrive_log::{AppendError, Batch, Record};
 use peerdrive_net::{JoinStream, PeerId};
 use tokio::sync::oneshot;
@@ -25,16 +26,16 @@ use crate::local::Space;
 use crate::open::{SelfNote, remember_address};
 
 /// Longest wait for a message of the other side.
-const MESSAGE_LIMIT: Duration = Duration::from_secs(20);
+pub(crate) const MESSAGE_LIMIT: Duration = Duration::from_secs(20);
 
 /// Longest wait for the tree after the handshake. It goes on arriving in the background after that.
-const TREE_LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const TREE_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long an invite lasts if nothing is said.
 const DEFAULT_EXPIRY: Duration = Duration::from_secs(3 * 24 * 3600);
 
 /// Most addresses in a ticket.
-const TICKET_ADDRESSES: usize = 4;
+pub(crate) const TICKET_ADDRESSES: usize = 4;
 
 /// What to invite to.
 #[derive(Clone, Debug)]
@@ -72,6 +73,16 @@ pub enum JoinError {
         /// Its name.
         name: String,
     },
+    /// The text is a code for another device of the same person.
+    #[error(
+        "this is a code for another device of the person who made it, not an invite; if you are that person, use `peerdrive devices accept`"
+    )]
+    DeviceCode,
+    /// The text is an invite, or nothing at all.
+    #[error(
+        "this is not a device's code; make one with `peerdrive devices add DRIVE` on your other device"
+    )]
+    NoDeviceCode,
     /// The folder for it.
     #[error(transparent)]
     Keep(#[from] KeepError),
@@ -127,6 +138,18 @@ impl Engine {
         ticket: &str,
         folder: Option<&Path>,
     ) -> Result<DriveHandle, JoinError> {
+        if crate::devices::is_code(ticket) {
+            return Err(JoinError::DeviceCode);
+        }
+        self.join_by(ticket, folder).await
+    }
+
+    /// Joins by the text of a ticket, whoever's device this is to become.
+    pub(crate) async fn join_by(
+        &self,
+        ticket: &str,
+        folder: Option<&Path>,
+    ) -> Result<DriveHandle, JoinError> {
         let ticket = Invitation::parse(ticket)?;
         let known = self
             .drives()
@@ -153,14 +176,14 @@ impl Engine {
         let gatekeeper = stream.peer();
         stream.finish().await;
         let drive = self.found_joined(&keys, joined, &addresses)?;
-        drive.until_level_with(gatekeeper, TREE_LIMIT).await;
+        let _ = drive.until_level_with(gatekeeper, TREE_LIMIT).await;
         if let Some(folder) = folder {
             self.keep(&drive, &folder)?;
         }
         Ok(drive)
     }
 
-    async fn dial(&self, addresses: &[Vec<u8>]) -> Result<JoinStream, JoinError> {
+    pub(crate) async fn dial(&self, addresses: &[Vec<u8>]) -> Result<JoinStream, JoinError> {
         let mut why = String::from("the invite names no address");
         for address in addresses {
             match self.inner.device.net.dial_join(address).await {
@@ -202,7 +225,7 @@ impl Engine {
     }
 
     /// Writes the record of a drive that this device was let into, and starts it.
-    fn found_joined(
+    pub(crate) fn found_joined(
         &self,
         keys: &DriveKeys,
         joined: Joined,
@@ -244,7 +267,7 @@ impl Engine {
 
 impl DriveHandle {
     /// Waits until this device and a peer hold the same entries, but no longer than `limit`.
-    async fn until_level_with(&self, peer: PeerId, limit: Duration) {
+    pub(crate) async fn until_level_with(&self, peer: PeerId, limit: Duration) -> bool {
         let mut events = self.subscribe();
         let level = || {
             self.shared
@@ -260,9 +283,11 @@ impl DriveHandle {
                 let _ = tokio::time::timeout(Duration::from_millis(100), events.recv()).await;
             }
         };
-        if tokio::time::timeout(limit, wait).await.is_err() {
+        let level = tokio::time::timeout(limit, wait).await.is_ok();
+        if !level {
             tracing::warn!("the tree is still arriving");
         }
+        level
     }
 }
 
@@ -287,8 +312,15 @@ pub(crate) async fn admit_joiners(engine: Weak<Inner>) {
 }
 
 async fn admit_one(engine: Engine, mut stream: JoinStream) -> Result<(), AdmitFailed> {
-    let hello = read_hello(&receive(&mut stream).await?).map_err(AdmitError::from)?;
+    let first = receive(&mut stream).await?;
+    if reentry::is_knock(&first) {
+        return engine.let_back_in(stream, &first).await;
+    }
+    let hello = read_hello(&first).map_err(AdmitError::from)?;
     let invite = hello.invite();
+    if let Some(offer) = engine.device_offer(&invite) {
+        return engine.enrol(stream, hello, offer).await;
+    }
     let Some(drive) = engine.gatekeeper_of(invite).await else {
         return turn_away(stream, Refused::NotAdmitted.into()).await;
     };
@@ -336,14 +368,14 @@ async fn admit_one(engine: Engine, mut stream: JoinStream) -> Result<(), AdmitFa
     }
 }
 
-async fn receive(stream: &mut JoinStream) -> Result<Vec<u8>, AdmitFailed> {
+pub(crate) async fn receive(stream: &mut JoinStream) -> Result<Vec<u8>, AdmitFailed> {
     Ok(tokio::time::timeout(MESSAGE_LIMIT, stream.recv())
         .await
         .map_err(|_| peerdrive_net::JoinError::TooSlow)??)
 }
 
 /// Says no, with the reason where the joiner has shown the ticket, and ends the conversation.
-async fn turn_away(mut stream: JoinStream, why: AdmitError) -> Result<(), AdmitFailed> {
+pub(crate) async fn turn_away(mut stream: JoinStream, why: AdmitError) -> Result<(), AdmitFailed> {
     let reason = match &why {
         AdmitError::Join(ProtocolError::Refused(reason)) => *reason,
         AdmitError::Join(_) | AdmitError::Drive(_) => Refused::NotAdmitted,
@@ -355,7 +387,9 @@ async fn turn_away(mut stream: JoinStream, why: AdmitError) -> Result<(), AdmitF
 
 /// A joiner was not let in, or went away.
 #[derive(Debug, thiserror::Error)]
-enum AdmitFailed {
+pub(crate) enum AdmitFailed {
+    #[error(transparent)]
+    Reentry(#[from] ReentryError),
     #[error(transparent)]
     Admit(#[from] AdmitError),
     #[error(transparent)]
@@ -383,7 +417,7 @@ impl Engine {
 
 impl DriveHandle {
     /// This device's address and those it remembers, for a joiner.
-    fn known_addresses(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn known_addresses(&self) -> Vec<Vec<u8>> {
         let remembered = self.shared.local.all(Space::Peers).unwrap_or_default();
         let others = remembered.into_iter().map(|(_, address)| address);
         std::iter::once(self.shared.net.address())

@@ -2,9 +2,11 @@
 //! back into events. The only crate that ties the rest together; it knows no door by name except the
 //! working copy, which lives here.
 
+pub mod audit;
 pub mod config;
 pub mod content;
 pub mod device;
+pub mod devices;
 pub mod drive;
 pub mod engine;
 mod env;
@@ -16,6 +18,7 @@ pub mod listing;
 pub mod local;
 mod open;
 mod peers;
+pub mod recover;
 pub mod share;
 pub mod working_copy;
 

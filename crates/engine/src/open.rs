@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use peerdrive_crypto::identity::DriveKeys;
+use peerdrive_crypto::identity::{DriveKeys, RootKey};
 use peerdrive_crypto::ids::{BindId, DriveId, MemberId};
 use peerdrive_crypto::local::local_key;
 use peerdrive_crypto::secret::DeviceSecret;
@@ -29,6 +29,9 @@ use crate::peers::{DrivePeers, Entries};
 const REQUESTS: usize = 1024;
 
 const SELF_KEY: &[u8] = b"self";
+
+/// Where the root key's seed lies until its phrase has been shown.
+pub(crate) const ROOT_KEY: &[u8] = b"root";
 
 /// Who this device is in one drive: kept sealed in the drive's notes.
 #[derive(Serialize, Deserialize)]
@@ -197,6 +200,12 @@ impl Opened {
     /// Whether the making of this record was finished.
     pub(crate) fn is_complete(&self) -> Result<bool, crate::local::LocalError> {
         Ok(self.local.get(Space::Config, SELF_KEY)?.is_some())
+    }
+
+    /// Keeps the root key of a drive that was just founded, until its phrase has been shown.
+    pub(crate) fn keep_root(&self, root: &RootKey) -> Result<(), LoadError> {
+        let seed = root.seed().expose_for_sealing().to_vec();
+        Ok(self.local.put(Space::Config, ROOT_KEY, seed)?)
     }
 
     /// Writes who this device is in the drive: the last step of making a record.

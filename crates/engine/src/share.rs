@@ -79,6 +79,7 @@ impl Engine {
         let device = &self.inner.device;
         let opened = device.open_record(founded.drive)?;
         opened.log.append(&first_batch(&founded))?;
+        opened.keep_root(&founded.root)?;
         // Written last: a record without it is one that nobody was told of.
         opened.write_self(&SelfNote::new(&keys, founded.bind, founded.member, name))?;
         let drive = self.admit_drive(device.start(opened)?);

@@ -2,7 +2,9 @@
 //! outside. One module a topic; the harness is this package's library.
 
 mod apart;
+mod audit;
 mod crash;
+mod identity;
 mod large_file;
 mod rename;
 mod repository;

@@ -96,6 +96,9 @@ pub enum Place {
 pub struct JoinRequest {
     /// What the inviter passed on.
     pub ticket: TicketText,
+    /// Whether the ticket is a code of another device of the same person.
+    #[serde(default)]
+    pub own_device: bool,
     /// Where the drive is to show.
     pub place: Place,
     /// Whether to answer only when the contents are here too.

@@ -12,11 +12,12 @@ use peerdrive_engine::device::DataDirError;
 use peerdrive_engine::drive::error::{DriveError, LoadError};
 use peerdrive_engine::engine::{FindError, FolderError, KeepError, OpenError};
 use peerdrive_engine::errors::{
-    AppendError, BlobError, ConnectionError, ProtocolError, RecordError, Refused, StartError,
-    TicketError,
+    AppendError, BlobError, ConnectionError, ProtocolError, RecordError, ReentryError, Refused,
+    StartError, TicketError,
 };
 use peerdrive_engine::join::JoinError;
 use peerdrive_engine::local::LocalError;
+use peerdrive_engine::recover::RecoverError;
 use peerdrive_engine::share::ShareError;
 use peerdrive_engine::working_copy::WorkingCopyError;
 
@@ -201,6 +202,9 @@ pub(super) fn join(error: &JoinError) -> ApiError {
             ApiError::new(Code::AlreadyJoined, format!("this device is in the drive `{name}` already"))
                 .hint("`peerdrive status` says where it is; `peerdrive mount` shows it elsewhere")
         }
+        JoinError::DeviceCode | JoinError::NoDeviceCode => {
+            told(Code::BadTicket, error, "copy all of it again, in quotes")
+        }
         JoinError::Keep(error) => keep(error),
         JoinError::Unreachable(_) => ApiError::new(Code::NoPeer, "the device that made the invite cannot be reached")
             .hint("it has to be on, with PeerDrive running and a network between the two; then join again"),
@@ -208,6 +212,31 @@ pub(super) fn join(error: &JoinError) -> ApiError {
         JoinError::Protocol(error) => protocol(error),
         JoinError::Append(error) => append(error),
         JoinError::Load(error) => load(error),
+    }
+}
+
+pub(super) fn recover(error: &RecoverError) -> ApiError {
+    match error {
+        RecoverError::Phrase(_) => told(
+            Code::BadTicket,
+            error,
+            "write all 24 words in their order, as they were shown",
+        ),
+        RecoverError::Contact => told(Code::BadTicket, error, "copy all of it again"),
+        RecoverError::Unreachable(_) => told(Code::NoPeer, error, "try again when one is"),
+        RecoverError::Reentry(ReentryError::Refused) => told(
+            Code::InviteRefused,
+            error,
+            "check which drive the phrase belongs to, and ask a device that has that drive",
+        ),
+        RecoverError::Reentry(ReentryError::FalseLog | ReentryError::NoKeys) => told(
+            Code::InviteRefused,
+            error,
+            "ask another device that has the drive",
+        ),
+        RecoverError::Reentry(_) => told(Code::Failed, error, "update PeerDrive on both devices"),
+        RecoverError::Join(error) => join(error),
+        RecoverError::Drive(error) => drive(error),
     }
 }
 

@@ -73,43 +73,15 @@ pub(super) async fn join<M: MountDoor>(
     request: JoinRequest,
     replies: &mut Replies<NoItem>,
 ) -> Result<DriveRef, ApiError> {
-    let folder = match &request.place {
-        Place::Folder(folder) => Some(folder.as_path()),
-        Place::Inside(_) => None,
-        Place::Mount(at) => {
-            // Before the ticket is spent on it.
-            mountable(at)?;
-            None
-        }
-    };
-    let drive = host
-        .engine
-        .join(&request.ticket.0, folder)
-        .await
-        .map_err(|e| errors::join(&e))?;
-    let joined = DriveRef {
-        drive: drive.id().to_string(),
-        name: drive.name().to_owned(),
-        path: PathBuf::new(),
-    };
-    let path = match &request.place {
-        Place::Mount(at) => {
-            host.mount_and_remember(&drive, at)
-                .await
-                .map_err(|e| joined_but(&joined, e))?
-                .path
-        }
-        Place::Folder(folder) => folder.clone(),
-        Place::Inside(parent) => {
-            let folder = free_folder(parent, &joined).map_err(|e| joined_but(&joined, e))?;
-            host.engine
-                .keep(&drive, &folder)
-                .map_err(|e| joined_but(&joined, errors::keep(&e)))?;
-            folder
-        }
-    };
+    let folder = folder_before(&request.place)?;
+    let drive = if request.own_device {
+        host.engine.accept_device(&request.ticket.0, folder).await
+    } else {
+        host.engine.join(&request.ticket.0, folder).await
+    }
+    .map_err(|e| errors::join(&e))?;
+    let joined = show(host, &drive, &request.place).await?;
     let copy = drive.working_copy();
-    let path = copy.as_ref().map_or(path, |copy| copy.root().to_owned());
     if request.wait {
         let level = async {
             drive.wait_level().await;
@@ -120,6 +92,48 @@ pub(super) async fn join<M: MountDoor>(
         })
         .await?;
     }
+    Ok(joined)
+}
+
+/// The folder that the engine is to keep the drive in from the start; looks at a mount point before a
+/// ticket is spent on it.
+pub(super) fn folder_before(place: &Place) -> Result<Option<&Path>, ApiError> {
+    match place {
+        Place::Folder(folder) => Ok(Some(folder)),
+        Place::Inside(_) => Ok(None),
+        Place::Mount(at) => mountable(at).map(|()| None),
+    }
+}
+
+/// Shows a drive that has just come to this device where it was asked for.
+pub(super) async fn show<M: MountDoor>(
+    host: &Host<M>,
+    drive: &DriveHandle,
+    place: &Place,
+) -> Result<DriveRef, ApiError> {
+    let joined = DriveRef {
+        drive: drive.id().to_string(),
+        name: drive.name().to_owned(),
+        path: PathBuf::new(),
+    };
+    let path = match place {
+        Place::Mount(at) => {
+            host.mount_and_remember(drive, at)
+                .await
+                .map_err(|e| joined_but(&joined, e))?
+                .path
+        }
+        Place::Folder(folder) => folder.clone(),
+        Place::Inside(parent) => {
+            let folder = free_folder(parent, &joined).map_err(|e| joined_but(&joined, e))?;
+            host.engine
+                .keep(drive, &folder)
+                .map_err(|e| joined_but(&joined, errors::keep(&e)))?;
+            folder
+        }
+    };
+    let copy = drive.working_copy();
+    let path = copy.map_or(path, |copy| copy.root().to_owned());
     Ok(DriveRef { path, ..joined })
 }
 

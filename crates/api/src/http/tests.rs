@@ -279,6 +279,7 @@ async fn the_client_reads_progress_items_reply_and_error() -> TestResult {
     assert_eq!(paths[49_999], "f49999");
 
     let join = crate::dto::JoinRequest {
+        own_device: false,
         ticket: crate::dto::TicketText("x".into()),
         place: crate::dto::Place::Mount("/m".into()),
         wait: true,

@@ -45,6 +45,7 @@ impl Join {
         let mounted = matches!(place, Place::Mount(_));
         let request = JoinRequest {
             ticket: ticket(self.ticket)?,
+            own_device: false,
             place,
             wait: self.wait,
         };
@@ -63,7 +64,7 @@ impl Join {
     }
 }
 
-fn ticket(word: String) -> Result<TicketText, Failure> {
+pub(super) fn ticket(word: String) -> Result<TicketText, Failure> {
     if word != "-" {
         return Ok(TicketText(word.trim().to_owned()));
     }

@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use peerdrive_api::dto::ShareRequest;
+use peerdrive_api::dto::{DriveRef, ShareRequest, TicketText};
 use peerdrive_api::schema;
+use serde::Serialize;
+
+use super::phrase;
 
 use crate::context::{Context, absolute};
 use crate::failure::Failure;
@@ -19,9 +22,21 @@ pub(crate) struct Share {
     /// What the drive is called, for everyone [default: the folder's name]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    /// With --json, tell the recovery phrase too, and forget it; else `peerdrive phrase` shows it later
+    #[arg(long)]
+    show_phrase: bool,
     /// Return at once; the daemon takes the files in meanwhile
     #[arg(long)]
     no_wait: bool,
+}
+
+/// The drive, and its phrase where that is told.
+#[derive(Serialize)]
+struct Told {
+    #[serde(flatten)]
+    drive: DriveRef,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phrase: Option<TicketText>,
 }
 
 impl Share {
@@ -32,9 +47,21 @@ impl Share {
             wait: !self.no_wait,
         };
         let drive = context.call::<schema::Share>(&request)?;
-        context.out.answer(&drive, |drive| {
-            format!("{}  {}\n", plain(&drive.name), drive.drive)
+        let line = |drive: &DriveRef| format!("{}  {}\n", plain(&drive.name), drive.drive);
+        if context.out.json() && !self.show_phrase {
+            context.out.answer(&drive, line)?;
+            return Ok(());
+        }
+        let phrase = phrase::tell(&context, &drive.drive)?.phrase;
+        let told = Told { drive, phrase };
+        context.out.answer(&told, |told| {
+            let phrase = told.phrase.as_ref().map(phrase::text);
+            let words = phrase.map(|p| format!("\nRecovery phrase:\n{}\n", phrase::rows(p)));
+            line(&told.drive) + &words.unwrap_or_default()
         })?;
+        let drive = told.drive;
+        context.out.say(phrase::PURPOSE);
+        phrase::forget(&context, &drive.drive)?;
         context.out.say(&format!(
             "The folder is a drive now. To let someone in:\n  peerdrive invite {} --role writer",
             quoted(&drive.name, &drive.drive)

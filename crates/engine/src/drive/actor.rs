@@ -20,7 +20,7 @@ use super::request::Request;
 const MAX_TOGETHER: usize = 256;
 
 /// A reply that waits until the commit is durable.
-type Reply = Box<dyn FnOnce(Result<(), Arc<AppendError>>) + Send>;
+pub(super) type Reply = Box<dyn FnOnce(Result<(), Arc<AppendError>>) + Send>;
 
 /// Starts the thread. It ends when it is asked to stop or every handle is gone.
 pub(crate) fn spawn(
@@ -105,6 +105,7 @@ impl Actor {
                     let _ = reply.send(Err(error));
                 }
             },
+            Request::Identity(ask) => replies.extend(self.replica.identity(ask)),
             Request::Stop { reply } => return Some(reply),
         }
         None
@@ -190,7 +191,7 @@ fn head_of(record: &Record) -> LogHead {
     }
 }
 
-fn when_durable<T, E>(reply: oneshot::Sender<Result<T, E>>, value: T) -> Reply
+pub(super) fn when_durable<T, E>(reply: oneshot::Sender<Result<T, E>>, value: T) -> Reply
 where
     T: Send + 'static,
     E: From<DriveError> + Send + 'static,

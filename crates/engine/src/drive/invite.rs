@@ -153,6 +153,10 @@ impl Replica {
 pub struct Ticket(zeroize::Zeroizing<String>);
 
 impl Ticket {
+    pub(crate) fn new(text: zeroize::Zeroizing<String>) -> Self {
+        Self(text)
+    }
+
     /// The text to hand over.
     pub fn text(&self) -> &str {
         &self.0

@@ -5,6 +5,7 @@ pub(crate) mod control;
 pub mod error;
 pub mod event;
 pub mod handle;
+pub(crate) mod identity;
 pub mod invite;
 pub(crate) mod pool;
 pub(crate) mod replica;

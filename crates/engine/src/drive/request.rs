@@ -10,6 +10,7 @@ use peerdrive_crypto::ids::InviteId;
 use peerdrive_crypto::invite::{Challenged, Hello, JoinError};
 
 use super::error::DriveError;
+use super::identity::Ask;
 use super::invite::{AdmitError, Applying, Terms, Ticket};
 
 /// What became of each edit of a batch: the node it made or changed, or why it was refused.
@@ -60,6 +61,8 @@ pub(crate) enum Request {
         applying: Box<Applying>,
         reply: oneshot::Sender<Result<Vec<u8>, AdmitError>>,
     },
+    /// About devices of this member, and whoever comes back with the recovery phrase.
+    Identity(Ask),
     /// Writes a snapshot if anything happened since the last, and ends the actor.
     Stop { reply: oneshot::Sender<()> },
 }

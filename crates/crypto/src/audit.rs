@@ -1,0 +1,261 @@
+//! Checks an exported history of a drive from its entries alone: that each is what its author signed,
+//! that none is missing, and which of them count. Needs no secret and opens nothing; knows no file.
+//!
+//! What is proved: every entry was signed by the device that it names, which was brought in by a chain
+//! of signed entries from the genesis that the drive's id commits to, and nothing between the beginning
+//! and the last entry of each log was taken out, put in, or changed. What cannot be: that whoever
+//! exported it knew the newest entries. That is why an export ends with the exporting device's own
+//! signature over all of it.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::{
+    body::Cut,
+    domain::sign,
+    entry::{Entry, EntryError, EntryHeader, Plane, verify_header},
+    identity::{DriveKeys, verify_hash},
+    ids::{BindId, DriveId, EntryId, LogId, MemberId},
+    membership::{ContentRef, Control, ControlError, Inserted},
+    wire::Signature,
+};
+
+/// What is wrong with a history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// An entry by itself.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    /// An entry of the control plane.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// Something that the entry builds on is not there.
+    #[error("it builds on {0}, which is not in the history: something was taken out")]
+    Missing(EntryId),
+    /// Twice the same entry.
+    #[error("it is there twice")]
+    Twice,
+    /// Of another drive or plane.
+    #[error("it is not an entry of this drive")]
+    Elsewhere,
+    /// Its author is no device of the drive.
+    #[error("its author {0} is no device of this drive")]
+    UnknownDevice(BindId),
+    /// It does not follow the entry before it in its log.
+    #[error("it does not follow the entry before it in its log: something was taken out or put in")]
+    Chain,
+    /// The exporting device's signature over the whole is not right.
+    #[error(
+        "the signature over the whole history is not right: it was changed after it was exported"
+    )]
+    Export,
+}
+
+/// What a history shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Entries of the control plane.
+    pub control: u64,
+    /// Entries of the content plane.
+    pub content: u64,
+    /// Control operations without effect, since the rules do not allow them.
+    pub void: u64,
+    /// Content entries that do not count: written without the right to, after a removal, or building on
+    /// such.
+    pub refused: u64,
+    /// Every device, with its member and its numbers of entries in both planes.
+    pub devices: BTreeMap<BindId, Authorship>,
+}
+
+/// What one device wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Authorship {
+    /// Whose device.
+    pub member: MemberId,
+    /// Its control entries.
+    pub control: u64,
+    /// Its content entries.
+    pub content: u64,
+    /// Whether it still takes part.
+    pub live: bool,
+}
+
+/// Takes a history in, entry by entry: the control plane first, each entry after what it builds on.
+#[derive(Debug)]
+pub struct Auditor {
+    control: Control,
+    content: Vec<EntryHeader>,
+    seen: HashSet<EntryId>,
+    tips: HashMap<LogId, (u64, EntryId, Vec<EntryId>)>,
+    /// The control heads that the entry before each one knew.
+    knew: Vec<Vec<EntryId>>,
+}
+
+impl Auditor {
+    /// For the history of this drive.
+    pub fn new(drive: DriveId) -> Self {
+        Auditor {
+            control: Control::new(drive),
+            content: Vec::new(),
+            seen: HashSet::new(),
+            tips: HashMap::new(),
+            knew: Vec::new(),
+        }
+    }
+
+    /// Takes an entry of the control plane.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub fn control(&mut self, entry: Entry) -> Result<(), Fault> {
+        match self.control.insert(entry)? {
+            Inserted::New(_) => Ok(()),
+            Inserted::Known => Err(Fault::Twice),
+            Inserted::Pending(missing) => {
+                let first = missing.first().copied();
+                Err(first.map_or(Fault::Chain, Fault::Missing))
+            }
+        }
+    }
+
+    /// Takes the header of an entry of the content plane; its log's earlier entries came before.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub fn content(&mut self, header: EntryHeader, sig: &Signature) -> Result<(), Fault> {
+        if header.plane != Plane::Content || header.drive != self.control.drive() {
+            return Err(Fault::Elsewhere);
+        }
+        let key = self.control.log_key(&header.bind);
+        let key = key.ok_or(Fault::UnknownDevice(header.bind))?;
+        verify_header(&header, sig, &key)?;
+        let (id, log) = (header.id(), header.log_id());
+        if !self.seen.insert(id) {
+            return Err(Fault::Twice);
+        }
+        let known = self.tips.get(&log);
+        let follows = match (known, header.predecessor()) {
+            (None, None) => true,
+            (Some((seq, tip, _)), Some(prev)) => {
+                seq.checked_add(1) == Some(header.seq) && *tip == prev
+            }
+            _ => false,
+        };
+        if !follows {
+            return Err(Fault::Chain);
+        }
+        let knew = known.map(|(_, _, ctrl)| ctrl.clone()).unwrap_or_default();
+        self.tips.insert(log, (header.seq, id, header.ctrl.clone()));
+        self.knew.push(knew);
+        self.content.push(header);
+        Ok(())
+    }
+
+    /// Judges the whole: that nothing it refers to is missing, and what of it counts.
+    ///
+    /// # Errors
+    /// [`Fault::Missing`].
+    pub fn finish(self) -> Result<Findings, Fault> {
+        let mut findings = Findings::default();
+        let mut placed: HashMap<EntryId, (LogId, u64)> = HashMap::new();
+        for header in &self.content {
+            placed.insert(header.id(), (header.log_id(), header.seq));
+            if let Some(missing) = header.deps.iter().find(|id| !self.seen.contains(id)) {
+                return Err(Fault::Missing(*missing));
+            }
+            let control = header.ctrl.iter();
+            if let Some(missing) = control.clone().find(|id| self.control.entry(id).is_none()) {
+                return Err(Fault::Missing(*missing));
+            }
+        }
+        let ids: Vec<EntryId> = self.control.entries().map(|(id, _)| id).collect();
+        for id in ids {
+            findings.control += 1;
+            let verdicts = self.control.verdicts(&id);
+            findings.void += verdicts.iter().filter(|(_, valid)| !valid).count() as u64;
+            if let Some(entry) = self.control.entry(&id) {
+                let author = self.authorship(&mut findings, &entry.header.bind);
+                author.into_iter().for_each(|device| device.control += 1);
+            }
+        }
+        let mut refused: HashSet<EntryId> = HashSet::new();
+        for (header, knew) in self.content.iter().zip(&self.knew) {
+            findings.content += 1;
+            let author = self.authorship(&mut findings, &header.bind);
+            author.into_iter().for_each(|device| device.content += 1);
+            let judged = ContentRef {
+                header,
+                prev_ctrl: knew,
+                floor: None::<Cut>,
+            };
+            let mut on_chain = |cut: &EntryId| {
+                placed
+                    .get(cut)
+                    .is_some_and(|(log, seq)| *log == header.log_id() && *seq >= header.seq)
+            };
+            if self.control.admits(&judged, &mut on_chain).is_err() {
+                refused.insert(header.id());
+            }
+        }
+        findings.refused = self.spread(refused);
+        Ok(findings)
+    }
+
+    fn authorship<'f>(
+        &self,
+        findings: &'f mut Findings,
+        bind: &BindId,
+    ) -> Option<&'f mut Authorship> {
+        let known = self.control.state().bind(bind)?;
+        Some(findings.devices.entry(*bind).or_insert(Authorship {
+            member: known.member,
+            control: 0,
+            content: 0,
+            live: known.live,
+        }))
+    }
+
+    /// How many entries do not count, once everything that builds on one of these does not either.
+    fn spread(&self, mut refused: HashSet<EntryId>) -> u64 {
+        let mut builders: HashMap<EntryId, Vec<EntryId>> = HashMap::new();
+        for header in &self.content {
+            for below in header.deps.iter().copied().chain(header.predecessor()) {
+                builders.entry(below).or_default().push(header.id());
+            }
+        }
+        let mut waiting: Vec<EntryId> = refused.iter().copied().collect();
+        while let Some(id) = waiting.pop() {
+            for above in builders.get(&id).into_iter().flatten() {
+                if refused.insert(*above) {
+                    waiting.push(*above);
+                }
+            }
+        }
+        refused.len() as u64
+    }
+
+    /// Checks the exporting device's signature over the digest of everything before it.
+    ///
+    /// # Errors
+    /// [`Fault::UnknownDevice`] or [`Fault::Export`].
+    pub fn exported_by(
+        &self,
+        by: &BindId,
+        digest: &[u8; 32],
+        sig: &Signature,
+    ) -> Result<(), Fault> {
+        let key = self.control.log_key(by).ok_or(Fault::UnknownDevice(*by))?;
+        if verify_hash(&key, sign::AUDIT, digest, sig) {
+            Ok(())
+        } else {
+            Err(Fault::Export)
+        }
+    }
+}
+
+/// The exporting device's signature over the digest of an export.
+pub fn sign_export(keys: &DriveKeys, digest: &[u8; 32]) -> Signature {
+    keys.sign(sign::AUDIT, digest)
+}
+
+#[cfg(test)]
+mod tests;
