@@ -21,6 +21,7 @@ use crate::drive::error::LoadError;
 use crate::drive::handle::DriveHandle;
 use crate::drive::request::Request;
 use crate::gate::MemberGate;
+use crate::incarnation::Here;
 use crate::open::{Device, Running, record_folder};
 use crate::working_copy::{WorkingCopy, WorkingCopyError, WorkingCopyOptions};
 
@@ -135,6 +136,11 @@ impl Engine {
     /// Takes the data directory, joins the network and brings every drive back to life.
     pub async fn open(config: EngineConfig) -> Result<Engine, OpenError> {
         let data = DataDir::open(&config.data_dir)?;
+        let here = Here::look(data.path()).map_err(|source| DataDirError::Io {
+            doing: "look at",
+            path: data.path().to_owned(),
+            source,
+        })?;
         let secret = Arc::new(DeviceSecret::from_bytes(*data.secret()?));
         let endpoint = EndpointSecret::from_bytes(kdf(
             secret.expose_for_sealing(),
@@ -150,6 +156,7 @@ impl Engine {
             secret,
             net,
             gate,
+            here,
         };
         let engine = Engine {
             inner: Arc::new(Inner {

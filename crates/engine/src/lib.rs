@@ -12,6 +12,7 @@ pub mod engine;
 mod env;
 pub mod errors;
 mod gate;
+mod incarnation;
 pub mod join;
 mod keyring;
 pub mod listing;

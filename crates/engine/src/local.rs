@@ -91,6 +91,15 @@ impl Seal {
         Ok((key.to_vec(), value.to_vec()))
     }
 
+    /// A note, sealed, for a batch that writes something else too.
+    pub(crate) fn note(&self, space: Space, key: &[u8], value: &[u8]) -> Note {
+        Note {
+            space,
+            key: self.stored_key(space, key),
+            value: Some(self.close(space, key, value)),
+        }
+    }
+
     /// Seals a whole snapshot.
     pub(crate) fn close_snapshot(&self, plain: &[u8]) -> Vec<u8> {
         seal_local(

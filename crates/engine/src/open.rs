@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use peerdrive_crypto::identity::{DriveKeys, RootKey};
-use peerdrive_crypto::ids::{BindId, DriveId, MemberId};
+use peerdrive_crypto::ids::{BindId, DriveId, LogId, MemberId};
 use peerdrive_crypto::local::local_key;
 use peerdrive_crypto::secret::DeviceSecret;
 use peerdrive_log::DriveLog;
@@ -18,9 +18,11 @@ use crate::drive::control::ControlPlane;
 use crate::drive::error::LoadError;
 use crate::drive::event::DriveEvent;
 use crate::drive::handle::{DriveHandle, Parts, Shared};
+use crate::drive::identity::Ask;
 use crate::drive::replica::{Own, Replica};
 use crate::drive::request::Request;
 use crate::gate::MemberGate;
+use crate::incarnation::{Here, HighWater};
 use crate::keyring::SharedKeys;
 use crate::local::{LocalTable, Seal, Space};
 use crate::peers::{DrivePeers, Entries};
@@ -29,6 +31,11 @@ use crate::peers::{DrivePeers, Entries};
 const REQUESTS: usize = 1024;
 
 const SELF_KEY: &[u8] = b"self";
+
+/// Under which the incarnations of this device's logs are kept, once they are not the first ones.
+pub(crate) const INCARNATIONS_KEY: &[u8] = b"incarnations";
+
+const MARK_KEY: &[u8] = b"mark";
 
 /// Where the root key's seed lies until its phrase has been shown.
 pub(crate) const ROOT_KEY: &[u8] = b"root";
@@ -44,6 +51,26 @@ pub(crate) struct SelfNote {
     control_inc: [u8; 16],
     content_inc: [u8; 16],
     name: String,
+}
+
+/// The incarnations of this device's two logs: random, and new whenever a number might have been used.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Incarnations {
+    pub(crate) control: [u8; 16],
+    pub(crate) content: [u8; 16],
+}
+
+impl Incarnations {
+    pub(crate) fn fresh() -> Self {
+        Self {
+            control: crate::env::random(),
+            content: crate::env::random(),
+        }
+    }
+
+    pub(crate) fn to_bytes(self) -> Result<Vec<u8>, LoadError> {
+        postcard::to_stdvec(&self).map_err(|_| LoadError::Keys)
+    }
 }
 
 mod two_halves {
@@ -94,6 +121,7 @@ pub(crate) struct Device {
     pub(crate) secret: Arc<DeviceSecret>,
     pub(crate) net: Net,
     pub(crate) gate: Arc<MemberGate>,
+    pub(crate) here: Here,
 }
 
 /// A drive's record, opened, with nothing running yet.
@@ -147,11 +175,13 @@ impl Device {
         } = opened;
         let note = local.get(Space::Config, SELF_KEY)?.ok_or(LoadError::Keys)?;
         let note: SelfNote = postcard::from_bytes(&note).map_err(|_| LoadError::Keys)?;
+        let (incarnations, high) = self.incarnations(&id, &note, &log, &local)?;
         let own = Own {
             keys: Arc::new(DriveKeys::from_bytes(&note.keys)),
             bind: note.bind,
-            control_inc: note.control_inc,
-            content_inc: note.content_inc,
+            control_inc: incarnations.control,
+            content_inc: incarnations.content,
+            high,
         };
         let control = ControlPlane::new(id, own.keys.clone(), own.bind);
         let replica = Replica::load(id, own, log.clone(), seal, control)?;
@@ -193,6 +223,50 @@ impl Device {
             thread,
             tag,
         })
+    }
+}
+
+impl Device {
+    /// Which logs this device writes on in: new ones, if its record is a copy or an old one put back.
+    fn incarnations(
+        &self,
+        id: &DriveId,
+        note: &SelfNote,
+        log: &DriveLog,
+        local: &LocalTable,
+    ) -> Result<(Incarnations, Arc<HighWater>), LoadError> {
+        let folder = record_folder(&self.data, id);
+        let path = folder.join("log.redb");
+        let io = |source| peerdrive_log::OpenError::Io {
+            path: path.clone(),
+            source,
+        };
+        let high = HighWater::open(&folder).map_err(io)?;
+        let mark = self.here.mark(&path).map_err(io)?;
+        let mark = postcard::to_stdvec(&mark).map_err(|_| LoadError::Keys)?;
+        let kept = local.get(Space::Config, MARK_KEY)?;
+        let behind = log.arrivals() < high.read();
+        if kept.as_ref() == Some(&mark) && !behind {
+            let stored = local.get(Space::Config, INCARNATIONS_KEY)?;
+            let stored = stored.and_then(|bytes| postcard::from_bytes(&bytes).ok());
+            let first = Incarnations {
+                control: note.control_inc,
+                content: note.content_inc,
+            };
+            return Ok((stored.unwrap_or(first), Arc::new(high)));
+        }
+        if kept.is_some() {
+            tracing::info!(drive = %id, behind, "not where it was written: going on in new logs");
+        }
+        let fresh = Incarnations::fresh();
+        let changes = [
+            (INCARNATIONS_KEY.to_vec(), Some(fresh.to_bytes()?)),
+            (MARK_KEY.to_vec(), Some(mark)),
+        ];
+        local.write(Space::Config, &changes)?;
+        // Lower than it says only once, or every start would take this for a restored record.
+        high.rise(log.arrivals());
+        Ok((fresh, Arc::new(high)))
     }
 }
 
@@ -251,12 +325,17 @@ async fn follow_link(shared: std::sync::Weak<Shared>, mut events: mpsc::Receiver
                 shared.publish(DriveEvent::Peers);
             }
             LinkEvent::Addresses(addresses) => remember_addresses(&shared, &addresses),
-            LinkEvent::Fork { from, at, .. } => {
+            LinkEvent::Fork { from, log, at, .. } => {
                 tracing::warn!(
                     ?from,
                     at,
                     "a device wrote two different entries at one place"
                 );
+                let log = LogId(log.0);
+                let met = Request::Identity(Ask::Forked { log });
+                if shared.requests.send(met).await.is_err() {
+                    return;
+                }
             }
             LinkEvent::Presence(_) => {}
         }

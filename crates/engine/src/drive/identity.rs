@@ -9,7 +9,7 @@ use peerdrive_crypto::author::{Draft, Signer, brought_in, control_entry, recover
 use peerdrive_crypto::body::{Cut, Reason, RevokeDevice, Role};
 use peerdrive_crypto::entry::{Entry, LogPosition, Plane};
 use peerdrive_crypto::identity::RootKey;
-use peerdrive_crypto::ids::{BindId, EndpointKey};
+use peerdrive_crypto::ids::{BindId, EndpointKey, LogId};
 use peerdrive_crypto::invite::{Challenged, JoinError, Newcomer, Refused};
 use peerdrive_crypto::reentry;
 use peerdrive_crypto::secret::DriveSecret;
@@ -40,6 +40,8 @@ pub(crate) enum Ask {
         endpoint: EndpointKey,
         reply: oneshot::Sender<Result<bool, DriveError>>,
     },
+    /// Somebody holds another entry at one place of this log.
+    Forked { log: LogId },
     /// What a history of the drive is written from, now.
     History {
         reply: oneshot::Sender<Result<Source, DriveError>>,
@@ -82,6 +84,12 @@ impl Replica {
                 let role = self.control.control.state().live_endpoint(&endpoint);
                 let back = role.is_some_and(|(_, role)| role == Role::Owner);
                 answered(reply, Ok(back))
+            }
+            Ask::Forked { log } => {
+                if self.writes_in(&log) {
+                    self.reincarnate();
+                }
+                None
             }
             Ask::History { reply } => {
                 let control = self.control.control.entries();

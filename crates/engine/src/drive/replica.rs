@@ -22,7 +22,9 @@ use super::control::{Admits, ControlPlane, Taken};
 use super::error::{DriveError, LoadError};
 use super::pool::Pool;
 use super::request::{Check, EditIfResults, EditResults};
-use crate::local::Seal;
+use crate::incarnation::HighWater;
+use crate::local::{Seal, Space};
+use crate::open::{INCARNATIONS_KEY, Incarnations};
 
 /// Most bytes of entries whose author is not known yet. They are only in memory: whoever sent them has
 /// them still.
@@ -43,6 +45,8 @@ pub(crate) struct Own {
     /// Incarnations of the control and the content log.
     pub(crate) control_inc: [u8; 16],
     pub(crate) content_inc: [u8; 16],
+    /// How far the record had come when this device last wrote.
+    pub(crate) high: Arc<HighWater>,
 }
 
 /// See the module.
@@ -297,6 +301,41 @@ impl Replica {
             self.strangers_bytes = 0;
             queue = std::mem::take(&mut self.strangers);
         }
+        // Entries of this device that it did not have: it was set back, or copied.
+        let met: Vec<LogId> = self.staged.others.iter().copied().collect();
+        if met.iter().any(|log| self.writes_in(log)) {
+            self.reincarnate();
+        }
+    }
+
+    /// Whether a log is one that this device writes on in.
+    pub(crate) fn writes_in(&self, log: &LogId) -> bool {
+        [Plane::Control, Plane::Content]
+            .into_iter()
+            .any(|plane| self.own_position(plane).log_id() == *log)
+    }
+
+    /// Goes on in new logs: the present ones hold entries of this device that it does not know, so that
+    /// it might use a number twice.
+    pub(crate) fn reincarnate(&mut self) {
+        tracing::warn!("another has more of this device's own log: going on in new ones");
+        let fresh = Incarnations::fresh();
+        self.own.control_inc = fresh.control;
+        self.own.content_inc = fresh.content;
+        let log = self.own_position(Plane::Content).log_id();
+        self.tree.write().set_actor(Actor(log.actor()));
+        self.keep_incarnations();
+    }
+
+    fn keep_incarnations(&mut self) {
+        let now = Incarnations {
+            control: self.own.control_inc,
+            content: self.own.content_inc,
+        };
+        if let Ok(bytes) = now.to_bytes() {
+            let note = self.seal.note(Space::Config, INCARNATIONS_KEY, &bytes);
+            self.staged.batch.notes.push(note);
+        }
     }
 
     /// Makes everything staged durable. On an error nothing of it happened: the caller drops the
@@ -307,6 +346,9 @@ impl Replica {
             return Ok(Committed::default());
         }
         self.log.append(&staged.batch)?;
+        if !staged.own.is_empty() {
+            self.own.high.rise(self.log.arrivals());
+        }
         self.since_snapshot += staged
             .batch
             .records
@@ -358,6 +400,7 @@ impl Replica {
     pub(crate) fn reload(&mut self) -> Result<(), LoadError> {
         let own = Own {
             keys: self.own.keys.clone(),
+            high: self.own.high.clone(),
             ..self.own
         };
         let control = self.control.emptied();
@@ -372,6 +415,8 @@ impl Replica {
         std::mem::swap(&mut *self.tree.write(), &mut *fresh.tree.write());
         fresh.tree = self.tree.clone();
         *self = fresh;
+        // Should the write that failed have been to keep new incarnations, the next one keeps them.
+        self.keep_incarnations();
         Ok(())
     }
 
