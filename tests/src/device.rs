@@ -216,7 +216,10 @@ impl Device {
             Role::Writer => "writer",
             Role::Admin => "admin",
         };
-        let words = ["invite", drive, "--role", role, "--uses", "20"];
+        let mut words = vec!["invite", drive, "--role", role, "--uses", "20"];
+        if role == "admin" {
+            words.push("--no-approve");
+        }
         let invited: Invited = self.call(&words)?.ok()?.json()?;
         Ok(invited.ticket)
     }

@@ -8,6 +8,7 @@ mod daemon;
 mod drive;
 mod file;
 mod identity;
+mod member;
 mod share;
 
 pub use audit::{AuditLine, AuditReply, AuditRequest};
@@ -22,6 +23,12 @@ pub use file::{
 pub use identity::{
     AddressReply, AddressRequest, DeviceCodeReply, DeviceCodeRequest, PhraseReply, PhraseRequest,
     RecoverReply, RecoverRequest,
+};
+pub use member::{
+    DecideJoinReply, DecideJoinRequest, InviteLine, InviteState, InvitesReply, InvitesRequest,
+    JoinRequestLine, JoinRequestsReply, JoinRequestsRequest, JoinWords, Member, MemberDevice,
+    MembersReply, MembersRequest, RevokeInviteReply, RevokeInviteRequest, RevokeReply,
+    RevokeRequest, RoleReply, RoleRequest,
 };
 pub use share::{
     InviteReply, InviteRequest, JoinRequest, MountRequest, Place, Role, ShareRequest, TicketText,

@@ -112,6 +112,8 @@ codes! {
     BadTicket = "bad_ticket", Usage, false;
     /// Several drives have this name.
     AmbiguousDrive = "ambiguous_drive", Usage, false;
+    /// Several members, devices or invites go by this.
+    AmbiguousMember = "ambiguous_member", Usage, false;
     /// The daemon does not know this command: it is of another version.
     UnknownCommand = "unknown_command", Usage, false;
     /// No drive of this id or name on this device.
@@ -122,6 +124,8 @@ codes! {
     PathNotFound = "path_not_found", NotFound, false;
     /// This device has no recovery phrase of the drive, or has it no more.
     PhraseGone = "phrase_gone", NotFound, false;
+    /// No member, device, invite or request goes by this in the drive.
+    MemberNotFound = "member_not_found", NotFound, false;
     /// No drive is mounted there.
     NotMounted = "not_mounted", NotFound, false;
     /// The folder is, holds or lies in a folder that is a drive already.

@@ -6,6 +6,7 @@ mod contents;
 mod drives;
 pub mod errors;
 mod identity;
+mod members;
 mod mounts;
 mod sharing;
 
@@ -76,9 +77,65 @@ impl<M: MountDoor> Commands for Host<M> {
     async fn join(
         &self,
         request: JoinRequest,
-        replies: &mut Replies<NoItem>,
+        replies: &mut Replies<JoinWords>,
     ) -> Result<DriveRef, ApiError> {
         sharing::join(self, request, replies).await
+    }
+
+    async fn members(
+        &self,
+        request: MembersRequest,
+        replies: &mut Replies<Member>,
+    ) -> Result<MembersReply, ApiError> {
+        members::members(&self.drive(&request.drive)?, replies).await
+    }
+
+    async fn role(
+        &self,
+        request: RoleRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<RoleReply, ApiError> {
+        members::role(&self.drive(&request.drive)?, &request).await
+    }
+
+    async fn revoke(
+        &self,
+        request: RevokeRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<RevokeReply, ApiError> {
+        members::revoke(&self.drive(&request.drive)?, &request).await
+    }
+
+    async fn invites(
+        &self,
+        request: InvitesRequest,
+        replies: &mut Replies<InviteLine>,
+    ) -> Result<InvitesReply, ApiError> {
+        members::invites(&self.drive(&request.drive)?, replies).await
+    }
+
+    async fn revoke_invite(
+        &self,
+        request: RevokeInviteRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<RevokeInviteReply, ApiError> {
+        members::revoke_invite(&self.drive(&request.drive)?, &request.invite).await
+    }
+
+    async fn join_requests(
+        &self,
+        request: JoinRequestsRequest,
+        replies: &mut Replies<JoinRequestLine>,
+    ) -> Result<JoinRequestsReply, ApiError> {
+        members::join_requests(&self.drive(&request.drive)?, replies).await
+    }
+
+    async fn decide_join(
+        &self,
+        request: DecideJoinRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<DecideJoinReply, ApiError> {
+        members::decide_join(&self.drive(&request.drive)?, &request)
     }
 
     async fn mount(

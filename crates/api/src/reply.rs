@@ -111,6 +111,11 @@ impl<Item: Serialize> Replies<Item> {
         }
     }
 
+    /// Hands on at once what was streamed so far.
+    pub async fn now(&mut self) -> Result<(), ApiError> {
+        self.flush().await
+    }
+
     /// Resolves when waiting has become pointless: nobody listens, or the daemon is to end.
     pub async fn closed(&self) -> ApiError {
         tokio::select! {

@@ -92,7 +92,21 @@ commands! {
     /// Makes a ticket that lets someone join a drive.
     invite: Invite(dto::InviteRequest) => dto::InviteReply;
     /// Joins a drive by a ticket, kept as a folder or mounted.
-    join: Join(dto::JoinRequest) => dto::DriveRef;
+    join: Join(dto::JoinRequest) streams dto::JoinWords => dto::DriveRef;
+    /// Lists who is in a drive.
+    members: Members(dto::MembersRequest) streams dto::Member => dto::MembersReply;
+    /// Gives a member another role.
+    role: Role(dto::RoleRequest) => dto::RoleReply;
+    /// Takes a member or a device out of a drive.
+    revoke: Revoke(dto::RevokeRequest) => dto::RevokeReply;
+    /// Lists the invites of a drive.
+    invites: Invites(dto::InvitesRequest) streams dto::InviteLine => dto::InvitesReply;
+    /// Takes an invite back.
+    revoke_invite: RevokeInvite(dto::RevokeInviteRequest) => dto::RevokeInviteReply;
+    /// Lists who waits on this device to be let into a drive.
+    join_requests: JoinRequests(dto::JoinRequestsRequest) streams dto::JoinRequestLine => dto::JoinRequestsReply;
+    /// Lets somebody in who waits, or turns them away.
+    decide_join: DecideJoin(dto::DecideJoinRequest) => dto::DecideJoinReply;
     /// Shows a drive as a file system; comes back when the daemon starts again.
     mount: Mount(dto::MountRequest) => dto::DriveRef;
     /// Takes a mount away.

@@ -59,14 +59,83 @@ impl Commands for Fake {
         _: &mut Replies<NoItem>,
     ) -> Result<InviteReply, ApiError> {
         Ok(InviteReply {
+            invite: "invite-a".into(),
             ticket: TicketText("t".into()),
             role: r.role,
             expires: r.expires_in.unwrap_or(0),
             uses: r.uses,
+            approve: r.approve.unwrap_or(false),
         })
     }
 
-    async fn join(&self, _: JoinRequest, _: &mut Replies<NoItem>) -> Result<DriveRef, ApiError> {
+    async fn members(
+        &self,
+        r: MembersRequest,
+        _: &mut Replies<Member>,
+    ) -> Result<MembersReply, ApiError> {
+        Ok(MembersReply { drive: r.drive })
+    }
+
+    async fn role(&self, r: RoleRequest, _: &mut Replies<NoItem>) -> Result<RoleReply, ApiError> {
+        Ok(RoleReply {
+            member: r.member,
+            name: None,
+            role: r.role,
+        })
+    }
+
+    async fn revoke(
+        &self,
+        r: RevokeRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<RevokeReply, ApiError> {
+        Ok(RevokeReply {
+            member: r.who,
+            device: None,
+            name: None,
+        })
+    }
+
+    async fn invites(
+        &self,
+        r: InvitesRequest,
+        _: &mut Replies<InviteLine>,
+    ) -> Result<InvitesReply, ApiError> {
+        Ok(InvitesReply { drive: r.drive })
+    }
+
+    async fn revoke_invite(
+        &self,
+        r: RevokeInviteRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<RevokeInviteReply, ApiError> {
+        Ok(RevokeInviteReply {
+            invite: r.invite,
+            used: 0,
+        })
+    }
+
+    async fn join_requests(
+        &self,
+        r: JoinRequestsRequest,
+        _: &mut Replies<JoinRequestLine>,
+    ) -> Result<JoinRequestsReply, ApiError> {
+        Ok(JoinRequestsReply { drive: r.drive })
+    }
+
+    async fn decide_join(
+        &self,
+        r: DecideJoinRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<DecideJoinReply, ApiError> {
+        Ok(DecideJoinReply {
+            request: r.request,
+            name: String::new(),
+            admitted: r.admit,
+        })
+    }
+
+    async fn join(&self, _: JoinRequest, _: &mut Replies<JoinWords>) -> Result<DriveRef, ApiError> {
         Err(ApiError::new(Code::BadTicket, "this is not a ticket").hint("copy all of it"))
     }
 

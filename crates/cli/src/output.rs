@@ -76,6 +76,16 @@ impl Output {
         self.data.borrow_mut().flush()
     }
 
+    /// News while the answer is still to come, on standard error: JSON if that was asked for.
+    pub(crate) fn aside<T: Serialize>(&self, news: &T, text: impl FnOnce(&T) -> String) {
+        let line = if self.json {
+            serde_json::to_string(news).unwrap_or_default()
+        } else {
+            text(news)
+        };
+        writeln!(io::stderr().lock(), "{line}").ok();
+    }
+
     /// Says something to the person, if the answer is not for a program.
     pub(crate) fn say(&self, words: &str) {
         if !self.json {

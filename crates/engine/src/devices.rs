@@ -132,7 +132,7 @@ impl Engine {
         folder: Option<&Path>,
     ) -> Result<DriveHandle, JoinError> {
         let ticket = as_ticket(code).ok_or(JoinError::NoDeviceCode)?;
-        self.join_by(&ticket, folder).await
+        self.join_by(&ticket, folder, |_| {}).await
     }
 
     /// Where this device can be reached, as a text to hand on. It grants nothing.

@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use peerdrive_crypto::body::Role;
 use peerdrive_crypto::identity::DriveKeys;
-use peerdrive_crypto::ids::EndpointKey;
+use peerdrive_crypto::ids::{EndpointKey, InviteId};
 use peerdrive_crypto::invite::{
-    JoinError as ProtocolError, Joined, Joiner, JoinerIdentity, Refused, Step,
-    Ticket as Invitation, TicketError, read_hello, refuse,
+    Applicant, JoinError as ProtocolError, Joined, Joiner, JoinerIdentity, Refused, Step,
+    Ticket as Invitation, TicketError, read_hello, refuse, waiting,
 };
 use peerdrive_crypto::reentry::{self, ReentryError};
 use peerdrive_log::{AppendError, Batch, Record};
@@ -18,6 +18,7 @@ use peerdrive_net::{JoinStream, PeerId};
 use tokio::sync::oneshot;
 
 use crate::drive::error::{DriveError, LoadError};
+use crate::drive::event::DriveEvent;
 use crate::drive::handle::DriveHandle;
 use crate::drive::invite::{AdmitError, Applying, Terms, Ticket};
 use crate::drive::request::Request;
@@ -30,6 +31,12 @@ pub(crate) const MESSAGE_LIMIT: Duration = Duration::from_secs(20);
 
 /// Longest wait for the tree after the handshake. It goes on arriving in the background after that.
 pub(crate) const TREE_LIMIT: Duration = Duration::from_secs(30);
+
+/// How often a joiner who waits for a person is asked for patience; well below [`MESSAGE_LIMIT`].
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long a joiner may wait for a person.
+const APPROVAL_LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// How long an invite lasts if nothing is said.
 const DEFAULT_EXPIRY: Duration = Duration::from_secs(3 * 24 * 3600);
@@ -46,11 +53,16 @@ pub struct InviteOptions {
     pub expires: Option<Duration>,
     /// How many may join by it, at least one.
     pub uses: u32,
+    /// Whether a person compares words before anyone is let in; `None` for exactly those invites that
+    /// make somebody an admin.
+    pub approve: Option<bool>,
 }
 
 /// An invite that was written into the drive, and its ticket.
 #[derive(Debug)]
 pub struct Invite {
+    /// Its id.
+    pub id: InviteId,
     /// To be handed over in private: who has it gets in.
     pub ticket: Ticket,
     /// What it grants.
@@ -59,6 +71,8 @@ pub struct Invite {
     pub expires_ms: u64,
     /// How many may join by it.
     pub uses: u32,
+    /// Whether a person compares words before anyone is let in.
+    pub approve: bool,
 }
 
 /// Joining failed. This device is in no drive because of it.
@@ -115,15 +129,19 @@ impl Engine {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         let not_after = now.saturating_add(lasts).as_secs();
+        let approve = options.approve.unwrap_or(options.role >= Role::Admin);
         let terms = Terms {
             role: options.role,
             not_after,
             uses: options.uses.max(1),
+            approve,
             name: drive.name().to_owned(),
             addresses: vec![self.inner.device.net.address()],
         };
-        let ticket = drive.ask(|reply| Request::Invite { terms, reply }).await?;
+        let (id, ticket) = drive.ask(|reply| Request::Invite { terms, reply }).await?;
         Ok(Invite {
+            id,
+            approve,
             ticket,
             role: options.role,
             expires_ms: not_after.saturating_mul(1000),
@@ -138,10 +156,21 @@ impl Engine {
         ticket: &str,
         folder: Option<&Path>,
     ) -> Result<DriveHandle, JoinError> {
+        self.join_comparing(ticket, folder, |_| {}).await
+    }
+
+    /// As [`Engine::join`]. `compare` is told six words when the inviter's person is to compare them,
+    /// and may be told again.
+    pub async fn join_comparing(
+        &self,
+        ticket: &str,
+        folder: Option<&Path>,
+        compare: impl Fn(&str) + Send,
+    ) -> Result<DriveHandle, JoinError> {
         if crate::devices::is_code(ticket) {
             return Err(JoinError::DeviceCode);
         }
-        self.join_by(ticket, folder).await
+        self.join_by(ticket, folder, compare).await
     }
 
     /// Joins by the text of a ticket, whoever's device this is to become.
@@ -149,6 +178,7 @@ impl Engine {
         &self,
         ticket: &str,
         folder: Option<&Path>,
+        compare: impl Fn(&str) + Send,
     ) -> Result<DriveHandle, JoinError> {
         let ticket = Invitation::parse(ticket)?;
         let known = self
@@ -172,7 +202,7 @@ impl Engine {
             .collect();
         let mut stream = self.dial(&addresses).await?;
         let keys = DriveKeys::generate(&mut crate::env::rng());
-        let joined = self.converse(ticket, &mut stream, &keys).await?;
+        let joined = self.converse(ticket, &mut stream, &keys, compare).await?;
         let gatekeeper = stream.peer();
         stream.finish().await;
         let drive = self.found_joined(&keys, joined, &addresses)?;
@@ -199,6 +229,7 @@ impl Engine {
         ticket: Invitation,
         stream: &mut JoinStream,
         keys: &DriveKeys,
+        compare: impl Fn(&str) + Send,
     ) -> Result<Joined, JoinError> {
         let me = JoinerIdentity {
             keys,
@@ -217,7 +248,8 @@ impl Engine {
                 .map_err(|_| peerdrive_net::JoinError::TooSlow)??;
             match joiner.receive(&message, &me)? {
                 Step::Send(reply) => stream.send(&reply).await?,
-                Step::Wait { .. } => {}
+                // Comes again and again while the inviter's person looks.
+                Step::Wait { words } => compare(&words),
                 Step::Joined(joined) if joined.verified => return Ok(*joined),
                 Step::Joined(_) => return Err(ProtocolError::FalseWelcome.into()),
             }
@@ -331,12 +363,7 @@ async fn admit_one(engine: Engine, mut stream: JoinStream) -> Result<(), AdmitFa
         exporter,
         reply,
     };
-    drive
-        .shared
-        .requests
-        .send(asked)
-        .await
-        .map_err(|_| DriveError::Closed)?;
+    ask(&drive, asked).await?;
     let (challenged, challenge) = match answer.await.map_err(|_| DriveError::Closed)? {
         Ok(challenge) => challenge,
         Err(error) => return turn_away(stream, error.into()).await,
@@ -348,16 +375,24 @@ async fn admit_one(engine: Engine, mut stream: JoinStream) -> Result<(), AdmitFa
         invite,
         request,
         remote: EndpointKey(stream.peer().0),
-        peers: drive.known_addresses(),
     });
     let (reply, answer) = oneshot::channel();
-    let asked = Request::Admit { applying, reply };
-    drive
-        .shared
-        .requests
-        .send(asked)
-        .await
-        .map_err(|_| DriveError::Closed)?;
+    ask(&drive, Request::Consider { applying, reply }).await?;
+    let applicant = match answer.await.map_err(|_| DriveError::Closed)? {
+        Ok(applicant) => Box::new(applicant),
+        Err(error) => return turn_away(stream, error).await,
+    };
+    if applicant.asks_words && !approved(&drive, &applicant, &mut stream).await? {
+        return turn_away(stream, Refused::Declined.into()).await;
+    }
+    let peers = drive.known_addresses();
+    let (reply, answer) = oneshot::channel();
+    let asked = Request::Admit {
+        applicant,
+        peers,
+        reply,
+    };
+    ask(&drive, asked).await?;
     match answer.await.map_err(|_| DriveError::Closed)? {
         Ok(welcome) => {
             stream.send(&welcome).await?;
@@ -366,6 +401,40 @@ async fn admit_one(engine: Engine, mut stream: JoinStream) -> Result<(), AdmitFa
         }
         Err(error) => turn_away(stream, error).await,
     }
+}
+
+async fn ask(drive: &DriveHandle, request: Request) -> Result<(), DriveError> {
+    let sent = drive.shared.requests.send(request).await;
+    sent.map_err(|_| DriveError::Closed)
+}
+
+/// Waits until a person has compared words with the joiner. The joiner is asked for patience again and
+/// again: that keeps the conversation alive, and shows when they have gone.
+async fn approved(
+    drive: &DriveHandle,
+    applicant: &Applicant,
+    stream: &mut JoinStream,
+) -> Result<bool, AdmitFailed> {
+    let Some((id, mut decided)) = drive.shared.approvals.ask(applicant) else {
+        return Ok(false);
+    };
+    drive.shared.publish(DriveEvent::Members);
+    let since = tokio::time::Instant::now();
+    let decision = loop {
+        if let Err(gone) = stream.send(&waiting()).await {
+            break Err(gone.into());
+        }
+        tokio::select! {
+            yes = &mut decided => break Ok(yes.unwrap_or(false)),
+            () = tokio::time::sleep(PATIENCE) => {}
+        }
+        if since.elapsed() > APPROVAL_LIMIT {
+            break Ok(false);
+        }
+    };
+    drive.shared.approvals.forget(&id);
+    drive.shared.publish(DriveEvent::Members);
+    decision
 }
 
 pub(crate) async fn receive(stream: &mut JoinStream) -> Result<Vec<u8>, AdmitFailed> {
@@ -403,7 +472,7 @@ impl From<DriveError> for AdmitFailed {
 }
 
 impl Engine {
-    async fn gatekeeper_of(&self, invite: peerdrive_crypto::ids::InviteId) -> Option<DriveHandle> {
+    async fn gatekeeper_of(&self, invite: InviteId) -> Option<DriveHandle> {
         for drive in self.drives() {
             let (reply, answer) = oneshot::channel();
             let asked = Request::IsGatekeeper { invite, reply };

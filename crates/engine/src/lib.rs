@@ -17,6 +17,7 @@ pub mod join;
 mod keyring;
 pub mod listing;
 pub mod local;
+pub mod members;
 mod open;
 mod peers;
 pub mod recover;

@@ -117,6 +117,7 @@ async fn two(root: &Path) -> TestResult<(Engine, Engine, DriveHandle, DriveHandl
         role: Role::Writer,
         expires: None,
         uses: 1,
+        approve: None,
     };
     let invite = a.invite(&drive_a, options).await?;
     let drive_b = b.join(invite.ticket.text(), None).await?;

@@ -73,6 +73,7 @@ fn options(role: Role) -> InviteOptions {
         role,
         expires: None,
         uses: 1,
+        approve: None,
     }
 }
 
@@ -147,6 +148,7 @@ async fn an_invite_is_good_for_as_many_as_it_says_and_a_third_device_meets_the_s
             &drive_a,
             InviteOptions {
                 uses: 2,
+                approve: None,
                 ..options(Role::Writer)
             },
         )

@@ -215,7 +215,9 @@ fn of_edit(error: EditError) -> VolumeError {
 
 fn of_drive(error: DriveError) -> VolumeError {
     match error {
-        DriveError::ReadOnly | DriveError::NotAllowed => VolumeError::ReadOnly,
+        DriveError::ReadOnly | DriveError::NotAllowed | DriveError::NotAbove => {
+            VolumeError::ReadOnly
+        }
         DriveError::Closed => VolumeError::Closed,
         DriveError::Append(error) => of_append(&error),
         DriveError::Local(LocalError::Write(error)) => of_append(&error),

@@ -53,11 +53,16 @@ pub struct InviteRequest {
     pub expires_in: Option<u64>,
     /// How many devices may join by it.
     pub uses: u32,
+    /// Whether somebody here compares words before anyone is let in; exactly for admins unless given.
+    #[serde(default)]
+    pub approve: Option<bool>,
 }
 
 /// A ticket and what it grants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InviteReply {
+    /// The invite's id, by which it can be taken back.
+    pub invite: String,
     /// To be passed on by a private way: whoever has it can join.
     pub ticket: TicketText,
     /// What it grants.
@@ -66,6 +71,8 @@ pub struct InviteReply {
     pub expires: u64,
     /// How many devices may join by it.
     pub uses: u32,
+    /// Whether somebody here compares words before anyone is let in.
+    pub approve: bool,
 }
 
 /// A ticket as text. It is a secret, so neither `Debug` nor any error shows it.

@@ -17,6 +17,7 @@ use peerdrive_engine::errors::{
 };
 use peerdrive_engine::join::JoinError;
 use peerdrive_engine::local::LocalError;
+use peerdrive_engine::members::{GovernError, WhoError};
 use peerdrive_engine::recover::RecoverError;
 use peerdrive_engine::share::ShareError;
 use peerdrive_engine::working_copy::WorkingCopyError;
@@ -308,6 +309,7 @@ pub(super) fn drive(error: &DriveError) -> ApiError {
     match error {
         DriveError::ReadOnly => told(Code::NotAllowed, error, "ask an admin"),
         DriveError::NotAllowed => told(Code::NotAllowed, error, "ask an admin"),
+        DriveError::NotAbove => told(Code::NotAllowed, error, "ask an owner"),
         DriveError::NoKeys => told(
             Code::NoPeer,
             error,
@@ -321,6 +323,20 @@ pub(super) fn drive(error: &DriveError) -> ApiError {
         DriveError::Read(_) => told(Code::Damaged, error, SEE_LOG),
         DriveError::Local(error) => local(error),
         DriveError::Closed => told(Code::DaemonUnavailable, error, "give the command again"),
+    }
+}
+
+pub(super) fn govern(error: &GovernError) -> ApiError {
+    match error {
+        GovernError::Who(error) => who(error),
+        GovernError::Drive(error) => drive(error),
+    }
+}
+
+pub(super) fn who(error: &WhoError) -> ApiError {
+    match error {
+        WhoError::NotFound { .. } => told(Code::MemberNotFound, error, "check how it is written"),
+        WhoError::Ambiguous { .. } => told(Code::AmbiguousMember, error, "use an id"),
     }
 }
 

@@ -8,9 +8,12 @@ use peerdrive_engine::join::InviteOptions;
 use peerdrive_engine::working_copy::WorkingCopy;
 use peerdrive_engine::{DriveHandle, Engine};
 
+use serde::Serialize;
+
 use super::{Host, errors};
 use crate::dto::{
-    DriveRef, InviteReply, InviteRequest, JoinRequest, Place, Progress, ShareRequest, TicketText,
+    DriveRef, InviteReply, InviteRequest, JoinRequest, JoinWords, Place, Progress, ShareRequest,
+    TicketText,
 };
 use crate::error::{ApiError, Code};
 use crate::mount_door::MountDoor;
@@ -55,12 +58,15 @@ pub(super) async fn invite(
         role: request.role.into(),
         expires: request.expires_in.map(Duration::from_millis),
         uses: request.uses,
+        approve: request.approve,
     };
     let invite = engine
         .invite(drive, options)
         .await
         .map_err(|e| errors::drive(&e))?;
     Ok(InviteReply {
+        invite: invite.id.to_string(),
+        approve: invite.approve,
         ticket: TicketText(invite.ticket.text().to_owned()),
         role: invite.role.into(),
         expires: invite.expires_ms,
@@ -71,15 +77,17 @@ pub(super) async fn invite(
 pub(super) async fn join<M: MountDoor>(
     host: &Host<M>,
     request: JoinRequest,
-    replies: &mut Replies<NoItem>,
+    replies: &mut Replies<JoinWords>,
 ) -> Result<DriveRef, ApiError> {
     let folder = folder_before(&request.place)?;
     let drive = if request.own_device {
-        host.engine.accept_device(&request.ticket.0, folder).await
+        host.engine
+            .accept_device(&request.ticket.0, folder)
+            .await
+            .map_err(|e| errors::join(&e))?
     } else {
-        host.engine.join(&request.ticket.0, folder).await
-    }
-    .map_err(|e| errors::join(&e))?;
+        let_in(&host.engine, &request.ticket.0, folder, replies).await?
+    };
     let joined = show(host, &drive, &request.place).await?;
     let copy = drive.working_copy();
     if request.wait {
@@ -137,11 +145,49 @@ pub(super) async fn show<M: MountDoor>(
     Ok(DriveRef { path, ..joined })
 }
 
+/// Joins, and hands on the words that are to be compared meanwhile, if any are.
+async fn let_in(
+    engine: &Engine,
+    ticket: &str,
+    folder: Option<&Path>,
+    replies: &mut Replies<JoinWords>,
+) -> Result<DriveHandle, ApiError> {
+    let (tell, mut told) = tokio::sync::watch::channel(None::<String>);
+    let compare = move |words: &str| {
+        // Told again and again; only news is handed on.
+        tell.send_if_modified(|known| {
+            let news = known.as_deref() != Some(words);
+            if news {
+                *known = Some(words.to_owned());
+            }
+            news
+        });
+    };
+    let joining = engine.join_comparing(ticket, folder, compare);
+    tokio::pin!(joining);
+    let mut asking = true;
+    loop {
+        tokio::select! {
+            biased;
+            joined = &mut joining => return joined.map_err(|e| errors::join(&e)),
+            news = told.changed(), if asking => {
+                asking = news.is_ok();
+                let words = told.borrow_and_update().clone();
+                if let Some(words) = words {
+                    // Once begun, a join goes on also if nobody listens any more.
+                    replies.item(&JoinWords { words }).await.ok();
+                    replies.now().await.ok();
+                }
+            }
+        }
+    }
+}
+
 /// Waits for `work` and tells meanwhile how far it is. What was begun goes on when nobody listens any
 /// more; only the waiting ends.
-async fn telling(
+async fn telling<Item: Serialize>(
     work: impl Future<Output = Result<(), ApiError>>,
-    replies: &mut Replies<NoItem>,
+    replies: &mut Replies<Item>,
     progress: impl Fn() -> Progress,
 ) -> Result<(), ApiError> {
     tokio::pin!(work);

@@ -49,7 +49,16 @@ impl Join {
             place,
             wait: self.wait,
         };
-        let drive = context.call::<schema::Join>(&request)?;
+        let out = &context.out;
+        let drive = context.stream::<schema::Join>(&request, |told| {
+            out.aside(&told, |told| {
+                format!(
+                    "Compare these words with whoever invited you, by a way you trust, and wait:\n  {}",
+                    told.words
+                )
+            });
+            Ok(())
+        })?;
         context.out.answer(&drive, |d| {
             format!("{}  {}  {}\n", plain(&d.name), d.drive, d.path.display())
         })?;

@@ -68,7 +68,7 @@ impl InviteState {
 
     /// Whether the inviter's person must compare words first.
     pub fn asks_words(&self) -> bool {
-        self.invite.approve == Approve::Words || self.invite.role >= Role::Admin
+        self.invite.approve == Approve::Words
     }
 }
 

@@ -99,7 +99,20 @@ impl Actor {
             } => {
                 let _ = reply.send(self.replica.challenge(hello, &exporter));
             }
-            Request::Admit { applying, reply } => match self.replica.admit(*applying) {
+            Request::Govern { act, reply } => match self.replica.govern(act) {
+                Ok(()) => replies.push(when_durable(reply, ())),
+                Err(error) => {
+                    let _ = reply.send(Err(error));
+                }
+            },
+            Request::Consider { applying, reply } => {
+                let _ = reply.send(self.replica.consider(*applying));
+            }
+            Request::Admit {
+                applicant,
+                peers,
+                reply,
+            } => match self.replica.admit(&applicant, &peers) {
                 Ok(welcome) => replies.push(when_durable(reply, welcome)),
                 Err(error) => {
                     let _ = reply.send(Err(error));

@@ -16,6 +16,7 @@ use peerdrive_crypto::secret::DriveSecret;
 use peerdrive_net::PeerId;
 
 use super::handle::Members;
+use super::roll::{self, InviteInfo};
 use crate::keyring::SharedKeys;
 
 /// See the module.
@@ -83,6 +84,18 @@ impl ControlPlane {
             tracing::warn!(epoch = %complaint.epoch, "an epoch was sealed wrongly to this device");
         }
         self.control.open_names(&self.keyring);
+    }
+
+    /// The device that this one is in the drive now: a change of its member's role brings its keys in
+    /// anew, under another id. Where it is live more than once, the greatest role counts.
+    pub(crate) fn settle_bind(&mut self) -> BindId {
+        let own = self.keys.log_pk();
+        let live = self.control.state().live_binds();
+        let mine = live.filter(|(_, bind)| bind.cert.log_pk == own);
+        if let Some((id, _)) = mine.max_by_key(|(id, bind)| (bind.role, std::cmp::Reverse(**id))) {
+            self.bind = *id;
+        }
+        self.bind
     }
 
     /// Judges a content entry: signature, then the rules. `prev_ctrl` are the control heads that the
@@ -174,10 +187,15 @@ impl ControlPlane {
                 names.entry(bind.member).or_insert_with(|| label.clone());
             }
         }
+        let invites = state.invites.values();
         Members {
             endpoints,
             names,
             role: self.role(),
+            list: roll::members(state, &self.bind),
+            invites: invites
+                .map(|invite| InviteInfo::of(invite, &self.bind))
+                .collect(),
         }
     }
 }

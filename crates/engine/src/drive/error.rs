@@ -17,6 +17,9 @@ pub enum DriveError {
     /// This device's member may not do this.
     #[error("your role in this drive does not allow that; an admin can")]
     NotAllowed,
+    /// Only somebody above both can.
+    #[error("that is not below your own role in this drive; an owner can do it")]
+    NotAbove,
     /// There is no epoch that this device may write with.
     #[error(
         "this device has no current key of the drive yet; it comes when another member is on line"

@@ -15,10 +15,12 @@ use peerdrive_crypto::ids::{DriveId, MemberId};
 use peerdrive_net::{DriveLink, LogHead, Net, PeerId};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use super::approval::Approvals;
 use super::control::ControlPlane;
 use super::error::DriveError;
 use super::event::DriveEvent;
 use super::request::{Check, EditIfResults, EditResults, Request};
+use super::roll::{InviteInfo, MemberInfo};
 use crate::content::ContentStore;
 use crate::keyring::SharedKeys;
 use crate::listing::{self, Listed};
@@ -50,6 +52,7 @@ pub(crate) struct Shared {
     pub(crate) link: DriveLink,
     pub(crate) requests: mpsc::Sender<Request>,
     pub(crate) members: RwLock<Members>,
+    pub(crate) approvals: Approvals,
     pub(crate) working_copy: Mutex<Option<WorkingCopy>>,
     events: broadcast::Sender<Arc<DriveEvent>>,
     published: AtomicU64,
@@ -77,6 +80,10 @@ pub(crate) struct Members {
     pub(crate) names: HashMap<MemberId, String>,
     /// This device's role; `None` once it was removed.
     pub(crate) role: Option<Role>,
+    /// The live members.
+    pub(crate) list: Vec<MemberInfo>,
+    /// Every invite there was.
+    pub(crate) invites: Vec<InviteInfo>,
 }
 
 /// Everything that `Shared` is made of and does not make itself.
@@ -105,6 +112,7 @@ impl Shared {
             link: parts.link,
             requests: parts.requests,
             members: RwLock::default(),
+            approvals: Approvals::default(),
             working_copy: Mutex::new(None),
             events: broadcast::Sender::new(EVENT_BACKLOG),
             published: AtomicU64::new(0),

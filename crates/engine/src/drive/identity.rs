@@ -196,7 +196,7 @@ impl Replica {
     }
 
     /// Makes a control entry, tries it out, and stages it if everything in it is valid.
-    fn author_as(
+    pub(super) fn author_as(
         &mut self,
         at: &LogPosition,
         signer: Signer<'_>,
@@ -214,7 +214,11 @@ impl Replica {
             .insert(entry.clone())
             .map_err(|error| refused(&error))?;
         if trial.verdicts(&entry.id()).iter().any(|(_, valid)| !valid) {
-            return Err(DriveError::NotAllowed);
+            return Err(if self.control.role() < Some(Role::Admin) {
+                DriveError::NotAllowed
+            } else {
+                DriveError::NotAbove
+            });
         }
         self.add_control(entry.clone())?;
         Ok(entry)

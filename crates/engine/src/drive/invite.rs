@@ -1,12 +1,11 @@
 //! Inviting and admitting, as control entries of this device. Knows the rules' side of a join, not the
 //! connection it runs over.
 
-use peerdrive_crypto::author::{Draft, Signer, brought_in, control_entry};
+use peerdrive_crypto::author::{Draft, brought_in};
 use peerdrive_crypto::body::{Approve, Role};
-use peerdrive_crypto::entry::Plane;
 use peerdrive_crypto::ids::{EndpointKey, InviteId};
 use peerdrive_crypto::invite::{
-    Admitting, Challenged, Hello, JoinError, Newcomer, Offer, Refused, new_invite,
+    Admitting, Applicant, Challenged, Hello, JoinError, Newcomer, Offer, Refused, new_invite,
 };
 use peerdrive_crypto::membership::InviteState;
 use peerdrive_crypto::secret::DriveSecret;
@@ -21,6 +20,8 @@ pub(crate) struct Terms {
     /// Seconds since 1970.
     pub(crate) not_after: u64,
     pub(crate) uses: u32,
+    /// Whether a person compares words before anyone is let in.
+    pub(crate) approve: bool,
     /// The drive's name, for the ticket.
     pub(crate) name: String,
     /// Where this device may be reached.
@@ -34,13 +35,11 @@ pub(crate) struct Applying {
     pub(crate) invite: InviteId,
     pub(crate) request: Vec<u8>,
     pub(crate) remote: EndpointKey,
-    /// Addresses of devices that the joiner may ask too.
-    pub(crate) peers: Vec<Vec<u8>>,
 }
 
 impl Replica {
     /// Publishes an invite and returns its ticket, which is a secret.
-    pub(crate) fn invite(&mut self, terms: Terms) -> Result<Ticket, DriveError> {
+    pub(crate) fn invite(&mut self, terms: Terms) -> Result<(InviteId, Ticket), DriveError> {
         if self.control.role() < Some(Role::Admin) {
             return Err(DriveError::NotAllowed);
         }
@@ -54,12 +53,17 @@ impl Replica {
             not_after: terms.not_after,
             gatekeeper: self.own.bind,
             addresses: terms.addresses,
-            approve: Approve::Auto,
+            approve: if terms.approve {
+                Approve::Words
+            } else {
+                Approve::Auto
+            },
         };
         let (invite, ticket) = new_invite(&self.drive, offer, &mut crate::env::rng());
+        let id = invite.id;
         self.author(Draft::new().invite(invite))?;
         let text = ticket.to_text().map_err(|_| DriveError::TooLarge)?;
-        Ok(Ticket(text))
+        Ok((id, Ticket(text)))
     }
 
     /// Whether this device is the one to admit by this invite.
@@ -82,9 +86,8 @@ impl Replica {
         admitting.challenge(hello, exporter, &mut crate::env::rng())
     }
 
-    /// Checks a joiner's request and stages its grant; returns the welcome, to be sent once that is
-    /// durable. In the same turn as the look at the invite's uses, so that one use is one use.
-    pub(crate) fn admit(&mut self, applying: Applying) -> Result<Vec<u8>, AdmitError> {
+    /// Checks a joiner's request; nothing is written yet.
+    pub(crate) fn consider(&self, applying: Applying) -> Result<Applicant, AdmitError> {
         let state = self
             .invite_state(&applying.invite)
             .ok_or(Refused::NotAdmitted)?;
@@ -92,10 +95,22 @@ impl Replica {
             return Err(Refused::NotAdmitted.into());
         }
         let now = crate::env::now_ms() / 1000;
-        let applicant =
-            applying
-                .challenged
-                .request(&applying.request, state, &applying.remote, now)?;
+        Ok(applying
+            .challenged
+            .request(&applying.request, state, &applying.remote, now)?)
+    }
+
+    /// Stages the grant of somebody who may be let in; returns the welcome, to be sent once that is
+    /// durable. In the same turn as the look at the invite's uses, so that one use is one use.
+    pub(crate) fn admit(
+        &mut self,
+        applicant: &Applicant,
+        peers: &[Vec<u8>],
+    ) -> Result<Vec<u8>, AdmitError> {
+        let state = self
+            .invite_state(&applicant.invite)
+            .ok_or(Refused::NotAdmitted)?;
+        applicant.still_open(state, crate::env::now_ms() / 1000)?;
         let (member, draft) = applicant.admission(&mut crate::env::rng());
         let entry = self.author(draft)?;
         let bind = brought_in(&entry)
@@ -118,7 +133,7 @@ impl Replica {
             bind,
             drive_secret: &secret,
             drive_name: &name,
-            peers: &applying.peers,
+            peers,
         };
         Ok(applicant.welcome(
             &self.control.control,
@@ -130,22 +145,6 @@ impl Replica {
 
     fn invite_state(&self, invite: &InviteId) -> Option<&InviteState> {
         self.control.control.state().invites.get(invite)
-    }
-
-    /// Makes a control entry of this device, and stages it.
-    fn author(&mut self, draft: Draft) -> Result<peerdrive_crypto::entry::Entry, DriveError> {
-        let at = self.own_position(Plane::Control);
-        let authored = control_entry(
-            &self.control.control,
-            &at,
-            Signer::Device(&self.own.keys),
-            &self.control.keyring,
-            draft,
-            &mut crate::env::rng(),
-        )
-        .map_err(|error| DriveError::Refused(error.to_string()))?;
-        self.add_control(authored.entry.clone())?;
-        Ok(authored.entry)
     }
 }
 

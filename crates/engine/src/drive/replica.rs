@@ -118,11 +118,13 @@ impl Replica {
     /// Rebuilds the state from the record: control entries, then the snapshot, then the entries since.
     pub(crate) fn load(
         drive: DriveId,
-        own: Own,
+        mut own: Own,
         log: Arc<DriveLog>,
         seal: Arc<Seal>,
         mut control: ControlPlane,
     ) -> Result<Self, LoadError> {
+        load_control(&log, &mut control)?;
+        own.bind = control.settle_bind();
         let actor =
             Actor(entry::log_id(&drive, &own.bind, Plane::Content, &own.content_inc).actor());
         let mut from = 0;
@@ -144,7 +146,6 @@ impl Replica {
             }
             None => DriveTree::new(actor),
         };
-        load_control(&log, &mut control)?;
         let mut replica = Self {
             drive,
             own,
@@ -260,10 +261,9 @@ impl Replica {
             }
             Taken::Refused(reason) => return Err(DriveError::Refused(reason)),
         }
-        self.control.catch_up();
+        self.settle();
         self.stage(&sealed, sealed.to_bytes());
         self.staged.own.push(sealed);
-        self.staged.control_changed = true;
         Ok(())
     }
 
@@ -420,6 +420,33 @@ impl Replica {
         Ok(())
     }
 
+    /// Where each content log ends for this device: its device, the last entry's number and id.
+    pub(crate) fn frontier(&self) -> Vec<(LogId, BindId, u64, EntryId)> {
+        let mut ends = Vec::new();
+        for tip in self.log.tips() {
+            let last = self.log.get(&tip.tip).ok().flatten();
+            if let Some(entry) = last.and_then(|record| Entry::decode(&record.bytes).ok())
+                && entry.header.plane == Plane::Content
+            {
+                let seq = entry.header.seq;
+                ends.push((entry.log_id(), entry.header.bind, seq, entry.id()));
+            }
+        }
+        ends
+    }
+
+    /// After control entries came in: this device may act under another id now.
+    fn settle(&mut self) {
+        self.control.catch_up();
+        self.staged.control_changed = true;
+        let bind = self.control.settle_bind();
+        if bind != self.own.bind {
+            self.own.bind = bind;
+            let log = self.own_position(Plane::Content).log_id();
+            self.tree.write().set_actor(Actor(log.actor()));
+        }
+    }
+
     fn tip(&self, log: &LogId) -> Option<(u64, EntryId)> {
         self.staged
             .tips
@@ -460,8 +487,7 @@ impl Replica {
                 return false;
             }
         };
-        self.control.catch_up();
-        self.staged.control_changed = true;
+        self.settle();
         for id in new {
             let Some(entry) = self.control.control.entry(&id).cloned() else {
                 continue;

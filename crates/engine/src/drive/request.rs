@@ -7,9 +7,10 @@ use peerdrive_crdt_tree::tree::{DriveTree, EditError};
 use tokio::sync::oneshot;
 
 use peerdrive_crypto::ids::InviteId;
-use peerdrive_crypto::invite::{Challenged, Hello, JoinError};
+use peerdrive_crypto::invite::{Applicant, Challenged, Hello, JoinError};
 
 use super::error::DriveError;
+use super::govern::Act;
 use super::identity::Ask;
 use super::invite::{AdmitError, Applying, Terms, Ticket};
 
@@ -43,7 +44,12 @@ pub(crate) enum Request {
     /// Writes an invite.
     Invite {
         terms: Terms,
-        reply: oneshot::Sender<Result<Ticket, DriveError>>,
+        reply: oneshot::Sender<Result<(InviteId, Ticket), DriveError>>,
+    },
+    /// Changes who may do what.
+    Govern {
+        act: Act,
+        reply: oneshot::Sender<Result<(), DriveError>>,
     },
     /// Whether this device admits by an invite.
     IsGatekeeper {
@@ -56,9 +62,16 @@ pub(crate) enum Request {
         exporter: [u8; 32],
         reply: oneshot::Sender<Result<(Challenged, Vec<u8>), JoinError>>,
     },
-    /// Lets a joiner in, if its proof is right and a use is left; answers with the welcome.
-    Admit {
+    /// Checks a joiner's proof, and that a use is left.
+    Consider {
         applying: Box<Applying>,
+        reply: oneshot::Sender<Result<Applicant, AdmitError>>,
+    },
+    /// Lets a joiner in, if a use is left; answers with the welcome.
+    Admit {
+        applicant: Box<Applicant>,
+        /// Addresses of devices that the joiner may ask too.
+        peers: Vec<Vec<u8>>,
         reply: oneshot::Sender<Result<Vec<u8>, AdmitError>>,
     },
     /// About devices of this member, and whoever comes back with the recovery phrase.

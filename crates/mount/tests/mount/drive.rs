@@ -57,6 +57,7 @@ impl Pair {
             role: Role::Writer,
             expires: None,
             uses: 1,
+            approve: None,
         };
         let drives = pair.runtime.block_on(async {
             let first = a.share(&root, None)?;

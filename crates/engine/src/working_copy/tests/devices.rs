@@ -44,6 +44,7 @@ impl Pair {
             role,
             expires: None,
             uses: 1,
+            approve: None,
         };
         let invite = a.invite(&one, options).await?;
         let two = b.join(invite.ticket.text(), Some(&roots[1])).await?;

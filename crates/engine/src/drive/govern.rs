@@ -1,0 +1,122 @@
+//! Changing who may do what, as control entries of this device: roles, removals, invites taken back.
+//! Asks the rules before anything is written; does not make them.
+
+use peerdrive_crypto::author::{Draft, Signer};
+use peerdrive_crypto::body::{Cut, Reason, Revoke, RevokeDevice, Role};
+use peerdrive_crypto::entry::{Entry, Plane};
+use peerdrive_crypto::ids::{BindId, InviteId, MemberId};
+
+use super::error::DriveError;
+use super::replica::Replica;
+
+/// What is to be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// Gives a member another role.
+    Role(MemberId, Role),
+    /// Takes a member out, with all devices.
+    RemoveMember(MemberId, Reason),
+    /// Takes one device out.
+    RemoveDevice(BindId, Reason),
+    /// Takes an invite back.
+    RevokeInvite(InviteId),
+}
+
+impl Replica {
+    /// Stages the entry that does it, if the rules let this device.
+    pub(crate) fn govern(&mut self, act: Act) -> Result<(), DriveError> {
+        let draft = match act {
+            Act::Role(member, role) => self.role_draft(member, role)?,
+            Act::RemoveMember(member, reason) => {
+                self.live_member(&member)?;
+                let cut = self.cuts(|bind| bind.member == member);
+                Draft::new().revoke(Revoke {
+                    member,
+                    cut,
+                    reason,
+                })
+            }
+            Act::RemoveDevice(bind, reason) => {
+                let cut = self.cuts_of(&bind);
+                Draft::new().revoke_device(RevokeDevice { bind, cut, reason })
+            }
+            Act::RevokeInvite(invite) => {
+                self.at_least(Role::Admin)?;
+                Draft::new().revoke_invite(invite)
+            }
+        };
+        self.author(draft).map(drop)
+    }
+
+    fn at_least(&self, role: Role) -> Result<(), DriveError> {
+        if self.control.role() < Some(role) {
+            return Err(DriveError::NotAllowed);
+        }
+        Ok(())
+    }
+
+    fn live_member(&self, member: &MemberId) -> Result<Role, DriveError> {
+        let state = self.control.control.state();
+        let role = state.members.get(member).and_then(|member| member.role);
+        role.ok_or_else(|| DriveError::Refused("that member is not in the drive any more".into()))
+    }
+
+    fn role_draft(&self, member: MemberId, role: Role) -> Result<Draft, DriveError> {
+        self.at_least(Role::Admin)?;
+        let state = self.control.control.state();
+        let has = self.live_member(&member)?;
+        if has == role {
+            return Err(DriveError::Refused(format!(
+                "that member is {role} already"
+            )));
+        }
+        if state.bind(&self.own.bind).map(|bind| bind.member) == Some(member) {
+            return Err(DriveError::Refused(
+                "nobody changes their own role; another owner or admin can".into(),
+            ));
+        }
+        let mut devices: Vec<_> = state
+            .live_binds()
+            .filter(|(_, bind)| bind.member == member)
+            .map(|(_, bind)| bind.cert.clone())
+            .collect();
+        // A device may be there twice, under two grants.
+        devices.sort_by_key(|cert| cert.log_pk);
+        devices.dedup_by_key(|cert| cert.log_pk);
+        let revoke = Revoke {
+            member,
+            cut: self.cuts(|bind| bind.member == member),
+            reason: Reason::Retired,
+        };
+        Ok(Draft::new().change_role(revoke, role, devices))
+    }
+
+    fn cuts_of(&self, bind: &BindId) -> Vec<Cut> {
+        let mut cuts = Vec::new();
+        for (log, of, seq, entry) in self.frontier() {
+            if of == *bind {
+                cuts.push(Cut { log, seq, entry });
+            }
+        }
+        cuts
+    }
+
+    /// Where the content of some devices ends for this device: all that it has applied.
+    fn cuts(&self, whose: impl Fn(&peerdrive_crypto::membership::Bind) -> bool) -> Vec<Cut> {
+        let state = self.control.control.state();
+        let mut cuts = Vec::new();
+        for (log, of, seq, entry) in self.frontier() {
+            if state.bind(&of).is_some_and(&whose) {
+                cuts.push(Cut { log, seq, entry });
+            }
+        }
+        cuts
+    }
+
+    /// Makes a control entry of this device, and stages it, if everything in it would be valid.
+    pub(crate) fn author(&mut self, draft: Draft) -> Result<Entry, DriveError> {
+        let at = self.own_position(Plane::Control);
+        let keys = self.own.keys.clone();
+        self.author_as(&at, Signer::Device(&keys), draft)
+    }
+}
