@@ -7,9 +7,11 @@ mod audit;
 mod daemon;
 mod drive;
 mod file;
+mod holding;
 mod identity;
 mod member;
 mod share;
+mod version;
 
 pub use audit::{AuditLine, AuditReply, AuditRequest};
 pub use daemon::{Settings, StopReply, StopRequest};
@@ -19,6 +21,10 @@ pub use drive::{
 };
 pub use file::{
     CatReply, CatRequest, Chunk, LsEntry, LsReply, LsRequest, TreeLine, TreeReply, TreeRequest,
+};
+pub use holding::{
+    CollectReply, CollectRequest, ConfigReply, ConfigRequest, EvictReply, EvictRequest, PinReply,
+    PinRequest,
 };
 pub use identity::{
     AddressReply, AddressRequest, DeviceCodeReply, DeviceCodeRequest, PhraseReply, PhraseRequest,
@@ -33,6 +39,10 @@ pub use member::{
 pub use share::{
     InviteReply, InviteRequest, JoinRequest, MountRequest, Place, Role, ShareRequest, TicketText,
     UnmountReply, UnmountRequest,
+};
+pub use version::{
+    HistoryReply, HistoryRequest, RestoreReply, RestoreRequest, TrashLine, TrashReply,
+    TrashRequest, UndeleteReply, UndeleteRequest, Version,
 };
 
 use serde::{Deserialize, Serialize};

@@ -5,10 +5,12 @@ pub mod audit;
 mod contents;
 mod drives;
 pub mod errors;
+mod holding;
 mod identity;
 mod members;
 mod mounts;
 mod sharing;
+mod versions;
 
 use std::path::PathBuf;
 
@@ -258,6 +260,78 @@ impl<M: MountDoor> Commands for Host<M> {
         replies: &mut Replies<AuditLine>,
     ) -> Result<AuditReply, ApiError> {
         audit::export(&self.drive(&request.drive)?, replies).await
+    }
+
+    async fn history(
+        &self,
+        request: HistoryRequest,
+        replies: &mut Replies<Version>,
+    ) -> Result<HistoryReply, ApiError> {
+        versions::history(self.drive(&request.drive)?, request.path, replies).await
+    }
+
+    async fn restore(
+        &self,
+        request: RestoreRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<RestoreReply, ApiError> {
+        versions::restore(self.drive(&request.drive)?, request).await
+    }
+
+    async fn trash(
+        &self,
+        request: TrashRequest,
+        replies: &mut Replies<TrashLine>,
+    ) -> Result<TrashReply, ApiError> {
+        versions::trash(self.drive(&request.drive)?, replies).await
+    }
+
+    async fn undelete(
+        &self,
+        request: UndeleteRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<UndeleteReply, ApiError> {
+        versions::undelete(self.drive(&request.drive)?, &request.path).await
+    }
+
+    async fn pin(
+        &self,
+        request: PinRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<PinReply, ApiError> {
+        holding::pin(&self.drive(&request.drive)?, request).await
+    }
+
+    async fn unpin(
+        &self,
+        request: PinRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<PinReply, ApiError> {
+        holding::unpin(&self.drive(&request.drive)?, request).await
+    }
+
+    async fn evict(
+        &self,
+        request: EvictRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<EvictReply, ApiError> {
+        holding::evict(&self.drive(&request.drive)?, &request.path).await
+    }
+
+    async fn config(
+        &self,
+        request: ConfigRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<ConfigReply, ApiError> {
+        holding::config(&self.drive(&request.drive)?, request).await
+    }
+
+    async fn collect(
+        &self,
+        _: CollectRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<CollectReply, ApiError> {
+        holding::collect(&self.engine).await
     }
 
     async fn stop(&self, _: StopRequest, _: &mut Replies<NoItem>) -> Result<StopReply, ApiError> {

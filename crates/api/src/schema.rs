@@ -135,6 +135,24 @@ commands! {
     recover: Recover(dto::RecoverRequest) => dto::RecoverReply;
     /// Tells a drive's signed history, line by line.
     audit: Audit(dto::AuditRequest) streams dto::AuditLine => dto::AuditReply;
+    /// Lists every version of a file.
+    history: History(dto::HistoryRequest) streams dto::Version => dto::HistoryReply;
+    /// Brings back an earlier version of a file, or a subtree as it was at a time.
+    restore: Restore(dto::RestoreRequest) => dto::RestoreReply;
+    /// Lists what was deleted.
+    trash: Trash(dto::TrashRequest) streams dto::TrashLine => dto::TrashReply;
+    /// Takes something out of the trash.
+    undelete: Undelete(dto::UndeleteRequest) => dto::UndeleteReply;
+    /// Keeps a file or folder on this device.
+    pin: Pin(dto::PinRequest) => dto::PinReply;
+    /// Takes a pin away.
+    unpin: Unpin(dto::PinRequest) => dto::PinReply;
+    /// Lets go of cached bytes that other places hold.
+    evict: Evict(dto::EvictRequest) => dto::EvictReply;
+    /// Tells or sets what this device keeps of a drive.
+    config: Config(dto::ConfigRequest) => dto::ConfigReply;
+    /// Removes what no drive needs any more.
+    collect: Collect(dto::CollectRequest) => dto::CollectReply;
     /// Ends the daemon in order.
     stop: Stop(dto::StopRequest) => dto::StopReply;
 }

@@ -279,6 +279,93 @@ impl Commands for Fake {
         })
     }
 
+    async fn history(
+        &self,
+        _: HistoryRequest,
+        _: &mut Replies<Version>,
+    ) -> Result<HistoryReply, ApiError> {
+        Ok(HistoryReply { versions: 0 })
+    }
+
+    async fn restore(
+        &self,
+        _: RestoreRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<RestoreReply, ApiError> {
+        Err(ApiError::new(Code::PathNotFound, "no such path").hint("give another"))
+    }
+
+    async fn trash(
+        &self,
+        _: TrashRequest,
+        _: &mut Replies<TrashLine>,
+    ) -> Result<TrashReply, ApiError> {
+        Ok(TrashReply { entries: 0 })
+    }
+
+    async fn undelete(
+        &self,
+        r: UndeleteRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<UndeleteReply, ApiError> {
+        Ok(UndeleteReply { path: r.path })
+    }
+
+    async fn pin(&self, r: PinRequest, _: &mut Replies<NoItem>) -> Result<PinReply, ApiError> {
+        Ok(PinReply {
+            path: r.path,
+            pinned: true,
+            files: 0,
+            files_here: 0,
+        })
+    }
+
+    async fn unpin(&self, r: PinRequest, _: &mut Replies<NoItem>) -> Result<PinReply, ApiError> {
+        Ok(PinReply {
+            path: r.path,
+            pinned: false,
+            files: 0,
+            files_here: 0,
+        })
+    }
+
+    async fn evict(
+        &self,
+        _: EvictRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<EvictReply, ApiError> {
+        Ok(EvictReply {
+            blobs: 0,
+            bytes: 0,
+            only_here: 0,
+        })
+    }
+
+    async fn config(
+        &self,
+        r: ConfigRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<ConfigReply, ApiError> {
+        Ok(ConfigReply {
+            cache: r.cache.unwrap_or(1),
+            cache_by_size: r.cache.is_none(),
+            keep_days: r.keep_days.unwrap_or(30),
+            keep_versions: r.keep_versions.unwrap_or(10),
+        })
+    }
+
+    async fn collect(
+        &self,
+        _: CollectRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<CollectReply, ApiError> {
+        Ok(CollectReply {
+            blobs: 0,
+            bytes: 0,
+            left: 0,
+        })
+    }
+
     async fn stop(&self, _: StopRequest, _: &mut Replies<NoItem>) -> Result<StopReply, ApiError> {
         self.closing.cancel();
         Ok(StopReply {

@@ -37,6 +37,35 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
+/// Reads an amount of bytes: 800, 500K, 20M, 1.5G, 2T; each letter is 1024 of the one before.
+pub(crate) fn amount(text: &str) -> Result<u64, String> {
+    let wrong = || format!("`{text}` is no size; write 500K, 20M, 1.5G or 2T");
+    let trimmed = text
+        .trim()
+        .trim_end_matches(['B', 'b'])
+        .trim_end_matches('i');
+    let (number, unit) = match trimmed.char_indices().last() {
+        Some((at, letter)) if letter.is_ascii_alphabetic() => {
+            let power = match letter.to_ascii_uppercase() {
+                'K' => 10,
+                'M' => 20,
+                'G' => 30,
+                'T' => 40,
+                _ => return Err(wrong()),
+            };
+            (trimmed.get(..at).unwrap_or_default(), power)
+        }
+        _ => (trimmed, 0),
+    };
+    let number: f64 = number.trim().parse().map_err(|_| wrong())?;
+    let bytes = number * f64::from(2u32).powi(unit);
+    // Exact up to 2^53, and no drive has more.
+    (0.0..9.0e15)
+        .contains(&bytes)
+        .then_some(bytes as u64)
+        .ok_or_else(wrong)
+}
+
 /// "1 file", "2 files".
 pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
@@ -113,6 +142,17 @@ mod tests {
             table(&["NAME", ">N", "REST"], &rows),
             "NAME   N  REST\na     10  x\nlong   9\n"
         );
+    }
+
+    #[test]
+    fn amounts_are_read_with_or_without_a_unit() {
+        assert_eq!(amount("800"), Ok(800));
+        assert_eq!(amount("500K"), Ok(500 << 10));
+        assert_eq!(amount("1.5GiB"), Ok(3 << 29));
+        assert_eq!(amount("2tb"), Ok(2 << 40));
+        for wrong in ["", "G", "-1", "1X", "NaN", "inf", "99999999T"] {
+            assert!(amount(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

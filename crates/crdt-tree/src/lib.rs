@@ -103,6 +103,7 @@
 //! - `resolve`: the rules, as pure functions; to be read in one sitting.
 //! - `view`: the reading, kept up to date in time proportional to each change. Its tests compare it after
 //!   every step of random histories with `testing::reference`, which computes everything anew.
+//! - [`written`], [`Past`](tree::Past): what one change wrote, and what the tree showed earlier.
 //! - `schema`, `register`: where values lie in the document and how they are packed.
 //! - [`lint`]: the gate. Automerge trusts its input, so every change from outside is first checked to be one
 //!   that this program could itself have written at that point.
@@ -126,5 +127,6 @@ mod schema;
 pub mod testing;
 pub mod tree;
 mod view;
+pub mod written;
 
 pub use view::Counts;

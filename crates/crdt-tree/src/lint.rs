@@ -146,6 +146,17 @@ pub(crate) fn lint(
     Ok(Some((change, touched)))
 }
 
+/// Hands each op of a change on: its id, its key, and the value that it writes or `None`.
+pub(crate) fn each_op(
+    bytes: &[u8],
+    visit: &mut dyn FnMut(OpId, &str, Option<&[u8]>),
+) -> Result<(), LintError> {
+    for op in &chunk::parse(bytes)?.ops {
+        visit(op.id, op.key, op.value);
+    }
+    Ok(())
+}
+
 /// The nodes that a change writes to, if it is one.
 #[cfg(feature = "test-utils")]
 pub(crate) fn nodes_written(bytes: &[u8]) -> Vec<NodeId> {

@@ -55,11 +55,26 @@ impl Registers {
 pub(crate) struct Source<'a, R> {
     document: &'a R,
     buckets: &'a [ObjId],
+    /// `None` for now; else what was so when these changes were the last.
+    at: Option<&'a [ChangeHash]>,
 }
 
 impl<'a, R: ReadDoc> Source<'a, R> {
     pub(crate) fn new(document: &'a R, buckets: &'a [ObjId]) -> Self {
-        Source { document, buckets }
+        Source {
+            document,
+            buckets,
+            at: None,
+        }
+    }
+
+    /// As it was when these changes were the last.
+    pub(crate) fn at(document: &'a R, buckets: &'a [ObjId], heads: &'a [ChangeHash]) -> Self {
+        Source {
+            document,
+            buckets,
+            at: Some(heads),
+        }
     }
 
     /// The registers of a node; `None` if there is no such node, whatever else is written under its id.
@@ -104,7 +119,11 @@ impl<'a, R: ReadDoc> Source<'a, R> {
         end.pop();
         end.push('y');
         if let Some(bucket) = self.buckets.get(schema::bucket_of(id)) {
-            for item in self.document.map_range(bucket, first..end) {
+            let items = match self.at {
+                Some(heads) => self.document.map_range_at(bucket, first..end, heads),
+                None => self.document.map_range(bucket, first..end),
+            };
+            for item in items {
                 if let Some((_, Register::Xattr(name))) = schema::parse_key(&item.key)
                     && let Some(value) = bytes_of(&item.value)
                 {
@@ -125,7 +144,7 @@ impl<'a, R: ReadDoc> Source<'a, R> {
         let Some(bucket) = self.buckets.get(bucket) else {
             return Vec::new();
         };
-        let values = match heads {
+        let values = match heads.or(self.at) {
             Some(heads) => self.document.get_all_at(bucket, key, heads),
             None => self.document.get_all(bucket, key),
         };
@@ -140,10 +159,12 @@ impl<'a, R: ReadDoc> Source<'a, R> {
         let Some(bucket) = self.buckets.get(schema::bucket_of(id)) else {
             return;
         };
-        let values = self
-            .document
-            .get_all(bucket, schema::key(id, register))
-            .unwrap_or_default();
+        let key = schema::key(id, register);
+        let values = match self.at {
+            Some(heads) => self.document.get_all_at(bucket, key, heads),
+            None => self.document.get_all(bucket, key),
+        };
+        let values = values.unwrap_or_default();
         for (value, op) in &values {
             let Some(op) = op_id(op) else { continue };
             match value {

@@ -2,6 +2,7 @@
 //! of entries, peers or disks.
 
 mod error;
+mod past;
 mod plan;
 mod questions;
 mod write;
@@ -17,6 +18,7 @@ use crate::schema;
 use crate::view::{Journal, View};
 
 pub use error::{ApplyError, EditError, LoadError};
+pub use past::Past;
 pub use questions::{Stored, Trashed};
 
 /// The tree of one drive on one device.
@@ -180,7 +182,7 @@ impl DriveTree {
         let used: std::collections::BTreeSet<usize> =
             ids.iter().map(|id| schema::bucket_of(*id)).collect();
         used.into_iter()
-            .flat_map(|at| nodes_of(&self.document, &self.buckets[at]))
+            .flat_map(|at| nodes_of(&self.document, &self.buckets[at], None))
             .collect()
     }
 
@@ -198,14 +200,25 @@ impl DriveTree {
 /// Reads every node of a document in one pass over its buckets.
 fn build(document: &Automerge, buckets: &[ObjId]) -> View {
     let source = Source::new(document, buckets);
-    let nodes = buckets.iter().flat_map(|bucket| nodes_of(document, bucket));
+    let nodes = buckets
+        .iter()
+        .flat_map(|bucket| nodes_of(document, bucket, None));
     View::build(&source, nodes)
 }
 
-fn nodes_of(document: &Automerge, bucket: &ObjId) -> Vec<(NodeId, Registers)> {
+/// The nodes of one bucket, as they are or as they were when these changes were the last.
+fn nodes_of(
+    document: &Automerge,
+    bucket: &ObjId,
+    heads: Option<&[ChangeHash]>,
+) -> Vec<(NodeId, Registers)> {
     let mut nodes: Vec<(NodeId, Registers)> = Vec::new();
+    let items = match heads {
+        Some(heads) => document.map_range_at(bucket, .., heads),
+        None => document.map_range(bucket, ..),
+    };
     // Keys come sorted, so the registers of a node come together.
-    for item in document.map_range(bucket, ..) {
+    for item in items {
         let Some((id, register)) = schema::parse_key(&item.key) else {
             continue;
         };
@@ -216,7 +229,11 @@ fn nodes_of(document: &Automerge, bucket: &ObjId) -> Vec<(NodeId, Registers)> {
             continue;
         };
         if item.conflict {
-            let values = document.get_all(bucket, &*item.key).unwrap_or_default();
+            let values = match heads {
+                Some(heads) => document.get_all_at(bucket, &*item.key, heads),
+                None => document.get_all(bucket, &*item.key),
+            };
+            let values = values.unwrap_or_default();
             for (value, op) in &values {
                 if let Some(op) = register::op_id(op) {
                     registers.add(register, op, value.as_bytes().unwrap_or_default());

@@ -21,6 +21,7 @@ use crate::drive::error::LoadError;
 use crate::drive::handle::DriveHandle;
 use crate::drive::request::Request;
 use crate::gate::MemberGate;
+use crate::holding::{Answers, Ledger};
 use crate::incarnation::Here;
 use crate::open::{Device, Running, record_folder};
 use crate::working_copy::{WorkingCopy, WorkingCopyError, WorkingCopyOptions};
@@ -48,6 +49,7 @@ pub(crate) struct Inner {
     broken: Mutex<Vec<BrokenDrive>>,
     /// Codes for new devices that were shown and not used yet; they end with the process.
     pub(crate) offers: Mutex<Vec<Arc<DeviceOffer>>>,
+    pub(crate) collecting: tokio::sync::Mutex<()>,
 }
 
 /// A drive whose record on this device could not be opened. The others go on.
@@ -151,12 +153,19 @@ impl Engine {
         let gate = Arc::new(MemberGate::default());
         let net = start_net(&config, &data, &endpoint, gate.clone()).await?;
         data.remember_port(net.bound_port());
+        let ledger = Arc::new(Ledger::default());
+        net.set_holder(Arc::new(Answers::new(
+            gate.clone(),
+            net.blobs().clone(),
+            ledger.clone(),
+        )));
         let device = Device {
             data: data.path().to_owned(),
             secret,
             net,
             gate,
             here,
+            ledger,
         };
         let engine = Engine {
             inner: Arc::new(Inner {
@@ -167,6 +176,7 @@ impl Engine {
                 drives: Mutex::default(),
                 broken: Mutex::default(),
                 offers: Mutex::default(),
+                collecting: tokio::sync::Mutex::default(),
             }),
         };
         for name in engine.recorded()? {
@@ -179,6 +189,7 @@ impl Engine {
                 engine.inner.broken.lock().push(broken);
             }
         }
+        tokio::spawn(crate::holding::rounds::run(Arc::downgrade(&engine.inner)));
         tokio::spawn(crate::join::admit_joiners(Arc::downgrade(&engine.inner)));
         Ok(engine)
     }

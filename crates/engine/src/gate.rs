@@ -32,6 +32,14 @@ fn is_member(drive: &Weak<Shared>, peer: &PeerId) -> bool {
         .is_some_and(|drive| drive.members.read().endpoints.contains_key(peer))
 }
 
+impl MemberGate {
+    /// The drives that are open.
+    pub(crate) fn drives(&self) -> Vec<Arc<Shared>> {
+        let drives = self.drives.read();
+        drives.values().filter_map(Weak::upgrade).collect()
+    }
+}
+
 impl Gate for MemberGate {
     fn admits(&self, peer: &PeerId) -> bool {
         self.drives

@@ -22,6 +22,7 @@ use crate::drive::identity::Ask;
 use crate::drive::replica::{Own, Replica};
 use crate::drive::request::Request;
 use crate::gate::MemberGate;
+use crate::holding::Ledger;
 use crate::incarnation::{Here, HighWater};
 use crate::keyring::SharedKeys;
 use crate::local::{LocalTable, Seal, Space};
@@ -122,6 +123,7 @@ pub(crate) struct Device {
     pub(crate) net: Net,
     pub(crate) gate: Arc<MemberGate>,
     pub(crate) here: Here,
+    pub(crate) ledger: Arc<Ledger>,
 }
 
 /// A drive's record, opened, with nothing running yet.
@@ -192,21 +194,27 @@ impl Device {
             .control
             .current_epoch()
             .map_or([0; 32], |epoch| epoch.gossip_topic());
-        let link = self.net.open_drive(tag, topic, Arc::new(Entries::new(log)));
+        let link = self
+            .net
+            .open_drive(tag, topic, Arc::new(Entries::new(log.clone())));
         let peers = DrivePeers::new(self.net.clone(), link.clone());
+        let itself = peers.drive();
         let content = ContentStore::new(self.net.blobs().clone(), keyring.clone(), Arc::new(peers));
         let (requests, inbox) = mpsc::channel(REQUESTS);
         let shared = Arc::new(Shared::new(Parts {
             id,
             name: note.name,
             tree: replica.tree(),
+            log,
             local,
             keyring,
             content,
             net: self.net.clone(),
             link,
+            ledger: self.ledger.clone(),
             requests,
         }));
+        let _ = itself.set(Arc::downgrade(&shared));
         self.gate.open(tag, &shared);
         learn_addresses(&shared);
         shared.membership_changed(&replica.control);

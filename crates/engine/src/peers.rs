@@ -1,6 +1,7 @@
 //! Where blobs of a drive come from and how its devices are reached: the bridge between one drive's
 //! link and the content store. Knows no contents.
 
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -8,6 +9,8 @@ use futures_util::stream::{self, BoxStream};
 use peerdrive_net::{BlobId, DriveLink, Net, PeerId};
 
 use crate::content::{BlobSource, FetchError};
+use crate::drive::handle::Shared;
+use crate::holding::remake;
 
 /// How long a fetch waits for some peer to connect before it says that nobody has the bytes.
 const WAIT_FOR_PEERS: Duration = Duration::from_secs(5);
@@ -20,11 +23,43 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 pub(crate) struct DrivePeers {
     net: Net,
     link: DriveLink,
+    /// The drive itself, once it is there: its folder may have what is wanted.
+    drive: Arc<OnceLock<Weak<Shared>>>,
 }
 
 impl DrivePeers {
     pub(crate) fn new(net: Net, link: DriveLink) -> Self {
-        Self { net, link }
+        Self {
+            net,
+            link,
+            drive: Arc::default(),
+        }
+    }
+
+    /// Where to set the drive.
+    pub(crate) fn drive(&self) -> Arc<OnceLock<Weak<Shared>>> {
+        self.drive.clone()
+    }
+
+    /// Makes blobs again from the folder, if there is one. Which; the others are left in `ids`.
+    async fn remade(&self, ids: &mut Vec<BlobId>) -> Vec<(BlobId, Result<u64, FetchError>)> {
+        let drive = self.drive.get().and_then(Weak::upgrade);
+        let Some(drive) = drive.filter(|drive| drive.working_copy.lock().is_some()) else {
+            return Vec::new();
+        };
+        let mut made = Vec::new();
+        let mut left = Vec::new();
+        for id in std::mem::take(ids) {
+            match remake(&drive, id).await {
+                true => match drive.content.blobs().size(&id).await {
+                    Ok(Some(size)) => made.push((id, Ok(size))),
+                    _ => left.push(id),
+                },
+                false => left.push(id),
+            }
+        }
+        *ids = left;
+        made
     }
 
     fn connected(&self) -> Vec<PeerId> {
@@ -53,19 +88,20 @@ impl DrivePeers {
 }
 
 impl BlobSource for DrivePeers {
-    fn fetch(&self, ids: Vec<BlobId>) -> BoxStream<'static, (BlobId, Result<u64, FetchError>)> {
+    fn fetch(&self, mut ids: Vec<BlobId>) -> BoxStream<'static, (BlobId, Result<u64, FetchError>)> {
         let peers = self.clone();
         stream::once(async move {
+            let made = stream::iter(peers.remade(&mut ids).await);
+            if ids.is_empty() {
+                return made.boxed();
+            }
             let providers = peers.providers().await;
             if providers.is_empty() {
-                return stream::iter(ids)
-                    .map(|id| (id, Err(FetchError::Absent)))
-                    .boxed();
+                let absent = stream::iter(ids).map(|id| (id, Err(FetchError::Absent)));
+                return made.chain(absent).boxed();
             }
-            peers
-                .net
-                .fetch(ids, providers)
-                .map(|(id, result)| (id, result.map_err(why)))
+            let fetched = peers.net.fetch(ids, providers);
+            made.chain(fetched.map(|(id, result)| (id, result.map_err(why))))
                 .boxed()
         })
         .flatten()
@@ -84,11 +120,11 @@ fn why(error: peerdrive_net::FetchError) -> FetchError {
 /// The log as the network reads it.
 #[derive(Debug)]
 pub(crate) struct Entries {
-    log: std::sync::Arc<peerdrive_log::DriveLog>,
+    log: Arc<peerdrive_log::DriveLog>,
 }
 
 impl Entries {
-    pub(crate) fn new(log: std::sync::Arc<peerdrive_log::DriveLog>) -> Self {
+    pub(crate) fn new(log: Arc<peerdrive_log::DriveLog>) -> Self {
         Self { log }
     }
 }

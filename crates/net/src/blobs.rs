@@ -1,6 +1,7 @@
 //! The local store of blobs: immutable ciphertexts named by their BLAKE3 hash. It does not know what
 //! the bytes mean, nor which drive refers to them; a blob lives here until [`BlobStore::remove`].
 
+mod claims;
 mod error;
 mod fetch;
 mod removal;
@@ -27,7 +28,7 @@ use iroh_blobs::{
     },
 };
 
-use self::removal::Sweeper;
+use self::{claims::Claims, removal::Sweeper};
 pub use self::{error::BlobError, fetch::FetchError};
 pub(crate) use self::{fetch::Fetcher, serve::BlobDoor};
 use crate::types::BlobId;
@@ -55,6 +56,9 @@ struct Inner {
     sweeper: Sweeper,
     /// Counts the beginnings and ends of removals: odd while one runs.
     removals: AtomicU64,
+    claims: Claims,
+    /// Bytes of blobs that were stored since the start, whether new or not.
+    stored: AtomicU64,
 }
 
 impl Drop for Inner {
@@ -112,6 +116,8 @@ impl BlobStore {
                 dir,
                 sweeper,
                 removals,
+                claims: Claims::default(),
+                stored: AtomicU64::new(0),
             }),
         }
     }
@@ -131,10 +137,53 @@ impl BlobStore {
             let before = self.removals();
             let tag = self.store().add_bytes(bytes.clone()).temp_tag().await?;
             let id = BlobId::from(tag.hash());
+            // Before the look at removals: one that begins after it sees the claim.
+            self.claim(&id);
             if self.outlasts_removals(before, &id).await? {
+                self.count_stored(bytes.len() as u64);
                 return Ok(id);
             }
         }
+    }
+
+    /// Keeps a blob, here or on its way, from being collected for a while: somebody is about to name
+    /// it.
+    pub fn claim(&self, id: &BlobId) {
+        self.inner.claims.add(id);
+    }
+
+    /// While what is returned lives, whatever is claimed or put stays claimed, and for a while after.
+    pub fn writing(&self) -> Writing {
+        Writing {
+            ticket: self.inner.claims.begin(),
+            store: self.clone(),
+        }
+    }
+
+    /// As [`BlobStore::has`], and if so, it is claimed and no collection has taken it meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// A [`BlobError`] when the store fails.
+    pub async fn has_claimed(&self, id: &BlobId) -> Result<bool, BlobError> {
+        self.claim(id);
+        let before = self.removals();
+        Ok(self.has(id).await? && self.outlasts_removals(before, id).await?)
+    }
+
+    /// Bytes of blobs that were put or fetched since the start: what has to be looked at anew.
+    pub fn stored(&self) -> u64 {
+        self.inner.stored.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_stored(&self, bytes: u64) {
+        self.inner.stored.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Forgets all claims, as a restart does.
+    #[doc(hidden)]
+    pub fn forget_claims(&self) {
+        self.inner.claims.forget();
     }
 
     /// Stores many blobs, several at once; identifiers in the order of the blobs.
@@ -203,12 +252,34 @@ impl BlobStore {
     /// [`BlobError::Stalled`] when the store did not finish in time; any other [`BlobError`] when
     /// the store fails. Some of the blobs may then be gone.
     pub async fn remove(&self, ids: Vec<BlobId>) -> Result<(), BlobError> {
+        self.remove_where(ids, |_| true).await
+    }
+
+    /// As [`BlobStore::remove`], but leaves alone what is claimed. A blob that somebody claims before
+    /// it is gone is either left alone or found missing by who claimed it, never taken from under
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// As [`BlobStore::remove`].
+    pub async fn remove_unclaimed(&self, ids: Vec<BlobId>) -> Result<(), BlobError> {
+        self.remove_where(ids, |id| !self.inner.claims.has(id))
+            .await
+    }
+
+    async fn remove_where(
+        &self,
+        mut ids: Vec<BlobId>,
+        doomed: impl Fn(&BlobId) -> bool,
+    ) -> Result<(), BlobError> {
         if ids.is_empty() {
             return Ok(());
         }
-        let doomed: HashSet<Hash> = ids.into_iter().map(Hash::from).collect();
         let mut turn = self.inner.sweeper.turn().await;
         let _running = Running::begin(&self.inner.removals);
+        // Asked only now: who claims from here on sees that a removal is under way.
+        ids.retain(|id| doomed(id));
+        let doomed: HashSet<Hash> = ids.into_iter().map(Hash::from).collect();
         let mut keep: HashSet<Hash> = self.store().list().hashes().await?.into_iter().collect();
         let before = keep.len();
         keep.retain(|hash| !doomed.contains(hash));
@@ -286,6 +357,19 @@ impl BlobStore {
         }
         drop(self.inner.sweeper.turn().await);
         self.has(id).await
+    }
+}
+
+/// Keeps what is written meanwhile from being collected; see [`BlobStore::writing`].
+#[derive(Debug)]
+pub struct Writing {
+    ticket: u64,
+    store: BlobStore,
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.store.inner.claims.end(self.ticket);
     }
 }
 

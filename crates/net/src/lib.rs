@@ -10,6 +10,7 @@ mod blobs;
 mod frame;
 #[doc(hidden)]
 pub mod harness;
+mod holding;
 mod join;
 mod link;
 mod net;
@@ -20,7 +21,8 @@ mod testing;
 mod types;
 
 pub use address::{AddressError, MAX_ADDRESS};
-pub use blobs::{BlobError, BlobStore, FetchError};
+pub use blobs::{BlobError, BlobStore, FetchError, Writing};
+pub use holding::{AskError, Held, Holder};
 pub use join::{JoinError, JoinStream, MAX_JOIN_FRAME};
 pub use link::{DriveLink, LinkEvent, MAX_PRESENCE, PeerState};
 pub use net::{Net, NetConfig, StartError};

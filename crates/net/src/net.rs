@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     address::{self, AddressBook, AddressError, Word},
     blobs::{BlobDoor, BlobError, BlobStore, FetchError, Fetcher},
+    holding::{self, AskError, HOLD_ALPN, Held, HoldDoor, Holder, Holders},
     join::{self, JOIN_ALPN, JoinDoor, JoinError, JoinStream},
     link::{Actor, DriveLink, OpenDrives, SYNC_ALPN, Shared, Surroundings, SyncDoor},
     proto::EntrySource,
@@ -115,6 +116,7 @@ struct Inner {
     book: AddressBook,
     blobs: BlobStore,
     fetcher: Fetcher,
+    holders: Holders,
     drives: Arc<OpenDrives>,
     links: Mutex<Vec<Arc<Shared>>>,
     joins: Mutex<Option<mpsc::Receiver<JoinStream>>>,
@@ -157,6 +159,7 @@ impl Net {
             drives: Arc::clone(&drives),
             instance,
         };
+        let holders = Holders::default();
         let keeper = Doorkeeper::default();
         let router = Router::builder(endpoint.clone())
             .incoming_filter(Arc::new(move |incoming| keeper.judge(incoming)))
@@ -165,8 +168,9 @@ impl Net {
             .accept(iroh_gossip::ALPN, gossip.clone())
             .accept(
                 iroh_blobs::ALPN,
-                BlobDoor::new(blobs.clone(), Arc::clone(&gate)),
+                BlobDoor::new(blobs.clone(), Arc::clone(&gate), holders.clone()),
             )
+            .accept(HOLD_ALPN, HoldDoor::new(holders.clone(), Arc::clone(&gate)))
             .spawn();
         let dial_limit = if config.discovery || config.relay.is_some() {
             CALL
@@ -182,6 +186,7 @@ impl Net {
             book,
             blobs,
             fetcher,
+            holders,
             drives,
             links: Mutex::default(),
             joins: Mutex::new(Some(joins)),
@@ -235,6 +240,28 @@ impl Net {
     /// The blobs on this device.
     pub fn blobs(&self) -> &BlobStore {
         &self.inner.blobs
+    }
+
+    /// Sets who answers for blobs that are not in the store but can be made anew. Without one, what is
+    /// asked for is served if it is in the store, and peers' questions are answered with no.
+    pub fn set_holder(&self, holder: Arc<dyn Holder>) {
+        self.inner.holders.set(holder);
+    }
+
+    /// Asks a peer how it stands to these blobs; answers in their order. With `promise`, a
+    /// [`Held::Kept`] is one that this device may rely on when it lets go of its own copy now.
+    ///
+    /// # Errors
+    ///
+    /// An [`AskError`] when there is no answer.
+    pub async fn ask_held(
+        &self,
+        peer: PeerId,
+        ids: &[BlobId],
+        promise: bool,
+    ) -> Result<Vec<Held>, AskError> {
+        let inner = &self.inner;
+        holding::ask(&inner.endpoint, peer, ids, promise, inner.dial_limit).await
     }
 
     /// Fetches blobs into the store, each from whichever provider has it, checked against its id as

@@ -4,6 +4,7 @@
 mod apart;
 mod audit;
 mod crash;
+mod holding;
 mod identity;
 mod invites;
 mod large_file;
@@ -13,6 +14,7 @@ mod repository;
 mod restart;
 mod secrecy;
 mod three;
+mod versions;
 mod wrong_input;
 
 use std::path::Path;

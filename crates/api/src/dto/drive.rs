@@ -88,12 +88,17 @@ pub struct PathStatus {
     pub kind: String,
     /// Files in it, itself included.
     pub files: u64,
-    /// How many of them have all their bytes on this device.
+    /// How many of them can be read without another device.
     pub files_here: u64,
     /// Bytes of all of them.
     pub bytes: u64,
-    /// How many of those bytes belong to files that are complete on this device.
+    /// How many of those bytes belong to such files.
     pub bytes_here: u64,
+    /// The least number of devices that are connected now, besides this one, that hold all bytes of a
+    /// file of it: on so many more it is safe.
+    pub peers: u64,
+    /// Whether its bytes are kept on this device whatever the cache may take.
+    pub pinned: bool,
 }
 
 /// Something that waits, and why.

@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use peerdrive_engine::tree::conflict::Conflict as TreeConflict;
-use peerdrive_engine::tree::node::{Content, FileContent, Kind};
 use peerdrive_engine::{DriveHandle, DriveStatus as EngineStatus, PeerStatus};
 
-use super::{Host, errors, hex, kind_word, off_thread};
+use super::{Host, errors, hex, off_thread};
 use crate::dto::{
     BrokenDrive, Conflict, ConflictsReply, DriveStatus, PathStatus, Peer, Problem, StatusReply,
     StatusRequest, WaitReply,
@@ -45,7 +44,7 @@ impl<M: MountDoor> Host<M> {
     async fn one(&self, drive: DriveHandle, path: Option<String>) -> Result<DriveStatus, ApiError> {
         let id = drive.id().to_string();
         let path = match path {
-            Some(path) => Some(path_status(&drive, &path).await?),
+            Some(path) => Some(super::holding::path_status(&drive, &path).await?),
             None => None,
         };
         let mut mounts = drive.mounts().map_err(|e| errors::local(&e))?;
@@ -108,64 +107,6 @@ fn translate(
         peers: peers(status.peers),
         path,
     }
-}
-
-/// Counts what is at and below a path, and how much of it is on this device.
-async fn path_status(drive: &DriveHandle, path: &str) -> Result<PathStatus, ApiError> {
-    let (path, kind, contents) = {
-        let (drive, path) = (drive.clone(), path.trim_matches('/').to_owned());
-        off_thread(move || files_below(&drive, &path).map(|(kind, files)| (path, kind, files)))
-            .await?
-    }
-    .ok_or_else(|| errors::no_path(path))?;
-    let mut status = PathStatus {
-        path,
-        kind: kind_word(kind),
-        files: 0,
-        files_here: 0,
-        bytes: 0,
-        bytes_here: 0,
-    };
-    for content in contents {
-        let (len, here) = match content {
-            Some(content) => (
-                content.len,
-                drive
-                    .content()
-                    .is_local(&content)
-                    .await
-                    .map_err(|e| errors::content(&e))?,
-            ),
-            None => (0, true),
-        };
-        status.files += 1;
-        status.bytes += len;
-        if here {
-            status.files_here += 1;
-            status.bytes_here += len;
-        }
-    }
-    Ok(status)
-}
-
-/// The contents of the files at and below a path. `None` if there is nothing at that path.
-fn files_below(drive: &DriveHandle, path: &str) -> Option<(Kind, Vec<Option<FileContent>>)> {
-    let tree = drive.view();
-    let top = tree.get(tree.lookup(path)?)?;
-    let kind = top.kind;
-    let mut files = Vec::new();
-    let mut waiting = vec![top];
-    while let Some(node) = waiting.pop() {
-        match (node.kind, node.content) {
-            (Kind::File, Some(Content::File(content))) => files.push(Some(content)),
-            (Kind::File, _) => files.push(None),
-            (Kind::Folder, _) => {
-                waiting.extend(tree.children(node.id).filter_map(|(_, id)| tree.get(id)))
-            }
-            (Kind::Symlink, _) => {}
-        }
-    }
-    Some((kind, files))
 }
 
 pub(super) fn peers(peers: Vec<PeerStatus>) -> Vec<Peer> {

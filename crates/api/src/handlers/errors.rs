@@ -15,6 +15,8 @@ use peerdrive_engine::errors::{
     AppendError, BlobError, ConnectionError, ProtocolError, RecordError, ReentryError, Refused,
     StartError, TicketError,
 };
+use peerdrive_engine::history::HistoryError;
+use peerdrive_engine::holding::HoldError;
 use peerdrive_engine::join::JoinError;
 use peerdrive_engine::local::LocalError;
 use peerdrive_engine::members::{GovernError, WhoError};
@@ -378,6 +380,48 @@ pub(super) fn local(error: &LocalError) -> ApiError {
         LocalError::Read(_) => told(Code::Damaged, error, SEE_LOG),
         LocalError::Write(error) => append(error),
         LocalError::Sealed => told(Code::Damaged, error, SEE_LOG),
+    }
+}
+
+pub(super) fn holding(error: &HoldError) -> ApiError {
+    match error {
+        HoldError::NoPath(path) => no_path(path),
+        HoldError::Content(error) => content(error),
+        HoldError::Store(error) => blobs(error),
+        HoldError::Local(error) => local(error),
+        HoldError::Read(_) => told(Code::Damaged, error, SEE_LOG),
+        HoldError::Broken(_) => told(Code::Damaged, error, SEE_LOG),
+        HoldError::Busy(_) => told(
+            Code::DaemonUnavailable,
+            error,
+            "`peerdrive wait` waits for it",
+        ),
+        HoldError::Stopped => told(Code::DaemonUnavailable, error, "give the command again"),
+    }
+}
+
+pub(super) fn history(error: &HistoryError) -> ApiError {
+    match error {
+        HistoryError::NoPath(_) => told(
+            Code::PathNotFound,
+            error,
+            "`peerdrive tree` lists what is there, `peerdrive trash` what was",
+        ),
+        HistoryError::NoVersion { .. } => told(
+            Code::PathNotFound,
+            error,
+            "`peerdrive history` lists the versions",
+        ),
+        HistoryError::Folder(_) => told(Code::BadRequest, error, "restore it --as-of a time"),
+        HistoryError::TooEarly => told(Code::PathNotFound, error, "give a later time"),
+        HistoryError::Content(error) => content(error),
+        HistoryError::Drive(error) => drive(error),
+        HistoryError::Refused(_) => told(
+            Code::NotAllowed,
+            error,
+            "free the name that it had, or restore the folder that held it first",
+        ),
+        HistoryError::Read(_) => told(Code::Damaged, error, SEE_LOG),
     }
 }
 

@@ -114,12 +114,14 @@ fn details(drive: &DriveStatus) -> String {
             &path.path
         };
         text += &format!(
-            "\n{}: {} of {} on this device, {} of {}\n",
+            "\n{}: {} of {} on this device, {} of {}; all of it on {} now{}\n",
             plain(shown),
             path.files_here,
             count(path.files, "file", "files"),
             bytes(path.bytes_here),
             bytes(path.bytes),
+            count(path.peers, "connected device", "connected devices"),
+            if path.pinned { "; pinned" } else { "" },
         );
     }
     if drive.problems.is_empty() {

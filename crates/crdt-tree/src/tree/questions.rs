@@ -3,13 +3,16 @@
 
 use std::collections::BTreeMap;
 
+use automerge::ReadDoc;
+
 use super::DriveTree;
 use crate::conflict::{Beside, Conflict};
 use crate::id::{NodeId, OpId};
 use crate::node::{Content, Kind, Node};
+use crate::register::Source;
 use crate::resolve;
 use crate::schema;
-use crate::view::{Counts, ROOT, SlotId};
+use crate::view::{Counts, ROOT, SlotId, View};
 
 /// A deleted node.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,42 +47,7 @@ impl DriveTree {
     }
 
     fn node(&self, at: SlotId) -> Node {
-        let entry = self.view.entry(at);
-        let copy_of = entry
-            .copy_of()
-            .map(|(node, op)| (self.view.entry(node).id, op));
-        let content = match copy_of {
-            _ if !entry.has_content => None,
-            Some((node, op)) => self.content_where(node, |found, _| found == op),
-            None => self.content_where(entry.id, |_, content| {
-                content
-                    .as_ref()
-                    .is_some_and(|content| content.kind() == entry.kind)
-            }),
-        };
-        Node {
-            id: entry.id,
-            parent: self.view.parent_id(at),
-            name: self.view.shown_name(at).to_owned(),
-            kind: entry.kind,
-            content,
-            mode: u32::from(entry.mode),
-            mtime_ns: entry.mtime_ns,
-            copy_of: copy_of.map(|(node, _)| node),
-        }
-    }
-
-    fn content_where(
-        &self,
-        id: NodeId,
-        wanted: impl Fn(OpId, &Option<Content>) -> bool,
-    ) -> Option<Content> {
-        let contents = self.source().contents(id);
-        contents
-            .into_iter()
-            .rev()
-            .find(|(op, content)| wanted(*op, content))?
-            .1
+        node_of(&self.view, &self.source(), at)
     }
 
     /// The entry of a folder that shows under this name, whatever its Unicode normal form.
@@ -318,5 +286,38 @@ impl DriveTree {
             found.push(Conflict::Content { node, path, copies });
         }
         found
+    }
+}
+
+/// An entry of a view in full; its content is read where the view was made from.
+pub(super) fn node_of<R: ReadDoc>(view: &View, source: &Source<'_, R>, at: SlotId) -> Node {
+    let entry = view.entry(at);
+    let copy_of = entry.copy_of().map(|(node, op)| (view.entry(node).id, op));
+    let content_where = |id: NodeId, wanted: &dyn Fn(OpId, &Option<Content>) -> bool| {
+        let contents = source.contents(id);
+        contents
+            .into_iter()
+            .rev()
+            .find(|(op, content)| wanted(*op, content))?
+            .1
+    };
+    let content = match copy_of {
+        _ if !entry.has_content => None,
+        Some((node, op)) => content_where(node, &|found, _| found == op),
+        None => content_where(entry.id, &|_, content| {
+            content
+                .as_ref()
+                .is_some_and(|content| content.kind() == entry.kind)
+        }),
+    };
+    Node {
+        id: entry.id,
+        parent: view.parent_id(at),
+        name: view.shown_name(at).to_owned(),
+        kind: entry.kind,
+        content,
+        mode: u32::from(entry.mode),
+        mtime_ns: entry.mtime_ns,
+        copy_of: copy_of.map(|(node, _)| node),
     }
 }

@@ -7,6 +7,8 @@ use futures_util::{StreamExt, stream};
 use peerdrive_net::{BlobError, BlobId};
 use tokio::{sync::mpsc, time::timeout};
 
+use crate::failpoint;
+
 use super::{
     Inner,
     error::{ContentError, Mismatch},
@@ -60,7 +62,7 @@ impl Inner {
     ) -> Result<(), mpsc::error::SendError<(BlobId, Result<(), ContentError>)>> {
         let mut missing = HashSet::new();
         let mut looked = stream::iter(ids.iter().copied())
-            .map(|id| async move { (id, self.blobs.has(&id).await) })
+            .map(|id| async move { (id, self.blobs.has_claimed(&id).await) })
             .buffered(LOOKUPS);
         let mut wanted = Vec::new();
         while let Some((id, has)) = looked.next().await {
@@ -83,6 +85,7 @@ impl Inner {
                 break;
             };
             if missing.remove(&id) {
+                failpoint::pass("fetch.arrived");
                 report.send((id, arrived(id, outcome))).await?;
             }
         }
@@ -123,6 +126,9 @@ impl Inner {
         most: usize,
         lane: Lane,
     ) -> Result<Bytes, ContentError> {
+        if lane == Lane::Urgent {
+            self.used.note(&id);
+        }
         if let Some(bytes) = self.local_blob(id, most).await? {
             return Ok(bytes);
         }

@@ -14,6 +14,8 @@ use peerdrive_crypto::epoch::EpochKeys;
 use peerdrive_net::BlobId;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
+use crate::failpoint;
+
 use super::{
     Inner,
     cut::{CutRule, Cutter},
@@ -207,6 +209,8 @@ impl Inner {
             .acquire()
             .await
             .map_err(|_| ContentError::Stopped)?;
+        // What the first minutes stored is named only when the last byte is read.
+        let _writing = self.blobs.writing();
         let sealer = self.sealer()?;
         let (pieces, received) = mpsc::channel(1);
         let cutting = {
@@ -316,6 +320,7 @@ impl Inner {
 
     async fn put_chunk(&self, sealed: &Sealed) -> Result<BlobId, ContentError> {
         let id = self.blobs.put(sealed.bytes.clone()).await?;
+        failpoint::pass("import.stored");
         self.stored.lock().put(sealed.key(), id, 1);
         Ok(id)
     }
@@ -324,7 +329,7 @@ impl Inner {
     async fn stored_as(&self, sealed: &Sealed) -> Result<Option<BlobId>, ContentError> {
         let known = self.stored.lock().get(&sealed.key());
         match known {
-            Some(id) if self.blobs.has(&id).await? => Ok(Some(id)),
+            Some(id) if self.blobs.has_claimed(&id).await? => Ok(Some(id)),
             _ => Ok(None),
         }
     }

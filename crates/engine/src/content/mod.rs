@@ -17,12 +17,14 @@ mod import;
 mod lanes;
 mod manifest;
 mod open;
+mod parts;
 mod presence;
 mod progress;
 mod reader;
 mod seal;
 mod shape;
 mod source;
+mod used;
 mod write;
 
 #[cfg(test)]
@@ -37,6 +39,7 @@ use peerdrive_crdt_tree::node::{ContentHash, FileContent};
 use peerdrive_net::{BlobId, BlobStore};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+pub(crate) use self::parts::{PartKind, VersionParts};
 use self::{
     cache::{Loads, Lru},
     cut::CutRule,
@@ -52,6 +55,9 @@ pub use self::{
     source::{BlobSource, ContentKeys, FetchError},
     write::WriteJob,
 };
+
+/// Files up to this length are all in their manifest.
+pub(crate) const INLINE: u64 = Shape::V1.inline;
 
 /// Opened chunks kept for readers: eight of the longest, so that a few streams read ahead side by side.
 const CHUNK_CACHE: usize = 32 << 20;
@@ -96,6 +102,7 @@ struct Inner {
     chunks: Loads<ChunkOf, Bytes>,
     manifests: Loads<VersionOf, Arc<Opened>>,
     stored: Mutex<Lru<[u8; 32], BlobId>>,
+    used: used::Used,
 }
 
 /// A chunk as the cache knows it: all that decides whether it opens, so that one version's claim about
@@ -139,6 +146,7 @@ impl ContentStore {
             chunks: Loads::new(CHUNK_CACHE),
             manifests: Loads::new(MANIFEST_CACHE),
             stored: Mutex::new(Lru::new(STORED_CHUNKS)),
+            used: used::Used::default(),
         }))
     }
 
@@ -257,6 +265,37 @@ impl ContentStore {
     /// [`ContentError::Forged`], [`ContentError::NoKey`], [`ContentError::Store`].
     pub async fn is_local(&self, content: &FileContent) -> Result<bool, ContentError> {
         Box::pin(self.0.is_local(content)).await
+    }
+
+    /// The blobs that a version consists of, as far as this device can tell without a peer.
+    pub(crate) async fn parts(&self, content: &FileContent) -> Result<VersionParts, ContentError> {
+        Box::pin(self.0.parts(content)).await
+    }
+
+    /// Makes a chunk's blob again from its plain bytes; whether these were its bytes.
+    pub(crate) async fn remake(
+        &self,
+        wanted: BlobId,
+        epoch: [u8; 8],
+        plain: Vec<u8>,
+    ) -> Result<bool, ContentError> {
+        Box::pin(self.0.remake(wanted, epoch, plain)).await
+    }
+
+    /// When a blob was last read by somebody who waited for it: greater is later, 0 is never.
+    pub(crate) fn last_used(&self, id: &BlobId) -> u64 {
+        self.0.used.last(id)
+    }
+
+    /// The store that the blobs are in.
+    pub(crate) fn blobs(&self) -> &BlobStore {
+        &self.0.blobs
+    }
+
+    /// Brings the manifest of a version here, if a peer has it.
+    pub(crate) async fn fetch_list(&self, content: &FileContent) -> Result<(), ContentError> {
+        Box::pin(self.0.opened(content, Lane::Background)).await?;
+        Ok(())
     }
 
     /// Fetches all blobs of these versions, so that they can be read without a peer.

@@ -73,6 +73,14 @@ impl Opened {
         }
     }
 
+    /// The page that lists the chunk of the byte at `offset`, with the bytes that it spans.
+    pub(super) fn page_span(&self, offset: u64) -> Option<(u64, ChunkRef)> {
+        match &self.parts {
+            Parts::Pages(pages) => page_of(pages, offset).map(|(_, page)| (page.span, page.page)),
+            _ => None,
+        }
+    }
+
     fn epoch(&self) -> Result<&Arc<EpochKeys>, ContentError> {
         // Only the empty file has none, and it has no chunks to ask for either.
         self.epoch

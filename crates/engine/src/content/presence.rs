@@ -59,11 +59,13 @@ impl Inner {
             .collect();
         let manifests = self.ensure(manifests, MANY_SMALL, lane).await;
         // A small file is all in its manifest.
-        let longer = contents
+        let longer: Vec<FileContent> = contents
             .iter()
-            .filter(|content| content.len > self.shape.inline);
+            .copied()
+            .filter(|content| content.len > self.shape.inline)
+            .collect();
         let chunks = stream::iter(longer)
-            .map(|content| Box::pin(self.prefetch_chunks(*content)))
+            .map(|content| Box::pin(self.prefetch_chunks(content)))
             .buffer_unordered(SIDE_BY_SIDE)
             .fold(Ok(()), |first, one| async { first.and(one) })
             .await;

@@ -188,9 +188,14 @@ impl ControlPlane {
             }
         }
         let invites = state.invites.values();
+        let devices = state.binds.iter();
+        let devices = devices
+            .map(|(id, bind)| (*id, (bind.member, bind.label.clone())))
+            .collect();
         Members {
             endpoints,
             names,
+            devices,
             role: self.role(),
             list: roll::members(state, &self.bind),
             invites: invites

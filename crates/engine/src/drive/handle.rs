@@ -11,7 +11,8 @@ use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use peerdrive_crdt_tree::edit::Edit;
 use peerdrive_crdt_tree::tree::DriveTree;
 use peerdrive_crypto::body::Role;
-use peerdrive_crypto::ids::{DriveId, MemberId};
+use peerdrive_crypto::ids::{BindId, DriveId, MemberId};
+use peerdrive_log::DriveLog;
 use peerdrive_net::{DriveLink, LogHead, Net, PeerId};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
@@ -22,6 +23,8 @@ use super::event::DriveEvent;
 use super::request::{Check, EditIfResults, EditResults, Request};
 use super::roll::{InviteInfo, MemberInfo};
 use crate::content::ContentStore;
+use crate::history::{Writer, bind_text};
+use crate::holding::Ledger;
 use crate::keyring::SharedKeys;
 use crate::listing::{self, Listed};
 use crate::local::{LocalError, LocalTable, Space};
@@ -45,11 +48,13 @@ pub(crate) struct Shared {
     pub(crate) id: DriveId,
     pub(crate) name: String,
     pub(crate) tree: Arc<RwLock<DriveTree>>,
+    pub(crate) log: Arc<DriveLog>,
     pub(crate) local: LocalTable,
     pub(crate) keyring: Arc<SharedKeys>,
     pub(crate) content: ContentStore,
     pub(crate) net: Net,
     pub(crate) link: DriveLink,
+    pub(crate) ledger: Arc<Ledger>,
     pub(crate) requests: mpsc::Sender<Request>,
     pub(crate) members: RwLock<Members>,
     pub(crate) approvals: Approvals,
@@ -78,6 +83,8 @@ pub(crate) struct Members {
     pub(crate) endpoints: HashMap<PeerId, MemberId>,
     /// Names that members or their devices go by.
     pub(crate) names: HashMap<MemberId, String>,
+    /// Every device that ever took part, with its name.
+    pub(crate) devices: HashMap<BindId, (MemberId, Option<String>)>,
     /// This device's role; `None` once it was removed.
     pub(crate) role: Option<Role>,
     /// The live members.
@@ -86,16 +93,39 @@ pub(crate) struct Members {
     pub(crate) invites: Vec<InviteInfo>,
 }
 
+impl Members {
+    /// Who writes as a device.
+    pub(crate) fn writer(&self, bind: &BindId) -> Writer {
+        match self.devices.get(bind) {
+            Some((member, label)) => Writer {
+                member: Some(
+                    self.names
+                        .get(member)
+                        .cloned()
+                        .unwrap_or_else(|| member.to_string()),
+                ),
+                device: label.clone().unwrap_or_else(|| bind_text(bind)),
+            },
+            None => Writer {
+                member: None,
+                device: bind_text(bind),
+            },
+        }
+    }
+}
+
 /// Everything that `Shared` is made of and does not make itself.
 pub(crate) struct Parts {
     pub(crate) id: DriveId,
     pub(crate) name: String,
     pub(crate) tree: Arc<RwLock<DriveTree>>,
+    pub(crate) log: Arc<DriveLog>,
     pub(crate) local: LocalTable,
     pub(crate) keyring: Arc<SharedKeys>,
     pub(crate) content: ContentStore,
     pub(crate) net: Net,
     pub(crate) link: DriveLink,
+    pub(crate) ledger: Arc<Ledger>,
     pub(crate) requests: mpsc::Sender<Request>,
 }
 
@@ -105,11 +135,13 @@ impl Shared {
             id: parts.id,
             name: parts.name,
             tree: parts.tree,
+            log: parts.log,
             local: parts.local,
             keyring: parts.keyring,
             content: parts.content,
             net: parts.net,
             link: parts.link,
+            ledger: parts.ledger,
             requests: parts.requests,
             members: RwLock::default(),
             approvals: Approvals::default(),

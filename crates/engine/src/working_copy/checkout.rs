@@ -126,6 +126,14 @@ impl<D: Drive> Keeper<D> {
                 self.write_files(portion, now).await;
                 continue;
             }
+            if let Step::Remove { id } = step
+                && self
+                    .in_step
+                    .get(id)
+                    .is_some_and(|record| record.held != Held::Folder)
+            {
+                self.drive.about_to_go(id).await;
+            }
             let (id, outcome) = match step {
                 Step::MakeFolder { id, parent, name } => (id, self.make_folder(id, parent, &name)),
                 Step::Link { id, parent, name } => (id, self.link(id, parent, &name)),

@@ -180,6 +180,10 @@ impl Drive for DriveHandle {
             .await?)
     }
 
+    async fn about_to_go(&self, node: NodeId) {
+        crate::holding::preserve(&self.shared, node).await;
+    }
+
     fn load(&self) -> Result<Vec<StoredRow>, String> {
         self.local()
             .all(Space::InStep)

@@ -354,7 +354,7 @@ fn encode(record: &Record) -> Option<Vec<u8>> {
     postcard::to_stdvec(&stored).ok()
 }
 
-fn decode(bytes: &[u8]) -> Option<Record> {
+pub(super) fn decode(bytes: &[u8]) -> Option<Record> {
     let stored: Stored = postcard::from_bytes(bytes)
         .ok()
         .filter(|stored: &Stored| stored.version == 1)?;

@@ -33,6 +33,7 @@ mod names;
 mod plan;
 mod port;
 mod read;
+pub(crate) mod reproduce;
 mod rest;
 mod scan;
 mod status;

@@ -104,6 +104,12 @@ pub(super) trait Drive: Send + Sync + 'static {
         content: FileContent,
         file: File,
     ) -> impl Future<Output = Result<(), BytesError>>;
+    /// The bytes of this node's file are about to leave the folder, for another version or for the
+    /// trash: the last moment at which they can be copied from there.
+    fn about_to_go(&self, node: NodeId) -> impl Future<Output = ()> + Send {
+        let _ = node;
+        async {}
+    }
     /// All rows of the durable in-step table.
     fn load(&self) -> Result<Vec<StoredRow>, String>;
     /// Writes rows of it in one transaction. Called from a thread that may block.

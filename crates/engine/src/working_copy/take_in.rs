@@ -132,6 +132,7 @@ impl<D: Drive> Keeper<D> {
             .flush()
             .await
             .map_err(|error| Pause::Drive(error.to_string()))?;
+        crate::failpoint::pass("import.flushed");
         let results = self
             .drive
             .edit(batch.edits)

@@ -97,7 +97,13 @@ impl<D: Drive> Keeper<D> {
                 other => other.map(drop),
             };
             let outcome = match done {
-                Ok(()) => self.swap_in_job(&job),
+                Ok(()) => {
+                    crate::failpoint::pass("checkout.written");
+                    if self.in_step.get(job.id).is_some() {
+                        self.drive.about_to_go(job.id).await;
+                    }
+                    self.swap_in_job(&job)
+                }
                 Err(error) => {
                     self.drop_temp(&job.temp);
                     waits_for_bytes(&job.path, &error)

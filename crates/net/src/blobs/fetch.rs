@@ -219,6 +219,7 @@ async fn run(
     let unique: Vec<BlobId> = ids.into_iter().filter(|id| seen.insert(*id)).collect();
     let mut waiting = VecDeque::new();
     let store = &shared.store;
+    unique.iter().for_each(|id| shared.store.claim(id));
     let mut here = stream::iter(unique)
         .map(|id| async move { (id, store.size(&id).await) })
         .buffered(LOCAL);
@@ -497,6 +498,7 @@ impl Worker {
         if !stays.map_err(TransferError::Store)? {
             return Ok(Some(job));
         }
+        self.shared.store.count_stored(size);
         // Nobody listens: the fetch is about to be ended.
         let _ = self.work.reports.send((job.id, Ok(size))).await;
         Ok(None)

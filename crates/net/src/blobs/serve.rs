@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 
 use super::BlobStore;
 use crate::{
+    holding::Holders,
     screen::{Gate, REFUSED},
     types::{BlobId, PeerId},
 };
@@ -43,11 +44,16 @@ const MAX_BLOBS: usize = 4096;
 pub(crate) struct BlobDoor {
     store: BlobStore,
     gate: Arc<dyn Gate>,
+    holders: Holders,
 }
 
 impl BlobDoor {
-    pub(crate) fn new(store: BlobStore, gate: Arc<dyn Gate>) -> Self {
-        Self { store, gate }
+    pub(crate) fn new(store: BlobStore, gate: Arc<dyn Gate>, holders: Holders) -> Self {
+        Self {
+            store,
+            gate,
+            holders,
+        }
     }
 }
 
@@ -65,7 +71,7 @@ impl ProtocolHandler for BlobDoor {
         let serve = iroh_blobs::provider::handle_connection(connection.clone(), store, events);
         tokio::select! {
             () = serve => {}
-            () = judge(requests, &*self.gate, &peer) => {}
+            () = judge(requests, &*self.gate, &self.holders, &peer) => {}
         }
         connection.close(REFUSED, &[]);
         Ok(())
@@ -73,7 +79,12 @@ impl ProtocolHandler for BlobDoor {
 }
 
 /// Answers the questions about one connection until it ends.
-async fn judge(mut requests: mpsc::Receiver<ProviderMessage>, gate: &dyn Gate, peer: &PeerId) {
+async fn judge(
+    mut requests: mpsc::Receiver<ProviderMessage>,
+    gate: &dyn Gate,
+    holders: &Holders,
+    peer: &PeerId,
+) {
     let may_read = |hash: &Hash| gate.may_read_blob(peer, &BlobId::from(*hash));
     let verdict = |yes: bool| -> EventResult {
         if yes {
@@ -91,12 +102,27 @@ async fn judge(mut requests: mpsc::Receiver<ProviderMessage>, gate: &dyn Gate, p
             ProviderMessage::GetRequestReceived(question) => {
                 let request = &question.inner.request;
                 let yes = request.ranges.is_blob() && may_read(&request.hash);
-                let _ = question.tx.send(verdict(yes)).await;
+                let wanted = vec![BlobId::from(request.hash)];
+                let holders = holders.clone();
+                // Beside the other requests of the connection: making blobs anew takes its time.
+                tokio::spawn(async move {
+                    if yes {
+                        holders.prepare(wanted).await;
+                    }
+                    let _ = question.tx.send(verdict(yes)).await;
+                });
             }
             ProviderMessage::GetManyRequestReceived(question) => {
                 let hashes = &question.inner.request.hashes;
                 let yes = hashes.len() <= MAX_BLOBS && hashes.iter().all(may_read);
-                let _ = question.tx.send(verdict(yes)).await;
+                let wanted = hashes.iter().copied().map(BlobId::from).collect();
+                let holders = holders.clone();
+                tokio::spawn(async move {
+                    if yes {
+                        holders.prepare(wanted).await;
+                    }
+                    let _ = question.tx.send(verdict(yes)).await;
+                });
             }
             ProviderMessage::ObserveRequestReceived(question) => {
                 let _ = question.tx.send(verdict(false)).await;

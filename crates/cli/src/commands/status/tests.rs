@@ -70,6 +70,8 @@ fn what_waits_is_listed_with_its_reason_and_what_to_do() {
         files_here: 5,
         bytes: 2048,
         bytes_here: 1024,
+        peers: 2,
+        pinned: true,
     });
     let broken = BrokenDrive {
         id: "d9".into(),
@@ -83,7 +85,7 @@ fn what_waits_is_listed_with_its_reason_and_what_to_do() {
 DRIVE   ROLE    FILES      SIZE  STATE                    PEERS  WHERE
 Photos  writer     12  5.00 MiB  2 to receive, 1 problem  none   /home/ana/Photos
 
-2024: 5 of 7 files on this device, 1.00 KiB of 2.00 KiB
+2024: 5 of 7 files on this device, 1.00 KiB of 2.00 KiB; all of it on 2 connected devices now; pinned
 
 Waiting in Photos:
   big\\n.bin: the disk is full

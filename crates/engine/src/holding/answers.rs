@@ -1,0 +1,85 @@
+//! Answers to what other devices ask about blobs: whether they are here, and bringing them back where
+//! only the folder has their bytes. Decides no access: whoever asks was let in.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::future::BoxFuture;
+use futures_util::{StreamExt, stream};
+use peerdrive_net::{BlobId, BlobStore, Held, Holder, PeerId};
+
+use super::ledger::Ledger;
+use super::remake::{can_remake, remake};
+use crate::gate::MemberGate;
+
+/// Blobs that are made again, or looked up, at once.
+const AT_ONCE: usize = 4;
+const LOOKUPS: usize = 32;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    gate: Arc<MemberGate>,
+    blobs: BlobStore,
+    ledger: Arc<Ledger>,
+}
+
+impl Answers {
+    pub(crate) fn new(gate: Arc<MemberGate>, blobs: BlobStore, ledger: Arc<Ledger>) -> Self {
+        Self {
+            gate,
+            blobs,
+            ledger,
+        }
+    }
+}
+
+impl Holder for Answers {
+    fn prepare(&self, ids: Vec<BlobId>) -> BoxFuture<'static, ()> {
+        let (drives, blobs) = (self.gate.drives(), self.blobs.clone());
+        Box::pin(async move {
+            let mut made = stream::iter(ids)
+                .map(|id| {
+                    let (drives, blobs) = (drives.clone(), blobs.clone());
+                    async move {
+                        if blobs.has(&id).await.unwrap_or(true) {
+                            return;
+                        }
+                        for drive in &drives {
+                            if remake(drive, id).await {
+                                return;
+                            }
+                        }
+                    }
+                })
+                .buffered(AT_ONCE);
+            while made.next().await.is_some() {}
+        })
+    }
+
+    fn held(&self, _: PeerId, ids: Vec<BlobId>, promise: bool) -> BoxFuture<'static, Vec<Held>> {
+        let (drives, blobs, ledger) = (self.gate.drives(), self.blobs.clone(), self.ledger.clone());
+        Box::pin(async move {
+            stream::iter(ids)
+                .map(|id| {
+                    let (drives, blobs, ledger) = (drives.clone(), blobs.clone(), ledger.clone());
+                    async move {
+                        let stays = match promise {
+                            // Before the look, so that it cannot go between the two.
+                            true => ledger.promise(&id, Instant::now()),
+                            false => !ledger.is_leaving(&id),
+                        };
+                        let here = blobs.has(&id).await.unwrap_or(false) && stays;
+                        if here || drives.iter().any(|drive| can_remake(drive, &id)) {
+                            Held::Kept
+                        } else {
+                            Held::No
+                        }
+                    }
+                })
+                .buffered(LOOKUPS)
+                .collect()
+                .await
+        })
+    }
+}

@@ -1,0 +1,89 @@
+//! Collection of what nothing needs any more: blobs that no drive's view, trash, or retained history
+//! refers to, and that nobody is about to name. Marks, then sweeps; when it cannot tell, it keeps.
+
+use std::collections::HashSet;
+
+use peerdrive_net::BlobId;
+
+use super::HoldError;
+use super::needed::needed;
+use crate::engine::Engine;
+use crate::failpoint;
+use crate::local::{Change, Space};
+
+/// What a collection did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Collected {
+    /// Blobs that are gone.
+    pub blobs: u64,
+    /// Bytes that the store takes less on disk.
+    pub bytes: u64,
+    /// Blobs that are left.
+    pub left: u64,
+}
+
+impl Engine {
+    /// Removes from this device what no drive needs any more.
+    ///
+    /// # Errors
+    /// [`HoldError::Broken`] and [`HoldError::Busy`] when it cannot be told what is needed; nothing is
+    /// removed then.
+    pub async fn collect(&self) -> Result<Collected, HoldError> {
+        // One at a time: two would only do the same work twice.
+        let _turn = self.inner.collecting.lock().await;
+        if let Some(broken) = self.broken().first() {
+            return Err(HoldError::Broken(broken.id.clone()));
+        }
+        let mut kept: HashSet<BlobId> = HashSet::new();
+        let drives = self.drives();
+        for drive in &drives {
+            let reading = drive.working_copy().map(|copy| copy.status());
+            if reading.is_some_and(|status| status.pending_in > 0) {
+                return Err(HoldError::Busy(drive.name().to_owned()));
+            }
+            for version in needed(&drive.shared).await? {
+                let parts = drive.content().parts(&version.content).await?;
+                kept.extend(parts.parts.into_iter().map(|part| part.id));
+            }
+        }
+        let blobs = self.inner.device.net.blobs();
+        let present = blobs.ids().await?;
+        let before = present.len();
+        let doomed: Vec<BlobId> = present
+            .into_iter()
+            .filter(|id| !kept.contains(id))
+            .collect();
+        failpoint::pass("collect.marked");
+        let size = blobs.size_on_disk().await?;
+        blobs.remove_unclaimed(doomed).await?;
+        failpoint::pass("collect.swept");
+        for drive in &drives {
+            strike_places(drive, &kept)?;
+        }
+        let left = blobs.ids().await?.len();
+        Ok(Collected {
+            blobs: before.saturating_sub(left) as u64,
+            bytes: size.saturating_sub(blobs.size_on_disk().await?),
+            left: left as u64,
+        })
+    }
+}
+
+/// Forgets where the bytes of blobs are that nobody will ask for.
+fn strike_places(
+    drive: &crate::drive::handle::DriveHandle,
+    kept: &HashSet<BlobId>,
+) -> Result<(), HoldError> {
+    let local = &drive.shared.local;
+    let unknown = |key: &Vec<u8>| {
+        // Notes by file have shorter keys, and go when the file does.
+        <[u8; 32]>::try_from(key.as_slice()).is_ok_and(|id| !kept.contains(&BlobId(id)))
+    };
+    let changes: Vec<Change> = local
+        .all(Space::Blobs)?
+        .into_iter()
+        .filter(|(key, _)| unknown(key))
+        .map(|(key, _)| (key, None))
+        .collect();
+    Ok(local.write(Space::Blobs, &changes)?)
+}
