@@ -149,7 +149,7 @@ pub(crate) fn lint(
 /// Hands each op of a change on: its id, its key, and the value that it writes or `None`.
 pub(crate) fn each_op(
     bytes: &[u8],
-    visit: &mut dyn FnMut(OpId, &str, Option<&[u8]>),
+    mut visit: impl FnMut(OpId, &str, Option<&[u8]>),
 ) -> Result<(), LintError> {
     for op in &chunk::parse(bytes)?.ops {
         visit(op.id, op.key, op.value);

@@ -55,7 +55,7 @@ pub enum What {
 /// [`LintError`]: not a change of this schema.
 pub fn writes(change: &[u8]) -> Result<Vec<Write>, LintError> {
     let mut writes = Vec::new();
-    lint::each_op(change, &mut |op, key, value| {
+    lint::each_op(change, |op, key, value| {
         let Some((node, register)) = schema::parse_key(key) else {
             return;
         };

@@ -46,11 +46,18 @@ fn an_earlier_version_comes_back_on_every_device_and_history_says_who_wrote_it()
         let sizes: Vec<u64> = versions.iter().filter_map(|v| v["size"].as_u64()).collect();
         ensure!(sizes == [5, 14, 5], "{versions:?}");
         ensure!(versions[0]["current"] == true && versions[1]["current"] == false);
+        // Devices of one machine have one name; versions say which device wrote them all the same.
+        let writer = |at: usize| -> Result<&str> {
+            let (_, writer) = word(&versions[at], "version")?
+                .split_once('-')
+                .context("no writer in a version's name")?;
+            Ok(writer)
+        };
         ensure!(
-            word(&versions[0], "device")? == word(&versions[2], "device")?
-                && word(&versions[0], "device")? != word(&versions[1], "device")?,
+            writer(0)? == writer(2)? && writer(0)? != writer(1)?,
             "{versions:?}"
         );
+        ensure!(!word(&versions[0], "device")?.is_empty() && !word(&versions[1], "by")?.is_empty());
         ensure!(
             versions
                 .iter()
