@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::id::{Actor, NodeId};
+use crate::node::Kind;
 
 /// One case in which edits made apart met on a node, and how the view shows it. Nothing is lost in any
 /// of them, and every device reports the same.
@@ -16,7 +17,7 @@ pub enum Conflict {
         path: String,
         /// The folder that it was moved to.
         wanted: NodeId,
-        /// Path of that folder now.
+        /// Path of that folder now; empty if it does not show.
         wanted_path: String,
     },
     /// It was moved to several folders at once; one move won (rule R1).
@@ -63,6 +64,8 @@ pub enum Conflict {
         node: NodeId,
         /// Its path now.
         path: String,
+        /// What it is.
+        kind: Kind,
     },
     /// Somebody deleted this folder; it shows because something in it lives (rule R4).
     DeletedAround {
@@ -100,62 +103,101 @@ impl Conflict {
 }
 
 impl fmt::Display for Conflict {
+    /// What happened, how it shows, and what ends it, for people who know files and folders and
+    /// nothing of registers.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Conflict::Cycle {
                 path, wanted_path, ..
-            } => write!(
-                f,
-                "`{path}` was moved into `{wanted_path}` while that folder was moved into it; \
-                 the later move does not count. Move it again to where it belongs.",
-            ),
-            Conflict::MovedApart { path, also, .. } => write!(
-                f,
-                "`{path}` was moved to several places at the same time, also to {}; one move \
-                 counts. Move it again to settle it.",
-                list(also.iter().map(|place| if place.is_empty() {
-                    "the top folder"
-                } else {
-                    place
-                })),
-            ),
+            } => {
+                let into = match wanted_path.as_str() {
+                    "" => "a folder that is deleted by now".to_owned(),
+                    path => format!("the folder that is now `{path}`"),
+                };
+                write!(
+                    f,
+                    "The folder `{path}` was moved into {into}, while somebody else put that folder \
+                     inside this one. Both cannot be, so the later move, that of `{path}`, was taken \
+                     back; everything in it is there. Move it again to where it belongs.",
+                )
+            }
+            Conflict::MovedApart { path, also, .. } => {
+                let places = list(also.iter().map(|place| match place.as_str() {
+                    "" => "the top folder".to_owned(),
+                    place => format!("`{place}`"),
+                }));
+                let places = places.unwrap_or_else(|| "a folder that is deleted by now".to_owned());
+                write!(
+                    f,
+                    "`{path}` was moved to different folders at the same time, also to {places}. It is here \
+                     and nowhere else. Move it if it belongs elsewhere; this note goes with its next move.",
+                )
+            }
             Conflict::RenamedApart { path, also, .. } => write!(
                 f,
-                "`{path}` was given several names at the same time, also {}; one counts. Rename \
-                 it to settle it.",
-                list(also.iter().map(String::as_str)),
+                "`{path}` was given different names at the same time, also {}. Rename it if another name \
+                 is better; this note goes with its next new name.",
+                quoted(also),
             ),
             Conflict::SameName { path, name, .. } => write!(
                 f,
-                "`{path}` shows with a tag because something else in the folder is named `{name}`. \
-                 Rename or move one of them.",
+                "`{path}` has the name `{name}`, as something else in the same folder has, and shows with a \
+                 tag to tell them apart. Both are complete. Rename or move one of them.",
             ),
-            Conflict::Content { path, copies, .. } => write!(
+            Conflict::Content { path, copies, .. } => {
+                let copies: Vec<&str> = copies.iter().map(|copy| copy.path.as_str()).collect();
+                let others = match copies.len() {
+                    1 => "The other version is",
+                    _ => "The other versions are",
+                };
+                write!(
+                    f,
+                    "`{path}` was written by several people at the same time. One version has the name. \
+                     {others} beside it, complete: {}. Take over what you need, then delete what you do \
+                     not; editing, renaming or deleting any of them settles it.",
+                    quoted(&copies),
+                )
+            }
+            Conflict::DeletedAndEdited {
+                path,
+                kind: Kind::Folder,
+                ..
+            } => write!(
                 f,
-                "`{path}` was edited by several people at the same time; the other versions are \
-                 beside it: {}. Keep what you need: edit, rename or delete any of them, or pick one.",
-                list(copies.iter().map(|copy| copy.path.as_str())),
+                "The folder `{path}` was deleted by one person while another renamed or moved it, so it is \
+                 kept. What nobody touched in it is in the trash. Restore that if it is needed, or delete \
+                 the folder again.",
             ),
             Conflict::DeletedAndEdited { path, .. } => write!(
                 f,
-                "`{path}` was deleted by one person while another changed it, so it is still here. \
-                 Delete it again if it is not needed.",
+                "`{path}` was deleted by one person while another edited, renamed or moved it, so it is \
+                 kept. Delete it again if nobody needs it; this note goes with its next edit, new name or \
+                 move.",
             ),
             Conflict::DeletedAround { path, .. } => write!(
                 f,
-                "the folder `{path}` was deleted while somebody worked in it; it shows with what is \
-                 still needed. Move that elsewhere, or delete it.",
+                "The folder `{path}` was deleted by one person while another worked on something in it, so \
+                 it is kept with that. What nobody touched in it is in the trash. Move what you need to \
+                 another folder, or delete this one again.",
             ),
         }
     }
 }
 
-/// "`a`, `b` and `c`".
-fn list<'a>(items: impl Iterator<Item = &'a str>) -> String {
-    let quoted: Vec<String> = items.map(|item| format!("`{item}`")).collect();
-    match quoted.split_last() {
-        Some((last, [])) => last.clone(),
-        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
-        None => "nothing".to_owned(),
-    }
+fn quoted<T: AsRef<str>>(items: &[T]) -> String {
+    let items = items.iter().map(|item| format!("`{}`", item.as_ref()));
+    list(items).unwrap_or_default()
 }
+
+/// "one, two and three"; `None` if there is nothing to list.
+fn list(items: impl Iterator<Item = String>) -> Option<String> {
+    let items: Vec<String> = items.collect();
+    let (last, rest) = items.split_last()?;
+    Some(match rest {
+        [] => last.clone(),
+        rest => format!("{} and {last}", rest.join(", ")),
+    })
+}
+
+#[cfg(test)]
+mod tests;

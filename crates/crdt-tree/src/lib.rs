@@ -17,7 +17,8 @@
 //!   A rename writes the name slot, a move the place slot, an edit the content slot. Made apart, they do
 //!   not touch, and so all three hold.
 //! - **A change carries what it has seen.** Each batch of edits becomes one *change*: bytes that name the
-//!   changes they build on. A device applies a change once it has those, in whatever order they came.
+//!   changes they build on. A device applies a change once it has those, in whatever order they came. Whoever
+//!   writes does so under a name of their own, the *actor*, and numbers their changes 1, 2, 3, …
 //! - **Two values in one slot are both kept.** If two people write the same slot without having seen each
 //!   other, the document holds both values until somebody writes again. Which one *wins* is fixed by the
 //!   ids of the two writes (a counter that grows with what was seen, then the author), which are the same
@@ -95,6 +96,58 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! Nobody was asked anything, and nothing was sent but the two changes. (In the product a change travels
+//! inside a signed entry; that is where the [`Author`](lint::Author) comes from who stands beside it here.)
+//!
+//! # When not everything can hold
+//!
+//! Ann moves the folder `a` into `b`; Bob, who has not heard of that, moves `b` into `a`. A program that
+//! carried out both would have two folders that hold each other, and that no path leads to.
+//!
+//! ```
+//! # use peerdrive_crdt_tree::edit::{Edit, Place};
+//! # use peerdrive_crdt_tree::id::{Actor, NodeId};
+//! # use peerdrive_crdt_tree::lint::Author;
+//! # use peerdrive_crdt_tree::name::Name;
+//! # use peerdrive_crdt_tree::node::Kind;
+//! # use peerdrive_crdt_tree::tree::DriveTree;
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let (ann, bob) = (Actor([1; 16]), Actor([2; 16]));
+//! # let (mut at_anns, mut at_bobs) = (DriveTree::new(ann), DriveTree::new(bob));
+//! # let folder = |name: &str| -> Result<Edit, Box<dyn std::error::Error>> {
+//! #     let (parent, name) = (Place::In(NodeId::ROOT), Name::new(name)?);
+//! #     Ok(Edit::Create { parent, name, kind: Kind::Folder, content: None, mode: None })
+//! # };
+//! # let made = at_anns.edit(&[folder("a")?, folder("b")?]);
+//! # at_bobs.apply(&made.changes[0], &Author { actor: ann, seq: 1 })?;
+//! # let a = at_anns.lookup("a").ok_or("not there")?;
+//! # let b = at_anns.lookup("b").ok_or("not there")?;
+//! let into_b = at_anns.edit(&[Edit::Move { node: a, parent: b, name: Name::new("a")? }]);
+//! let into_a = at_bobs.edit(&[Edit::Move { node: b, parent: a, name: Name::new("b")? }]);
+//! at_bobs.apply(&into_b.changes[0], &Author { actor: ann, seq: 2 })?;
+//! at_anns.apply(&into_a.changes[0], &Author { actor: bob, seq: 1 })?;
+//!
+//! // Both moves are in both documents. Rule 2 reads them: the later one does not count.
+//! for tree in [&at_anns, &at_bobs] {
+//!     let shown: Vec<String> = tree.walk().filter_map(|id| tree.path(id)).collect();
+//!     assert_eq!(shown, ["b", "b/a"]);
+//!     let told = tree.conflicts()[0].to_string();
+//!     assert!(told.starts_with("The folder `b` was moved into the folder that is now `b/a`, while"));
+//! }
+//! assert_eq!(at_anns.view_hash(), at_bobs.view_hash());
+//!
+//! // Bob settles it. What he does now he does having seen both, so it holds for everyone.
+//! let settled = at_bobs.edit(&[Edit::Move { node: a, parent: NodeId::ROOT, name: Name::new("a")? }]);
+//! at_anns.apply(&settled.changes[0], &Author { actor: bob, seq: 2 })?;
+//! assert_eq!(at_anns.path(b).as_deref(), Some("a/b"));
+//! assert!(at_anns.conflicts().is_empty());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Note what the last step shows: Bob's first move was never lost. It lay in the document, read as "not now",
+//! and counted again as soon as nothing stood against it.
 //!
 //! # The rooms
 //!

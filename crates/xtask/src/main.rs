@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask demo`, `test`, `bench` and `setup`. Knows the command line of
+//! Developer commands: `cargo xtask demo`, `test`, `bench`, `mutants` and `setup`. Knows the command line of
 //! PeerDrive and the tools around it, and nothing of what is inside.
 #![expect(
     clippy::print_stdout,
@@ -11,6 +11,7 @@ mod check;
 mod demo;
 mod interrupt;
 mod machine;
+mod mutants;
 mod setup;
 mod tidy;
 
@@ -25,6 +26,7 @@ cargo xtask test                      everything that must pass: what CI runs
 cargo xtask bench [--only B1,B5] [--rounds N] [--quick] [--no-write]
                   [--alone | --without-peerdrive]
                                       beside cp, rsync and Syncthing, into docs/BENCHMARKS.md
+cargo xtask mutants [--shard K/N]     small faults put into the rules of the folder tree: do its tests notice?
 cargo xtask setup [test|demo|bench]   only install the Debian packages that these need
 ";
 
@@ -45,6 +47,7 @@ fn command(words: &[String]) -> Result<ExitCode> {
         ["demo", options @ ..] => demo::run(&demo::Options::parse(options)?),
         ["test"] => check::run(),
         ["bench", options @ ..] => bench::run(&bench::Options::parse(options)?),
+        ["mutants", options @ ..] => mutants::run(&mutants::Options::parse(options)?),
         ["setup"] => {
             for purpose in [
                 setup::Purpose::Test,

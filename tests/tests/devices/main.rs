@@ -4,11 +4,13 @@
 mod apart;
 mod audit;
 mod crash;
+mod extremes;
 mod holding;
 mod identity;
 mod invites;
 mod large_file;
 mod members;
+mod nasty;
 mod rename;
 mod repository;
 mod restart;

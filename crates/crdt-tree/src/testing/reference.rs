@@ -461,6 +461,7 @@ fn tell(
         picture.conflicts.insert(Conflict::DeletedAndEdited {
             node,
             path: here.clone(),
+            kind: thing.kind,
         });
     }
     if !copies.is_empty() {

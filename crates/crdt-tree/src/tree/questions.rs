@@ -270,6 +270,7 @@ impl DriveTree {
             found.push(Conflict::DeletedAndEdited {
                 node,
                 path: path.clone(),
+                kind: entry.kind,
             });
         }
         let copies: Vec<Beside> = self

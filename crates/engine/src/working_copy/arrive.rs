@@ -162,6 +162,12 @@ impl<D: Drive> Keeper<D> {
                 self.moved(work, id, moved, &path);
                 continue;
             };
+            if self.is_inside(to, id, &leaving) {
+                // Others moved its goal into it meanwhile. Of two such moves the later does not count,
+                // and this one comes later: the drive's places are written out.
+                self.moved(work, id, moved, &path);
+                continue;
+            }
             let other = self
                 .drive
                 .view(|view| view.child(to, called.as_str()))
@@ -216,6 +222,20 @@ impl<D: Drive> Keeper<D> {
             self.rest.look(&path, work.now, true);
         }
         self.send(work).await
+    }
+
+    /// Whether the drive shows `folder` as or below `id`, with nothing between that is `leaving`.
+    fn is_inside(&self, folder: NodeId, id: NodeId, leaving: &BTreeSet<NodeId>) -> bool {
+        self.drive.view(|view| {
+            let mut at = folder;
+            while at != NodeId::ROOT && at != id && !leaving.contains(&at) {
+                match view.get(at) {
+                    Some(node) => at = node.parent,
+                    None => return false,
+                }
+            }
+            at == id
+        })
     }
 
     pub(super) fn moved(&mut self, work: &mut Work<'_>, id: NodeId, record: Record, path: &str) {

@@ -110,6 +110,25 @@ async fn a_rename_here_and_a_move_there_both_hold() -> TestResult {
 }
 
 #[tokio::test]
+async fn of_a_move_here_and_one_there_into_each_other_the_one_taken_in_last_is_taken_back()
+-> TestResult {
+    let mut bench = Bench::started()?;
+    bench.put("a/in a", "a")?;
+    bench.put("b/deep/in b", "b")?;
+    bench.settle().await?;
+    bench.stop().await;
+    fs::rename(bench.path("b"), bench.path("a/b"))?;
+    bench.there.rename("a", "b/deep/a")?;
+    bench.exchange()?;
+    bench.start()?;
+    bench.settle().await?;
+    assert_eq!(bench.read("b/deep/a/in a")?, "a");
+    assert_eq!(bench.read("b/deep/in b")?, "b");
+    bench.assert_in_step()?;
+    bench.assert_silent().await
+}
+
+#[tokio::test]
 async fn joining_a_folder_with_files_is_their_union() -> TestResult {
     let mut bench = Bench::new()?;
     bench.there.folder("d")?;
