@@ -2,18 +2,33 @@
 //!
 //! Paths on this disk are absolute. Paths in a drive use `/` and do not start with one; the drive's
 //! root is the empty path. Hashes and ids are text. Times are milliseconds since 1970.
+//!
+//! Every type here has a twin in TypeScript (`app/src/bindings/api.ts`), which a test writes and compares:
+//! a new type needs `#[cfg_attr(test, derive(ts_rs::TS))]`.
 
 mod audit;
+mod browse;
+mod change;
 mod daemon;
 mod drive;
 mod file;
 mod holding;
 mod identity;
+mod live;
 mod member;
+mod overview;
 mod share;
 mod version;
 
 pub use audit::{AuditLine, AuditReply, AuditRequest};
+pub use browse::{
+    Crumb, FolderReply, FolderRequest, Hit, MAX_HITS, MAX_WINDOW, NodeKind, ReadReply, ReadRequest,
+    Row, SearchReply, SearchRequest, Seek, SortKey,
+};
+pub use change::{
+    ChangeReply, CreateFileRequest, DeleteRequest, MAX_NODES, Made, MakeFolderRequest, MoveRequest,
+    Refused, RenameRequest,
+};
 pub use daemon::{Settings, StopReply, StopRequest};
 pub use drive::{
     BrokenDrive, Conflict, ConflictsReply, ConflictsRequest, DriveRef, DriveStatus, PathStatus,
@@ -30,11 +45,19 @@ pub use identity::{
     AddressReply, AddressRequest, DeviceCodeReply, DeviceCodeRequest, PhraseReply, PhraseRequest,
     RecoverReply, RecoverRequest,
 };
+pub use live::{
+    Change, ChangeKind, Event, FocusReply, FocusRequest, Frame, Presence, PresenceReply,
+    PresenceRequest, Who,
+};
 pub use member::{
     DecideJoinReply, DecideJoinRequest, InviteLine, InviteState, InvitesReply, InvitesRequest,
     JoinRequestLine, JoinRequestsReply, JoinRequestsRequest, JoinWords, Member, MemberDevice,
     MembersReply, MembersRequest, RevokeInviteReply, RevokeInviteRequest, RevokeReply,
     RevokeRequest, RoleReply, RoleRequest,
+};
+pub use overview::{
+    Activity, ActivityReply, ActivityRequest, DriveCard, DriveProblems, DrivesReply, DrivesRequest,
+    ProblemsReply, ProblemsRequest, Transfer, TransfersReply, TransfersRequest, Way,
 };
 pub use share::{
     InviteReply, InviteRequest, JoinRequest, MountRequest, Place, Role, ShareRequest, TicketText,
@@ -49,6 +72,7 @@ use serde::{Deserialize, Serialize};
 
 /// How far a long command has come. Totals are absent while they are not known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Progress {
     /// What is being done, in a word or two: `reading`, `receiving`.
     pub stage: String,

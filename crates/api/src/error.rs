@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a failed command tells a person and a program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ApiError {
     /// What kind of failure, for programs.
     pub code: Code,
@@ -78,6 +79,7 @@ macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $text:literal, $exit:ident, $retry:literal;)+) => {
         /// Kinds of failure. The names on the wire are for programs and never change.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[cfg_attr(test, derive(ts_rs::TS))]
         #[non_exhaustive]
         pub enum Code {
             $($(#[$doc])* #[serde(rename = $text)] $variant,)+

@@ -8,6 +8,8 @@
 //! - [`http`] puts the router behind a guarded loopback port; [`client`] is its other end.
 //! - [`rendezvous`] is how a client finds the daemon of a data directory, and how there is only one.
 
+#[cfg(test)]
+mod bindings;
 pub mod client;
 pub mod dto;
 pub mod error;

@@ -28,17 +28,18 @@ pub trait Call: Send + Sync + 'static {
 
 /// The item of commands that stream none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum NoItem {}
 
 macro_rules! commands {
     (@item) => { NoItem };
     (@item $item:ty) => { $item };
     ($(
-        $(#[$doc:meta])*
+        $(#[doc = $doc:literal])*
         $method:ident: $call:ident($request:ty) $(streams $item:ty)? => $reply:ty;
     )+) => {
         $(
-            $(#[$doc])*
+            $(#[doc = $doc])*
             #[derive(Debug, Clone, Copy)]
             pub struct $call;
 
@@ -53,13 +54,19 @@ macro_rules! commands {
         /// What answers the commands: one handler each.
         pub trait Commands: Send + Sync + 'static {
             $(
-                $(#[$doc])*
+                $(#[doc = $doc])*
                 fn $method(
                     &self,
                     request: $request,
                     replies: &mut Replies<commands!(@item $($item)?)>,
                 ) -> impl Future<Output = Result<$reply, ApiError>> + Send;
             )+
+        }
+
+        /// Puts every command into the bindings of the app.
+        #[cfg(test)]
+        pub(crate) fn describe(book: &mut crate::bindings::Book) {
+            $(book.call::<$call>(concat!($($doc),*).trim());)+
         }
 
         /// The names of all commands.

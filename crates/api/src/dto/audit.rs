@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Asks for a drive's signed history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct AuditRequest {
     /// Id or unique name of the drive.
     pub drive: String,
@@ -11,11 +12,13 @@ pub struct AuditRequest {
 
 /// One line of a history: JSON text whose bytes count, without its line end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(transparent)]
 pub struct AuditLine(pub String);
 
 /// The history is told in full.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct AuditReply {
     /// The drive's id: who checks the history must know it.
     pub drive: String,

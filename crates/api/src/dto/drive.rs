@@ -8,6 +8,7 @@ use super::Role;
 
 /// A drive and where it shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct DriveRef {
     /// Its id.
     pub drive: String,
@@ -19,6 +20,7 @@ pub struct DriveRef {
 
 /// Asks how drives do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct StatusRequest {
     /// Id or unique name; all drives unless given.
     pub drive: Option<String>,
@@ -28,6 +30,7 @@ pub struct StatusRequest {
 
 /// How drives do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct StatusReply {
     /// In the order of their names.
     pub drives: Vec<DriveStatus>,
@@ -38,6 +41,7 @@ pub struct StatusReply {
 
 /// A drive that cannot be opened; the others go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct BrokenDrive {
     /// Its id.
     pub id: String,
@@ -47,6 +51,7 @@ pub struct BrokenDrive {
 
 /// How one drive does on this device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct DriveStatus {
     /// Its id.
     pub id: String,
@@ -81,6 +86,7 @@ pub struct DriveStatus {
 
 /// How one file or folder does on this device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PathStatus {
     /// Its path in the drive.
     pub path: String,
@@ -103,6 +109,7 @@ pub struct PathStatus {
 
 /// Something that waits, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Problem {
     /// The path in the drive, if it is about one.
     pub path: Option<String>,
@@ -114,6 +121,7 @@ pub struct Problem {
 
 /// Another device that has the drive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Peer {
     /// Its id.
     pub id: String,
@@ -129,6 +137,7 @@ pub struct Peer {
 
 /// Asks who else has a drive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PeersRequest {
     /// Id or unique name.
     pub drive: String,
@@ -136,6 +145,7 @@ pub struct PeersRequest {
 
 /// Who else has a drive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PeersReply {
     /// The drive's id.
     pub drive: String,
@@ -145,6 +155,7 @@ pub struct PeersReply {
 
 /// Asks what was changed in two ways at once and awaits a choice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ConflictsRequest {
     /// Id or unique name.
     pub drive: String,
@@ -152,6 +163,7 @@ pub struct ConflictsRequest {
 
 /// What awaits a choice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ConflictsReply {
     /// The drive's id.
     pub drive: String,
@@ -161,6 +173,7 @@ pub struct ConflictsReply {
 
 /// One file or folder that was changed in two ways at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Conflict {
     /// Its path in the drive.
     pub path: String,
@@ -175,6 +188,7 @@ pub struct Conflict {
 
 /// Waits until this device is level with every connected peer and nothing is pending.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct WaitRequest {
     /// Id or unique name.
     pub drive: String,
@@ -184,6 +198,7 @@ pub struct WaitRequest {
 
 /// This device is level.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct WaitReply {
     /// The drive's id.
     pub drive: String,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Lists everything in a drive, or below a path of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct TreeRequest {
     /// Id or unique name.
     pub drive: String,
@@ -13,6 +14,7 @@ pub struct TreeRequest {
 
 /// One file, folder or symlink of a listing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct TreeLine {
     /// Its path in the drive.
     pub path: String,
@@ -28,6 +30,7 @@ pub struct TreeLine {
 
 /// The listing is complete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct TreeReply {
     /// Hash over the listing: equal on two devices exactly when they show the same.
     pub view_hash: String,
@@ -35,6 +38,7 @@ pub struct TreeReply {
 
 /// Lists one folder of a drive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct LsRequest {
     /// Id or unique name.
     pub drive: String,
@@ -44,6 +48,7 @@ pub struct LsRequest {
 
 /// One entry of a folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct LsEntry {
     /// Its name.
     pub name: String,
@@ -62,6 +67,7 @@ pub struct LsEntry {
 
 /// The folder is listed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct LsReply {
     /// How many entries there were.
     pub entries: u64,
@@ -69,6 +75,7 @@ pub struct LsReply {
 
 /// Reads a file of a drive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CatRequest {
     /// Id or unique name.
     pub drive: String,
@@ -78,6 +85,7 @@ pub struct CatRequest {
 
 /// A run of a file's bytes, in order from its beginning.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Chunk {
     /// The bytes in base64.
     pub data: String,
@@ -85,6 +93,7 @@ pub struct Chunk {
 
 /// The file is read to its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CatReply {
     /// How many bytes it has.
     pub size: u64,

@@ -8,6 +8,7 @@ use super::{Place, TicketText};
 
 /// Makes a code by which one more device of this member is taken in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct DeviceCodeRequest {
     /// Id or unique name of the drive.
     pub drive: String,
@@ -15,6 +16,7 @@ pub struct DeviceCodeRequest {
 
 /// A code for one more device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct DeviceCodeReply {
     /// To be carried to the new device. A secret: whoever has it becomes this member.
     pub code: TicketText,
@@ -24,10 +26,12 @@ pub struct DeviceCodeReply {
 
 /// Asks where this device can be reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct AddressRequest {}
 
 /// Where this device can be reached now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct AddressReply {
     /// As a text to hand on. It grants nothing.
     pub address: String,
@@ -35,6 +39,7 @@ pub struct AddressReply {
 
 /// Asks for a drive's recovery phrase, or that this device forget it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PhraseRequest {
     /// Id or unique name of the drive.
     pub drive: String,
@@ -44,6 +49,7 @@ pub struct PhraseRequest {
 
 /// A drive's recovery phrase.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PhraseReply {
     /// The drive's id.
     pub drive: String,
@@ -54,6 +60,7 @@ pub struct PhraseReply {
 
 /// Comes back into a drive with its recovery phrase.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RecoverRequest {
     /// The 24 words.
     pub phrase: TicketText,
@@ -67,6 +74,7 @@ pub struct RecoverRequest {
 
 /// The drive is this device's again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RecoverReply {
     /// The drive's id.
     pub drive: String,

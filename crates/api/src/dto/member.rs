@@ -6,6 +6,7 @@ use super::Role;
 
 /// Asks who is in a drive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct MembersRequest {
     /// Id or unique name.
     pub drive: String,
@@ -13,6 +14,7 @@ pub struct MembersRequest {
 
 /// A person in a drive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Member {
     /// Their id.
     pub member: String,
@@ -28,6 +30,7 @@ pub struct Member {
 
 /// A device of a member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct MemberDevice {
     /// Its id in this drive; another one after the member's role has changed.
     pub device: String,
@@ -41,6 +44,7 @@ pub struct MemberDevice {
 
 /// The members were listed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct MembersReply {
     /// The drive's id.
     pub drive: String,
@@ -48,6 +52,7 @@ pub struct MembersReply {
 
 /// Gives a member another role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RoleRequest {
     /// Id or unique name.
     pub drive: String,
@@ -59,6 +64,7 @@ pub struct RoleRequest {
 
 /// The role was changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RoleReply {
     /// The member's id.
     pub member: String,
@@ -70,6 +76,7 @@ pub struct RoleReply {
 
 /// Takes a member, or one device, out of a drive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RevokeRequest {
     /// Id or unique name.
     pub drive: String,
@@ -81,6 +88,7 @@ pub struct RevokeRequest {
 
 /// Somebody was taken out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RevokeReply {
     /// The member's id.
     pub member: String,
@@ -92,6 +100,7 @@ pub struct RevokeReply {
 
 /// Asks which invites there are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct InvitesRequest {
     /// Id or unique name.
     pub drive: String,
@@ -99,6 +108,7 @@ pub struct InvitesRequest {
 
 /// An invite of a drive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct InviteLine {
     /// Its id.
     pub invite: String,
@@ -120,6 +130,7 @@ pub struct InviteLine {
 
 /// Whether an invite can still be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum InviteState {
     /// It can.
@@ -146,6 +157,7 @@ impl InviteState {
 
 /// The invites were listed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct InvitesReply {
     /// The drive's id.
     pub drive: String,
@@ -153,6 +165,7 @@ pub struct InvitesReply {
 
 /// Takes an invite back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RevokeInviteRequest {
     /// Id or unique name.
     pub drive: String,
@@ -162,6 +175,7 @@ pub struct RevokeInviteRequest {
 
 /// The invite was taken back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RevokeInviteReply {
     /// Its id.
     pub invite: String,
@@ -171,6 +185,7 @@ pub struct RevokeInviteReply {
 
 /// Asks who waits on this device to be let into a drive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct JoinRequestsRequest {
     /// Id or unique name.
     pub drive: String,
@@ -178,6 +193,7 @@ pub struct JoinRequestsRequest {
 
 /// Somebody who waits to be let in, until words have been compared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct JoinRequestLine {
     /// Names the request on this device.
     pub request: String,
@@ -197,6 +213,7 @@ pub struct JoinRequestLine {
 
 /// Those who wait were listed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct JoinRequestsReply {
     /// The drive's id.
     pub drive: String,
@@ -204,6 +221,7 @@ pub struct JoinRequestsReply {
 
 /// Lets somebody in who waits, or turns them away.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct DecideJoinRequest {
     /// Id or unique name.
     pub drive: String,
@@ -215,6 +233,7 @@ pub struct DecideJoinRequest {
 
 /// It was decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct DecideJoinReply {
     /// The request.
     pub request: String,
@@ -226,6 +245,7 @@ pub struct DecideJoinReply {
 
 /// Told to a joiner while the inviter's person compares words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct JoinWords {
     /// Six words that the inviter must see too.
     pub words: String,

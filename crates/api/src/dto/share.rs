@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// Makes a folder a drive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ShareRequest {
     /// The folder.
     pub path: PathBuf,
@@ -18,6 +19,7 @@ pub struct ShareRequest {
 
 /// What a member may do, from least to most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Sees everything, changes nothing.
@@ -44,6 +46,7 @@ impl Role {
 
 /// Makes a ticket that lets someone join.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct InviteRequest {
     /// Id or unique name.
     pub drive: String,
@@ -60,6 +63,7 @@ pub struct InviteRequest {
 
 /// A ticket and what it grants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct InviteReply {
     /// The invite's id, by which it can be taken back.
     pub invite: String,
@@ -77,6 +81,7 @@ pub struct InviteReply {
 
 /// A ticket as text. It is a secret, so neither `Debug` nor any error shows it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(transparent)]
 pub struct TicketText(pub String);
 
@@ -88,6 +93,7 @@ impl fmt::Debug for TicketText {
 
 /// Where a joined drive shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum Place {
     /// Kept as this folder.
@@ -100,6 +106,7 @@ pub enum Place {
 
 /// Joins a drive by a ticket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct JoinRequest {
     /// What the inviter passed on.
     pub ticket: TicketText,
@@ -114,6 +121,7 @@ pub struct JoinRequest {
 
 /// Shows a drive as a file system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct MountRequest {
     /// Id or unique name.
     pub drive: String,
@@ -123,6 +131,7 @@ pub struct MountRequest {
 
 /// Takes a mount away, for good: it does not come back when the daemon starts again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct UnmountRequest {
     /// The folder it was mounted on.
     pub path: PathBuf,
@@ -130,6 +139,7 @@ pub struct UnmountRequest {
 
 /// The mount is gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct UnmountReply {
     /// The folder it was mounted on.
     pub path: PathBuf,

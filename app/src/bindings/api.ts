@@ -1,0 +1,2027 @@
+// Written by a test of crates/api from its types; not to be edited. `cargo nextest run --workspace
+// -E 'test(bindings)'` writes it anew.
+
+/**
+ * What one member did at one time.
+ */
+export type Activity = { 
+/**
+ * Its number: grows with time.
+ */
+number: number, 
+/**
+ * When this device heard of it.
+ */
+at: number, 
+/**
+ * Who.
+ */
+who: Who, 
+/**
+ * What, at most 32 changes.
+ */
+changes: Array<Change>, 
+/**
+ * How many changes there were.
+ */
+count: number, };
+
+/**
+ * Who did what lately.
+ */
+export type ActivityReply = { 
+/**
+ * The drive's id.
+ */
+drive: string, 
+/**
+ * The newest first.
+ */
+items: Array<Activity>, 
+/**
+ * Whether there is more before the last of them.
+ */
+more: boolean, };
+
+/**
+ * Asks who did what lately. It is known since the daemon started.
+ */
+export type ActivityRequest = { 
+/**
+ * The drive's id or unique name.
+ */
+drive: string, 
+/**
+ * Only what is before this number; the newest unless given.
+ */
+before?: number | null, 
+/**
+ * Most wanted; more than 200 are given as 200.
+ */
+limit: number, };
+
+/**
+ * Where this device can be reached now.
+ */
+export type AddressReply = { 
+/**
+ * As a text to hand on. It grants nothing.
+ */
+address: string, };
+
+/**
+ * Asks where this device can be reached.
+ */
+export type AddressRequest = Record<symbol, never>;
+
+/**
+ * What a failed command tells a person and a program.
+ */
+export type ApiError = { 
+/**
+ * What kind of failure, for programs.
+ */
+code: Code, 
+/**
+ * What happened, and to what. One sentence or two, no secrets.
+ */
+message: string, 
+/**
+ * What to do next, when something can be done.
+ */
+hint: string | null, 
+/**
+ * Whether the same command may succeed later without anything being changed.
+ */
+retryable: boolean, };
+
+/**
+ * One line of a history: JSON text whose bytes count, without its line end.
+ */
+export type AuditLine = string;
+
+/**
+ * The history is told in full.
+ */
+export type AuditReply = { 
+/**
+ * The drive's id: who checks the history must know it.
+ */
+drive: string, 
+/**
+ * How many entries it has.
+ */
+entries: number, };
+
+/**
+ * Asks for a drive's signed history.
+ */
+export type AuditRequest = { 
+/**
+ * Id or unique name of the drive.
+ */
+drive: string, };
+
+/**
+ * A drive that cannot be opened; the others go on.
+ */
+export type BrokenDrive = { 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * Why, and what to do.
+ */
+reason: string, };
+
+/**
+ * The file is read to its end.
+ */
+export type CatReply = { 
+/**
+ * How many bytes it has.
+ */
+size: number, };
+
+/**
+ * Reads a file of a drive.
+ */
+export type CatRequest = { 
+/**
+ * Id or unique name.
+ */
+drive: string, 
+/**
+ * The file.
+ */
+path: string, };
+
+/**
+ * One change of what a drive shows.
+ */
+export type Change = { 
+/**
+ * What was done.
+ */
+what: ChangeKind, 
+/**
+ * To which node.
+ */
+node: string, 
+/**
+ * The folder it is in, or was in before it was deleted.
+ */
+folder: string, 
+/**
+ * Its path now, or before it was deleted.
+ */
+path: string, 
+/**
+ * The path it had before it was moved or renamed.
+ */
+from?: string, };
+
+/**
+ * What was done.
+ */
+export type ChangeKind = "created" | "edited" | "renamed" | "moved" | "attributes" | "deleted" | "conflict" | "settled";
+
+/**
+ * What came of it, each node for itself.
+ */
+export type ChangeReply = { 
+/**
+ * How many were done.
+ */
+done: number, 
+/**
+ * Those that were not, and why.
+ */
+refused: Array<Refused>, };
+
+/**
+ * A run of a file's bytes, in order from its beginning.
+ */
+export type Chunk = { 
+/**
+ * The bytes in base64.
+ */
+data: string, };
+
+/**
+ * Kinds of failure. The names on the wire are for programs and never change.
+ */
+export type Code = "bad_request" | "bad_ticket" | "ambiguous_drive" | "ambiguous_member" | "unknown_command" | "drive_not_found" | "folder_not_found" | "path_not_found" | "phrase_gone" | "member_not_found" | "not_mounted" | "already_shared" | "already_joined" | "folder_in_use" | "mount_point_in_use" | "not_allowed" | "invite_refused" | "settings_differ" | "bad_token" | "foreign_origin" | "wrong_host" | "daemon_running" | "daemon_unavailable" | "no_peer" | "timed_out" | "mount_unavailable" | "disk_full" | "newer_format" | "damaged" | "io" | "failed";
+
+/**
+ * One file or folder that was changed in two ways at once.
+ */
+export type Conflict = { 
+/**
+ * Its path in the drive.
+ */
+path: string, 
+/**
+ * What met: `content`, `moved_apart`, `renamed_apart`, `same_name`, `cycle`, `deleted_and_edited`,
+ * `deleted_around`.
+ */
+kind: string, 
+/**
+ * Paths of the other versions that show beside it.
+ */
+copies: Array<string>, 
+/**
+ * In words: what happened.
+ */
+reason: string, };
+
+/**
+ * What awaits a choice.
+ */
+export type ConflictsReply = { 
+/**
+ * The drive's id.
+ */
+drive: string, 
+/**
+ * In path order.
+ */
+conflicts: Array<Conflict>, };
+
+/**
+ * Asks what was changed in two ways at once and awaits a choice.
+ */
+export type ConflictsRequest = { 
+/**
+ * Id or unique name.
+ */
+drive: string, };
+
+/**
+ * Makes a file from text or from a few bytes. Larger ones are uploaded.
+ */
+export type CreateFileRequest = { 
+/**
+ * The drive's id or unique name.
+ */
+drive: string, 
+/**
+ * The folder it is made in.
+ */
+folder?: string | null, 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * Its text; empty unless given. At most 32 KiB.
+ */
+text?: string, };
+
+/**
+ * A folder on the way to another.
+ */
+export type Crumb = { 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * Its name.
+ */
+name: string, };
+
+/**
+ * It was decided.
+ */
+export type DecideJoinReply = { 
+/**
+ * The request.
+ */
+request: string, 
+/**
+ * What they call themselves.
+ */
+name: string, 
+/**
+ * Whether they were let in.
+ */
+admitted: boolean, };
+
+/**
+ * Lets somebody in who waits, or turns them away.
+ */
+export type DecideJoinRequest = { 
+/**
+ * Id or unique name.
+ */
+drive: string, 
+/**
+ * The request: its id or a unique name.
+ */
+request: string, 
+/**
+ * Whether they are let in.
+ */
+admit: boolean, };
+
+/**
+ * Puts nodes into the trash, folders with all that is in them.
+ */
+export type DeleteRequest = { 
+/**
+ * The drive's id or unique name.
+ */
+drive: string, 
+/**
+ * What; at most 2000.
+ */
+nodes: Array<string>, };
+
+/**
+ * A code for one more device.
+ */
+export type DeviceCodeReply = { 
+/**
+ * To be carried to the new device. A secret: whoever has it becomes this member.
+ */
+code: TicketText, 
+/**
+ * When it ends.
+ */
+expires: number, };
+
+/**
+ * Makes a code by which one more device of this member is taken in.
+ */
+export type DeviceCodeRequest = { 
+/**
+ * Id or unique name of the drive.
+ */
+drive: string, };
+
+/**
+ * A drive in short.
+ */
+export type DriveCard = { 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * What this device's member may do; absent once it was removed.
+ */
+role: Role | null, 
+/**
+ * The folder it is kept as, if it is.
+ */
+folder: string | null, 
+/**
+ * Where it is mounted.
+ */
+mounts: Array<string>, 
+/**
+ * Files in it.
+ */
+files: number, 
+/**
+ * Folders in it.
+ */
+folders: number, 
+/**
+ * Bytes of all files.
+ */
+bytes: number, 
+/**
+ * Changes of this device that have not been taken in, or not sent to a connected peer.
+ */
+pending_up: number, 
+/**
+ * Changes of others that are not here yet.
+ */
+pending_down: number, 
+/**
+ * How many things wait: `problems` says which.
+ */
+problems: number, 
+/**
+ * How many conflicts await a choice.
+ */
+conflicts: number, 
+/**
+ * Other devices known.
+ */
+peers: number, 
+/**
+ * Those that are connected now.
+ */
+connected: number, };
+
+/**
+ * What waits in one drive.
+ */
+export type DriveProblems = { 
+/**
+ * The drive's id.
+ */
+drive: string, 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * How many there are.
+ */
+total: number, 
+/**
+ * The first hundred.
+ */
+problems: Array<Problem>, };
+
+/**
+ * A drive and where it shows.
+ */
+export type DriveRef = { 
+/**
+ * Its id.
+ */
+drive: string, 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * The folder it is kept as or mounted on.
+ */
+path: string, };
+
+/**
+ * How one drive does on this device.
+ */
+export type DriveStatus = { 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * What this device's member may do; `None` once it was removed.
+ */
+role: Role | null, 
+/**
+ * The folder it is kept as, if it is.
+ */
+folder: string | null, 
+/**
+ * Where it is mounted.
+ */
+mounts: Array<string>, 
+/**
+ * Files in it.
+ */
+files: number, 
+/**
+ * Folders in it.
+ */
+folders: number, 
+/**
+ * Bytes of all files.
+ */
+bytes: number, 
+/**
+ * Hash over the listing that `tree` gives.
+ */
+view_hash: string, 
+/**
+ * Changes of this device that have not been taken in, or not sent to a connected peer.
+ */
+pending_up: number, 
+/**
+ * Changes of others that are not in the folder yet.
+ */
+pending_down: number, 
+/**
+ * What waits, and why.
+ */
+problems: Array<Problem>, 
+/**
+ * The other devices.
+ */
+peers: Array<Peer>, 
+/**
+ * About the path that was asked for.
+ */
+path?: PathStatus | null, };
+
+/**
+ * The drives of this device.
+ */
+export type DrivesReply = { 
+/**
+ * The version of the daemon.
+ */
+version: string, 
+/**
+ * This device's id.
+ */
+device: string, 
+/**
+ * In the order of their names.
+ */
+drives: Array<DriveCard>, 
+/**
+ * Drives that cannot be opened.
+ */
+broken: Array<BrokenDrive>, };
+
+/**
+ * Asks for the drives of this device, without anything that costs by their size.
+ */
+export type DrivesRequest = Record<symbol, never>;
+
+/**
+ * Something that happened.
+ */
+export type Event = { "type": "tree", 
+/**
+ * The drive's id.
+ */
+drive: string, 
+/**
+ * Who did it.
+ */
+who: Who, 
+/**
+ * Folders whose rows differ now, by id: at most 64.
+ */
+folders: Array<string>, 
+/**
+ * More folders than those changed, or it is not known which: all count as changed.
+ */
+all: boolean, 
+/**
+ * What happened, at most 32 of them.
+ */
+changes: Array<Change>, 
+/**
+ * How many changes there were.
+ */
+count: number, } | { "type": "reloaded", 
+/**
+ * The drive's id.
+ */
+drive: string, } | { "type": "members", 
+/**
+ * The drive's id.
+ */
+drive: string, 
+/**
+ * What this device's member may do now; absent once it was removed.
+ */
+role: Role | null, } | { "type": "peers", 
+/**
+ * The drive's id.
+ */
+drive: string, 
+/**
+ * Devices that are connected.
+ */
+connected: number, 
+/**
+ * Changes not yet sent.
+ */
+pending_up: number, 
+/**
+ * Changes not yet here.
+ */
+pending_down: number, } | { "type": "presence", 
+/**
+ * The drive's id.
+ */
+drive: string, 
+/**
+ * Everyone, this device's own windows not included.
+ */
+here: Array<Presence>, } | { "type": "transfers", 
+/**
+ * The drive's id.
+ */
+drive: string, 
+/**
+ * What is under way.
+ */
+transfers: Array<Transfer>, } | { "type": "problems", 
+/**
+ * The drive's id.
+ */
+drive: string, 
+/**
+ * What waits, and why.
+ */
+problems: Array<Problem>, } | { "type": "drives" };
+
+/**
+ * It is told.
+ */
+export type FocusReply = Record<symbol, never>;
+
+/**
+ * Tells what the person before this window looks at. Told again at least every ten seconds while the
+ * window is open; a window that is silent for thirty seconds is forgotten.
+ */
+export type FocusRequest = { 
+/**
+ * A random name of the window, 1 to 64 characters, so that several do not overwrite each other.
+ */
+window: string, 
+/**
+ * The drive that is open, by id; absent when none is, or the window closes.
+ */
+drive?: string | null, 
+/**
+ * The folder that is open.
+ */
+folder?: string | null, 
+/**
+ * The file that is selected or previewed.
+ */
+node?: string | null, 
+/**
+ * Whether that file is being edited.
+ */
+editing?: boolean, 
+/**
+ * Whether the person has not touched the window for a while.
+ */
+idle?: boolean, };
+
+/**
+ * A window of a folder.
+ */
+export type FolderReply = { 
+/**
+ * The drive's id.
+ */
+drive: string, 
+/**
+ * The folder's id.
+ */
+folder: string, 
+/**
+ * The folders from the root (whose name is the drive's) to this one, both included.
+ */
+path: Array<Crumb>, 
+/**
+ * How many rows the folder has.
+ */
+total: number, 
+/**
+ * Rows before the window.
+ */
+offset: number, 
+/**
+ * The window.
+ */
+rows: Array<Row>, 
+/**
+ * The row that was sought; absent if nothing was sought or there is none.
+ */
+found: number | null, 
+/**
+ * Whether this device's member may change the drive.
+ */
+can_write: boolean, };
+
+/**
+ * Asks for a window of a folder.
+ */
+export type FolderRequest = { 
+/**
+ * The drive's id or unique name.
+ */
+drive: string, 
+/**
+ * The folder's id.
+ */
+folder?: string | null, 
+/**
+ * Rows before the window.
+ */
+offset: number, 
+/**
+ * Rows of the window; more than 500 are given as 500.
+ */
+count: number, 
+/**
+ * The order.
+ */
+sort?: SortKey, 
+/**
+ * Whether the order is reversed. Folders stay first if they are.
+ */
+descending?: boolean, 
+/**
+ * Whether folders come before everything else.
+ */
+folders_first?: boolean, 
+/**
+ * Whose place in this order is also asked for.
+ */
+seek?: Seek | null, };
+
+/**
+ * One frame of the event stream, a JSON text message from the daemon.
+ */
+export type Frame = { "frame": "hello", 
+/**
+ * Which run of the daemon this is: sequence numbers of another run mean nothing in this one.
+ */
+stream: string, 
+/**
+ * The number of the last event before this connection's.
+ */
+seq: number, 
+/**
+ * Whether the events after the number that was asked for follow without a gap. If not,
+ * everything that is shown must be asked for anew.
+ */
+resumed: boolean, } | { "frame": "event", 
+/**
+ * Its number, one more than that of the event before.
+ */
+seq: number, 
+/**
+ * What.
+ */
+event: Event, } | { "frame": "behind", 
+/**
+ * The number of the last event that is over.
+ */
+seq: number, } | { "frame": "beat", 
+/**
+ * The number of the last event.
+ */
+seq: number, };
+
+/**
+ * Something that a search found.
+ */
+export type Hit = { 
+/**
+ * The folder it is in.
+ */
+folder: string, 
+/**
+ * Path of that folder, empty for the root.
+ */
+below: string, 
+/**
+ * What was found.
+ */
+row: Row, };
+
+/**
+ * An invite of a drive.
+ */
+export type InviteLine = { 
+/**
+ * Its id.
+ */
+invite: string, 
+/**
+ * What it grants.
+ */
+role: Role, 
+/**
+ * Until when.
+ */
+expires: number, 
+/**
+ * How many may join by it.
+ */
+uses: number, 
+/**
+ * How many have.
+ */
+used: number, 
+/**
+ * Whether it can still be used.
+ */
+state: InviteState, 
+/**
+ * Whether somebody compares words before anyone is let in.
+ */
+approve: boolean, 
+/**
+ * Whether this device is the one that lets in by it.
+ */
+here: boolean, };
+
+/**
+ * A ticket and what it grants.
+ */
+export type InviteReply = { 
+/**
+ * The invite's id, by which it can be taken back.
+ */
+invite: string, 
+/**
+ * To be passed on by a private way: whoever has it can join.
+ */
+ticket: TicketText, 
+/**
+ * What it grants.
+ */
+role: Role, 
+/**
+ * When it ends.
+ */
+expires: number, 
+/**
+ * How many devices may join by it.
+ */
+uses: number, 
+/**
+ * Whether somebody here compares words before anyone is let in.
+ */
+approve: boolean, };
+
+/**
+ * Makes a ticket that lets someone join.
+ */
+export type InviteRequest = { 
+/**
+ * Id or unique name.
+ */
+drive: string, 
+/**
+ * What the one who joins may do.
+ */
+role: Role, 
+/**
+ * Milliseconds until the ticket is no longer accepted; the engine's default unless given.
+ */
+expires_in: number | null, 
+/**
+ * How many devices may join by it.
+ */
+uses: number, 
+/**
+ * Whether somebody here compares words before anyone is let in; exactly for admins unless given.
+ */
+approve: boolean | null, };
+
+/**
+ * Whether an invite can still be used.
+ */
+export type InviteState = "open" | "expired" | "used" | "revoked";
+
+/**
+ * The invites were listed.
+ */
+export type InvitesReply = { 
+/**
+ * The drive's id.
+ */
+drive: string, };
+
+/**
+ * Asks which invites there are.
+ */
+export type InvitesRequest = { 
+/**
+ * Id or unique name.
+ */
+drive: string, };
+
+/**
+ * Joins a drive by a ticket.
+ */
+export type JoinRequest = { 
+/**
+ * What the inviter passed on.
+ */
+ticket: TicketText, 
+/**
+ * Whether the ticket is a code of another device of the same person.
+ */
+own_device: boolean, 
+/**
+ * Where the drive is to show.
+ */
+place: Place, 
+/**
+ * Whether to answer only when the contents are here too.
+ */
+wait: boolean, };
+
+/**
+ * Somebody who waits to be let in, until words have been compared.
+ */
+export type JoinRequestLine = { 
+/**
+ * Names the request on this device.
+ */
+request: string, 
+/**
+ * By which invite.
+ */
+invite: string, 
+/**
+ * What they would be.
+ */
+role: Role, 
+/**
+ * What they call themselves.
+ */
+name: string, 
+/**
+ * What they call their device.
+ */
+device: string, 
+/**
+ * Six words that they must see too.
+ */
+words: string, 
+/**
+ * Since when.
+ */
+since: number, };
+
+/**
+ * Those who wait were listed.
+ */
+export type JoinRequestsReply = { 
+/**
+ * The drive's id.
+ */
+drive: string, };
+
+/**
+ * Asks who waits on this device to be let into a drive.
+ */
+export type JoinRequestsRequest = { 
+/**
+ * Id or unique name.
+ */
+drive: string, };
+
+/**
+ * Told to a joiner while the inviter's person compares words.
+ */
+export type JoinWords = { 
+/**
+ * Six words that the inviter must see too.
+ */
+words: string, };
+
+/**
+ * One entry of a folder.
+ */
+export type LsEntry = { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * `file`, `folder` or `symlink`.
+ */
+kind: string, 
+/**
+ * Bytes; of a symlink, the length of its target.
+ */
+size: number, 
+/**
+ * Permission bits.
+ */
+mode: number, 
+/**
+ * When it was last changed.
+ */
+mtime: number, 
+/**
+ * Where a symlink points.
+ */
+target?: string | null, };
+
+/**
+ * The folder is listed.
+ */
+export type LsReply = { 
+/**
+ * How many entries there were.
+ */
+entries: number, };
+
+/**
+ * Lists one folder of a drive.
+ */
+export type LsRequest = { 
+/**
+ * Id or unique name.
+ */
+drive: string, 
+/**
+ * The folder; the root unless given.
+ */
+path: string | null, };
+
+/**
+ * What was made.
+ */
+export type Made = { 
+/**
+ * Its id.
+ */
+node: string, 
+/**
+ * The folder it is in.
+ */
+folder: string, 
+/**
+ * Its name.
+ */
+name: string, };
+
+/**
+ * Makes a folder.
+ */
+export type MakeFolderRequest = { 
+/**
+ * The drive's id or unique name.
+ */
+drive: string, 
+/**
+ * The folder it is made in.
+ */
+folder?: string | null, 
+/**
+ * Its name.
+ */
+name: string, };
+
+/**
+ * A person in a drive.
+ */
+export type Member = { 
+/**
+ * Their id.
+ */
+member: string, 
+/**
+ * What they were called when they came.
+ */
+name: string | null, 
+/**
+ * What they may do.
+ */
+role: Role, 
+/**
+ * Their devices.
+ */
+devices: Array<MemberDevice>, 
+/**
+ * Whether it is you.
+ */
+you: boolean, };
+
+/**
+ * A device of a member.
+ */
+export type MemberDevice = { 
+/**
+ * Its id in this drive; another one after the member's role has changed.
+ */
+device: string, 
+/**
+ * What it was called when it came.
+ */
+name: string | null, 
+/**
+ * Whether it is this device.
+ */
+you: boolean, 
+/**
+ * Whether there is a connection to it now; this device counts as connected.
+ */
+connected: boolean, };
+
+/**
+ * The members were listed.
+ */
+export type MembersReply = { 
+/**
+ * The drive's id.
+ */
+drive: string, };
+
+/**
+ * Asks who is in a drive.
+ */
+export type MembersRequest = { 
+/**
+ * Id or unique name.
+ */
+drive: string, };
+
+/**
+ * Shows a drive as a file system.
+ */
+export type MountRequest = { 
+/**
+ * Id or unique name.
+ */
+drive: string, 
+/**
+ * An empty folder.
+ */
+path: string, };
+
+/**
+ * Moves nodes into a folder.
+ */
+export type MoveRequest = { 
+/**
+ * The drive's id or unique name.
+ */
+drive: string, 
+/**
+ * What; at most 2000.
+ */
+nodes: Array<string>, 
+/**
+ * Where to.
+ */
+folder?: string | null, };
+
+/**
+ * The item of commands that stream none.
+ */
+export type NoItem = never;
+
+/**
+ * What a node is.
+ */
+export type NodeKind = "file" | "folder" | "symlink";
+
+/**
+ * How one file or folder does on this device.
+ */
+export type PathStatus = { 
+/**
+ * Its path in the drive.
+ */
+path: string, 
+/**
+ * `file`, `folder` or `symlink`.
+ */
+kind: string, 
+/**
+ * Files in it, itself included.
+ */
+files: number, 
+/**
+ * How many of them have all their bytes on this device.
+ */
+files_here: number, 
+/**
+ * Bytes of all of them.
+ */
+bytes: number, 
+/**
+ * How many of those bytes belong to files that are complete on this device.
+ */
+bytes_here: number, };
+
+/**
+ * Another device that has the drive.
+ */
+export type Peer = { 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * Whose it is, if known.
+ */
+member: string | null, 
+/**
+ * Whether there is a connection to it now.
+ */
+connected: boolean, 
+/**
+ * Whether it and this device hold the same.
+ */
+level: boolean, 
+/**
+ * When it was last connected.
+ */
+last_seen: number | null, };
+
+/**
+ * Who else has a drive.
+ */
+export type PeersReply = { 
+/**
+ * The drive's id.
+ */
+drive: string, 
+/**
+ * The other devices.
+ */
+peers: Array<Peer>, };
+
+/**
+ * Asks who else has a drive.
+ */
+export type PeersRequest = { 
+/**
+ * Id or unique name.
+ */
+drive: string, };
+
+/**
+ * A drive's recovery phrase.
+ */
+export type PhraseReply = { 
+/**
+ * The drive's id.
+ */
+drive: string, 
+/**
+ * 24 words, a secret above all others of the drive; absent once it was forgotten.
+ */
+phrase?: TicketText | null, };
+
+/**
+ * Asks for a drive's recovery phrase, or that this device forget it.
+ */
+export type PhraseRequest = { 
+/**
+ * Id or unique name of the drive.
+ */
+drive: string, 
+/**
+ * Whether to forget it instead of telling it.
+ */
+forget: boolean, };
+
+/**
+ * Where a joined drive shows.
+ */
+export type Place = { "folder": string } | { "inside": string } | { "mount": string };
+
+/**
+ * One device that is here, and where in the drive its person is.
+ */
+export type Presence = { 
+/**
+ * The member's id.
+ */
+member: string, 
+/**
+ * The name it goes by; empty if it has none.
+ */
+name: string, 
+/**
+ * The device's id.
+ */
+device: string, 
+/**
+ * Whether it is another device of this device's own member.
+ */
+you: boolean, 
+/**
+ * The folder that is open there, if one is.
+ */
+folder: string | null, 
+/**
+ * The file that is looked at.
+ */
+viewing: string | null, 
+/**
+ * Files that are being edited or are open for writing: at most 16.
+ */
+editing: Array<string>, 
+/**
+ * Whether nobody has touched it for a while.
+ */
+idle: boolean, };
+
+/**
+ * Who is here.
+ */
+export type PresenceReply = { 
+/**
+ * The drive's id.
+ */
+drive: string, 
+/**
+ * Everyone, this device's own windows not included.
+ */
+here: Array<Presence>, };
+
+/**
+ * Asks who is here.
+ */
+export type PresenceRequest = { 
+/**
+ * The drive's id or unique name.
+ */
+drive: string, };
+
+/**
+ * Something that waits, and why.
+ */
+export type Problem = { 
+/**
+ * The path in the drive, if it is about one.
+ */
+path: string | null, 
+/**
+ * Why it waits.
+ */
+reason: string, 
+/**
+ * What to do.
+ */
+hint: string, };
+
+/**
+ * What waits, and why.
+ */
+export type ProblemsReply = { 
+/**
+ * Each drive that has any.
+ */
+drives: Array<DriveProblems>, };
+
+/**
+ * Asks what waits, in one drive or in all.
+ */
+export type ProblemsRequest = { 
+/**
+ * Id or unique name; all drives unless given.
+ */
+drive?: string | null, };
+
+/**
+ * How far a long command has come. Totals are absent while they are not known.
+ */
+export type Progress = { 
+/**
+ * What is being done, in a word or two: `reading`, `receiving`.
+ */
+stage: string, 
+/**
+ * Files done.
+ */
+files: number, 
+/**
+ * Files in all.
+ */
+files_total: number | null, 
+/**
+ * Bytes done.
+ */
+bytes: number, 
+/**
+ * Bytes in all.
+ */
+bytes_total: number | null, };
+
+/**
+ * What a file can be shown as. What it is follows from its bytes, never from its name, and nothing
+ * that a browser would run is ever among it.
+ */
+export type ReadReply = { "as": "text", 
+/**
+ * The text.
+ */
+text: string, 
+/**
+ * Whether it was cut.
+ */
+cut: boolean, 
+/**
+ * Bytes of the whole file.
+ */
+size: number, } | { "as": "image", 
+/**
+ * Its media type.
+ */
+media: string, 
+/**
+ * Its bytes in base64.
+ */
+data: string, 
+/**
+ * Bytes of the whole file.
+ */
+size: number, } | { "as": "other", 
+/**
+ * In words: why it is not shown.
+ */
+reason: string, 
+/**
+ * Bytes of the whole file.
+ */
+size: number, };
+
+/**
+ * Looks into a file, to show it.
+ */
+export type ReadRequest = { 
+/**
+ * The drive's id or unique name.
+ */
+drive: string, 
+/**
+ * The file's id.
+ */
+node: string, };
+
+/**
+ * The drive is this device's again.
+ */
+export type RecoverReply = { 
+/**
+ * The drive's id.
+ */
+drive: string, 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * Where it shows.
+ */
+path: string, 
+/**
+ * The devices that were ended, by name.
+ */
+ended: Array<string>, 
+/**
+ * Whether every other device of the owner is ended.
+ */
+alone: boolean, };
+
+/**
+ * Comes back into a drive with its recovery phrase.
+ */
+export type RecoverRequest = { 
+/**
+ * The 24 words.
+ */
+phrase: TicketText, 
+/**
+ * What leads to a device of the drive: an invite, or an address.
+ */
+contact: TicketText, 
+/**
+ * Where the drive is to show.
+ */
+place: Place, 
+/**
+ * Whether the owner's other devices stay.
+ */
+keep_devices: boolean, };
+
+/**
+ * A node that stayed as it was.
+ */
+export type Refused = { 
+/**
+ * Which.
+ */
+node: string, 
+/**
+ * Why.
+ */
+error: ApiError, };
+
+/**
+ * Gives a node another name in its folder.
+ */
+export type RenameRequest = { 
+/**
+ * The drive's id or unique name.
+ */
+drive: string, 
+/**
+ * What.
+ */
+node: string, 
+/**
+ * The new name.
+ */
+name: string, };
+
+/**
+ * The invite was taken back.
+ */
+export type RevokeInviteReply = { 
+/**
+ * Its id.
+ */
+invite: string, 
+/**
+ * How many had joined by it before; they stay.
+ */
+used: number, };
+
+/**
+ * Takes an invite back.
+ */
+export type RevokeInviteRequest = { 
+/**
+ * Id or unique name.
+ */
+drive: string, 
+/**
+ * The invite: id or unique beginning of one.
+ */
+invite: string, };
+
+/**
+ * Somebody was taken out.
+ */
+export type RevokeReply = { 
+/**
+ * The member's id.
+ */
+member: string, 
+/**
+ * The device's id, if only that was taken out.
+ */
+device: string | null, 
+/**
+ * Its name, or else the member's.
+ */
+name: string | null, };
+
+/**
+ * Takes a member, or one device, out of a drive.
+ */
+export type RevokeRequest = { 
+/**
+ * Id or unique name.
+ */
+drive: string, 
+/**
+ * The member or device: id, unique beginning of an id, or unique name.
+ */
+who: string, 
+/**
+ * Whether it is in the wrong hands, and not only no longer needed. For the drive's history.
+ */
+compromised: boolean, };
+
+/**
+ * What a member may do, from least to most.
+ */
+export type Role = "reader" | "writer" | "admin" | "owner";
+
+/**
+ * The role was changed.
+ */
+export type RoleReply = { 
+/**
+ * The member's id.
+ */
+member: string, 
+/**
+ * Their name.
+ */
+name: string | null, 
+/**
+ * The new role.
+ */
+role: Role, };
+
+/**
+ * Gives a member another role.
+ */
+export type RoleRequest = { 
+/**
+ * Id or unique name.
+ */
+drive: string, 
+/**
+ * The member: id, unique beginning of an id, or unique name.
+ */
+member: string, 
+/**
+ * The new role.
+ */
+role: Role, };
+
+/**
+ * One file, folder or symlink.
+ */
+export type Row = { 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * What it is.
+ */
+kind: NodeKind, 
+/**
+ * Bytes of a file; of a symlink, the length of its target; of a folder, nothing.
+ */
+size: number, 
+/**
+ * When it was last changed.
+ */
+mtime: number, 
+/**
+ * Permission bits.
+ */
+mode: number, 
+/**
+ * How many entries a folder has.
+ */
+entries?: number, 
+/**
+ * Where a symlink points.
+ */
+target?: string, 
+/**
+ * Edits met on it: `conflicts` says how.
+ */
+conflict: boolean, 
+/**
+ * It is another version of this node, shown beside it.
+ */
+copy_of?: string, 
+/**
+ * Why it waits, if it does.
+ */
+problem?: string, 
+/**
+ * Whether all bytes of a file are on this device; absent where that is not known.
+ */
+here?: boolean, 
+/**
+ * How many other devices have all its bytes; absent where that is not known.
+ */
+peers?: number, };
+
+/**
+ * What was found, best first: names that are the text, then names that begin with it, then the rest;
+ * among equals the shorter name first.
+ */
+export type SearchReply = { 
+/**
+ * The drive's id.
+ */
+drive: string, 
+/**
+ * How many names match, those that are not in `hits` included.
+ */
+total: number, 
+/**
+ * The best of them.
+ */
+hits: Array<Hit>, };
+
+/**
+ * Searches names.
+ */
+export type SearchRequest = { 
+/**
+ * The drive's id or unique name.
+ */
+drive: string, 
+/**
+ * Words that must all be in the name, whatever their case and order; at most 256 bytes.
+ */
+text: string, 
+/**
+ * Only below this folder.
+ */
+folder?: string | null, 
+/**
+ * Most hits wanted; more than 200 are given as 200.
+ */
+limit: number, };
+
+/**
+ * Whose place in a folder is asked for.
+ */
+export type Seek = { "node": string } | { "prefix": { 
+/**
+ * What was typed.
+ */
+text: string, 
+/**
+ * The row to begin at.
+ */
+from: number, } };
+
+/**
+ * Makes a folder a drive.
+ */
+export type ShareRequest = { 
+/**
+ * The folder.
+ */
+path: string, 
+/**
+ * The drive's name; the folder's unless given.
+ */
+name: string | null, 
+/**
+ * Whether to answer only when every file has been taken in.
+ */
+wait: boolean, };
+
+/**
+ * What rows are put in order by. Equal ones are in the order of their names.
+ */
+export type SortKey = "name" | "size" | "time" | "kind";
+
+/**
+ * How drives do.
+ */
+export type StatusReply = { 
+/**
+ * In the order of their names.
+ */
+drives: Array<DriveStatus>, 
+/**
+ * Drives of this device that cannot be opened.
+ */
+broken?: Array<BrokenDrive>, };
+
+/**
+ * Asks how drives do.
+ */
+export type StatusRequest = { 
+/**
+ * Id or unique name; all drives unless given.
+ */
+drive: string | null, 
+/**
+ * A path in that drive, to hear about it alone.
+ */
+path: string | null, };
+
+/**
+ * The daemon is about to end.
+ */
+export type StopReply = { 
+/**
+ * Process id of the daemon that ends.
+ */
+pid: number, };
+
+/**
+ * Ends the daemon in order: mounts unmounted, everything durable.
+ */
+export type StopRequest = Record<symbol, never>;
+
+/**
+ * A ticket as text. It is a secret, so neither `Debug` nor any error shows it.
+ */
+export type TicketText = string;
+
+/**
+ * Bytes on their way.
+ */
+export type Transfer = { 
+/**
+ * The drive's id.
+ */
+drive: string, 
+/**
+ * Which way.
+ */
+way: Way, 
+/**
+ * Files done.
+ */
+files: number, 
+/**
+ * Files in all, as far as known.
+ */
+files_total: number, 
+/**
+ * Bytes done.
+ */
+bytes: number, 
+/**
+ * Bytes in all, as far as known.
+ */
+bytes_total: number, 
+/**
+ * Bytes a second, lately.
+ */
+rate: number, 
+/**
+ * Milliseconds left at this rate; absent while nothing moves.
+ */
+left: number | null, };
+
+/**
+ * What is being moved.
+ */
+export type TransfersReply = { 
+/**
+ * One for each drive and direction under way.
+ */
+transfers: Array<Transfer>, };
+
+/**
+ * Asks what is being moved, in one drive or in all.
+ */
+export type TransfersRequest = { 
+/**
+ * Id or unique name; all drives unless given.
+ */
+drive?: string | null, };
+
+/**
+ * One file, folder or symlink of a listing.
+ */
+export type TreeLine = { 
+/**
+ * Its path in the drive.
+ */
+path: string, 
+/**
+ * `file`, `folder` or `symlink`.
+ */
+kind: string, 
+/**
+ * Bytes; of a symlink, the length of its target.
+ */
+size: number, 
+/**
+ * Permission bits.
+ */
+mode: number, 
+/**
+ * What tells its content from any other; folders have none.
+ */
+hash: string | null, };
+
+/**
+ * The listing is complete.
+ */
+export type TreeReply = { 
+/**
+ * Hash over the listing: equal on two devices exactly when they show the same.
+ */
+view_hash: string, };
+
+/**
+ * Lists everything in a drive, or below a path of it.
+ */
+export type TreeRequest = { 
+/**
+ * Id or unique name.
+ */
+drive: string, 
+/**
+ * Where to start; the root unless given.
+ */
+path: string | null, };
+
+/**
+ * The mount is gone.
+ */
+export type UnmountReply = { 
+/**
+ * The folder it was mounted on.
+ */
+path: string, };
+
+/**
+ * Takes a mount away, for good: it does not come back when the daemon starts again.
+ */
+export type UnmountRequest = { 
+/**
+ * The folder it was mounted on.
+ */
+path: string, };
+
+/**
+ * This device is level.
+ */
+export type WaitReply = { 
+/**
+ * The drive's id.
+ */
+drive: string, 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * Hash over the listing that `tree` gives.
+ */
+view_hash: string, };
+
+/**
+ * Waits until this device is level with every connected peer and nothing is pending.
+ */
+export type WaitRequest = { 
+/**
+ * Id or unique name.
+ */
+drive: string, 
+/**
+ * Milliseconds to wait at most; for ever unless given.
+ */
+timeout: number | null, };
+
+/**
+ * Which way bytes go.
+ */
+export type Way = "import" | "checkout";
+
+/**
+ * Who did something.
+ */
+export type Who = { 
+/**
+ * The member's id; absent for this device before its own is known.
+ */
+member: string | null, 
+/**
+ * The name it goes by; empty if it has none.
+ */
+name: string, 
+/**
+ * Whether it is this device's own member.
+ */
+you: boolean, };
+
+/** Every command by its name. */
+export type Calls = {
+  /** Makes a folder a drive. */
+  share: { request: ShareRequest; item: NoItem; reply: DriveRef };
+  /** Makes a ticket that lets someone join a drive. */
+  invite: { request: InviteRequest; item: NoItem; reply: InviteReply };
+  /** Joins a drive by a ticket, kept as a folder or mounted. */
+  join: { request: JoinRequest; item: JoinWords; reply: DriveRef };
+  /** Lists who is in a drive. */
+  members: { request: MembersRequest; item: Member; reply: MembersReply };
+  /** Gives a member another role. */
+  role: { request: RoleRequest; item: NoItem; reply: RoleReply };
+  /** Takes a member or a device out of a drive. */
+  revoke: { request: RevokeRequest; item: NoItem; reply: RevokeReply };
+  /** Lists the invites of a drive. */
+  invites: { request: InvitesRequest; item: InviteLine; reply: InvitesReply };
+  /** Takes an invite back. */
+  revoke_invite: { request: RevokeInviteRequest; item: NoItem; reply: RevokeInviteReply };
+  /** Lists who waits on this device to be let into a drive. */
+  join_requests: { request: JoinRequestsRequest; item: JoinRequestLine; reply: JoinRequestsReply };
+  /** Lets somebody in who waits, or turns them away. */
+  decide_join: { request: DecideJoinRequest; item: NoItem; reply: DecideJoinReply };
+  /** Shows a drive as a file system; comes back when the daemon starts again. */
+  mount: { request: MountRequest; item: NoItem; reply: DriveRef };
+  /** Takes a mount away. */
+  unmount: { request: UnmountRequest; item: NoItem; reply: UnmountReply };
+  /** Tells how drives do: what is in them, what waits and why, who else has them. */
+  status: { request: StatusRequest; item: NoItem; reply: StatusReply };
+  /** Lists everything in a drive. */
+  tree: { request: TreeRequest; item: TreeLine; reply: TreeReply };
+  /** Waits until this device is level with every connected peer and nothing is pending. */
+  wait: { request: WaitRequest; item: NoItem; reply: WaitReply };
+  /** Lists the other devices that have a drive. */
+  peers: { request: PeersRequest; item: NoItem; reply: PeersReply };
+  /** Lists what was changed in two ways at once and awaits a choice. */
+  conflicts: { request: ConflictsRequest; item: NoItem; reply: ConflictsReply };
+  /** Lists one folder of a drive. */
+  ls: { request: LsRequest; item: LsEntry; reply: LsReply };
+  /** Reads a file of a drive. */
+  cat: { request: CatRequest; item: Chunk; reply: CatReply };
+  /** Makes a code by which one more device of this member is taken in. */
+  device_code: { request: DeviceCodeRequest; item: NoItem; reply: DeviceCodeReply };
+  /** Tells where this device can be reached. */
+  address: { request: AddressRequest; item: NoItem; reply: AddressReply };
+  /** Tells a drive's recovery phrase, or forgets it. */
+  phrase: { request: PhraseRequest; item: NoItem; reply: PhraseReply };
+  /** Comes back into a drive with its recovery phrase. */
+  recover: { request: RecoverRequest; item: NoItem; reply: RecoverReply };
+  /** Tells a drive's signed history, line by line. */
+  audit: { request: AuditRequest; item: AuditLine; reply: AuditReply };
+  /** Ends the daemon in order. */
+  stop: { request: StopRequest; item: NoItem; reply: StopReply };
+};
