@@ -81,8 +81,8 @@ fn written() -> String {
     let mut book = Book::new();
     schema::describe(&mut book);
     book.visit::<crate::error::ApiError>();
-    book.visit::<crate::dto::Progress>();
-    book.visit::<crate::dto::Frame>();
+    book.visit::<Progress>();
+    book.visit::<Frame>();
     for visit in [
         Book::visit::<(FolderRequest, FolderReply, SearchRequest, SearchReply)>,
         Book::visit::<(ReadRequest, ReadReply, DrivesRequest, DrivesReply)>,
