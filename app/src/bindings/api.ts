@@ -215,6 +215,70 @@ data: string, };
 export type Code = "bad_request" | "bad_ticket" | "ambiguous_drive" | "ambiguous_member" | "unknown_command" | "drive_not_found" | "folder_not_found" | "path_not_found" | "phrase_gone" | "member_not_found" | "not_mounted" | "already_shared" | "already_joined" | "folder_in_use" | "mount_point_in_use" | "not_allowed" | "invite_refused" | "settings_differ" | "bad_token" | "foreign_origin" | "wrong_host" | "daemon_running" | "daemon_unavailable" | "no_peer" | "timed_out" | "mount_unavailable" | "disk_full" | "newer_format" | "damaged" | "io" | "failed";
 
 /**
+ * What was removed.
+ */
+export type CollectReply = { 
+/**
+ * Parts of files that are gone.
+ */
+blobs: number, 
+/**
+ * Bytes that the disk has more.
+ */
+bytes: number, 
+/**
+ * Parts of files that are left.
+ */
+left: number, };
+
+/**
+ * Removes from this device what no drive needs any more.
+ */
+export type CollectRequest = Record<symbol, never>;
+
+/**
+ * What this device keeps of a drive.
+ */
+export type ConfigReply = { 
+/**
+ * Bytes that the cache may take.
+ */
+cache: number, 
+/**
+ * Whether that follows from the size of the drive.
+ */
+cache_by_size: boolean, 
+/**
+ * Days for which what was replaced or deleted is kept.
+ */
+keep_days: number, 
+/**
+ * Versions of a file that are kept however old they are.
+ */
+keep_versions: number, };
+
+/**
+ * Reads, or changes, what this device keeps of a drive; what is absent stays as it is.
+ */
+export type ConfigRequest = { 
+/**
+ * Id or unique name.
+ */
+drive: string, 
+/**
+ * Bytes that the cache may take; 0 for the larger of 1 GiB and 5 % of the drive.
+ */
+cache: number | null, 
+/**
+ * Days for which what was replaced or deleted is kept.
+ */
+keep_days: number | null, 
+/**
+ * Versions of a file that are kept however old they are.
+ */
+keep_versions: number | null, };
+
+/**
  * One file or folder that was changed in two ways at once.
  */
 export type Conflict = { 
@@ -629,6 +693,36 @@ drive: string,
 problems: Array<Problem>, } | { "type": "drives" };
 
 /**
+ * What was let go of.
+ */
+export type EvictReply = { 
+/**
+ * Parts of files.
+ */
+blobs: number, 
+/**
+ * Their bytes.
+ */
+bytes: number, 
+/**
+ * Bytes that stay, since no other device that is connected keeps them.
+ */
+only_here: number, };
+
+/**
+ * Lets go of the cached bytes of everything at and below a path.
+ */
+export type EvictRequest = { 
+/**
+ * Id or unique name.
+ */
+drive: string, 
+/**
+ * The file or folder; the whole drive if empty.
+ */
+path: string, };
+
+/**
  * It is told.
  */
 export type FocusReply = Record<symbol, never>;
@@ -770,6 +864,28 @@ seq: number, } | { "frame": "beat",
  * The number of the last event.
  */
 seq: number, };
+
+/**
+ * All versions are told.
+ */
+export type HistoryReply = { 
+/**
+ * How many there are.
+ */
+versions: number, };
+
+/**
+ * Asks for every version of a file.
+ */
+export type HistoryRequest = { 
+/**
+ * Id or unique name.
+ */
+drive: string, 
+/**
+ * The file's path, now or when it was deleted.
+ */
+path: string, };
 
 /**
  * Something that a search found.
@@ -1189,7 +1305,7 @@ kind: string,
  */
 files: number, 
 /**
- * How many of them have all their bytes on this device.
+ * How many of them can be read without another device.
  */
 files_here: number, 
 /**
@@ -1197,9 +1313,18 @@ files_here: number,
  */
 bytes: number, 
 /**
- * How many of those bytes belong to files that are complete on this device.
+ * How many of those bytes belong to such files.
  */
-bytes_here: number, };
+bytes_here: number, 
+/**
+ * The least number of devices that are connected now, besides this one, that hold all bytes of a
+ * file of it: on so many more it is safe.
+ */
+peers: number, 
+/**
+ * Whether its bytes are kept on this device whatever the cache may take.
+ */
+pinned: boolean, };
 
 /**
  * Another device that has the drive.
@@ -1273,6 +1398,40 @@ drive: string,
  * Whether to forget it instead of telling it.
  */
 forget: boolean, };
+
+/**
+ * The pin is set or gone.
+ */
+export type PinReply = { 
+/**
+ * The path in the drive.
+ */
+path: string, 
+/**
+ * Whether it is pinned now.
+ */
+pinned: boolean, 
+/**
+ * Files at and below it.
+ */
+files: number, 
+/**
+ * How many of them can be read without another device.
+ */
+files_here: number, };
+
+/**
+ * Keeps everything at and below a path on this device, or no longer.
+ */
+export type PinRequest = { 
+/**
+ * Id or unique name.
+ */
+drive: string, 
+/**
+ * The file or folder; the whole drive if empty.
+ */
+path: string, };
 
 /**
  * Where a joined drive shows.
@@ -1524,6 +1683,56 @@ node: string,
  * The new name.
  */
 name: string, };
+
+/**
+ * What was restored.
+ */
+export type RestoreReply = { 
+/**
+ * Files that hold an earlier version again.
+ */
+contents: number, 
+/**
+ * Files and folders that are back from the trash.
+ */
+undeleted: number, 
+/**
+ * Files and folders that are back where, or under the name that, they were.
+ */
+moved: number, 
+/**
+ * Files and folders that went to the trash.
+ */
+deleted: number, 
+/**
+ * What could not be restored.
+ */
+problems: Array<Problem>, };
+
+/**
+ * Brings back an earlier version of a file, or a subtree as it was at a time.
+ */
+export type RestoreRequest = { 
+/**
+ * Id or unique name.
+ */
+drive: string, 
+/**
+ * What: a file with `version`, anything with `as_of`; the whole drive unless given.
+ */
+path: string | null, 
+/**
+ * One of the versions that `history` lists.
+ */
+version: string | null, 
+/**
+ * The time to go back to.
+ */
+as_of: number | null, 
+/**
+ * With `as_of`: move what was not there then to the trash.
+ */
+exact: boolean, };
 
 /**
  * The invite was taken back.
@@ -1856,6 +2065,57 @@ export type TransfersRequest = {
 drive?: string | null, };
 
 /**
+ * Something in the trash.
+ */
+export type TrashLine = { 
+/**
+ * The path that it had.
+ */
+path: string, 
+/**
+ * `file`, `folder` or `symlink`.
+ */
+kind: string, 
+/**
+ * Bytes.
+ */
+size: number, 
+/**
+ * What tells it from others that had the same path.
+ */
+id: string, 
+/**
+ * When it was deleted, by the deleter's clock; absent if the record does not tell.
+ */
+time: number | null, 
+/**
+ * Who deleted it, if known.
+ */
+by: string | null, 
+/**
+ * On which device.
+ */
+device: string | null, };
+
+/**
+ * The trash is told.
+ */
+export type TrashReply = { 
+/**
+ * How many things are in it.
+ */
+entries: number, };
+
+/**
+ * Asks what is in the trash.
+ */
+export type TrashRequest = { 
+/**
+ * Id or unique name.
+ */
+drive: string, };
+
+/**
  * One file, folder or symlink of a listing.
  */
 export type TreeLine = { 
@@ -1903,6 +2163,28 @@ drive: string,
 path: string | null, };
 
 /**
+ * It is back.
+ */
+export type UndeleteReply = { 
+/**
+ * Where it shows now.
+ */
+path: string, };
+
+/**
+ * Takes something out of the trash.
+ */
+export type UndeleteRequest = { 
+/**
+ * Id or unique name.
+ */
+drive: string, 
+/**
+ * The path that it had, or its id.
+ */
+path: string, };
+
+/**
  * The mount is gone.
  */
 export type UnmountReply = { 
@@ -1919,6 +2201,47 @@ export type UnmountRequest = {
  * The folder it was mounted on.
  */
 path: string, };
+
+/**
+ * One version of a file.
+ */
+export type Version = { 
+/**
+ * Its name, as `restore` takes it.
+ */
+version: string, 
+/**
+ * When it was written, by its author's clock.
+ */
+time: number, 
+/**
+ * Whose device wrote it, if known.
+ */
+by: string | null, 
+/**
+ * Which device.
+ */
+device: string, 
+/**
+ * Bytes.
+ */
+size: number, 
+/**
+ * Whether it is what the file holds now.
+ */
+current: boolean, 
+/**
+ * Whether all its bytes are on this device.
+ */
+here: boolean, 
+/**
+ * How many of the devices that are connected now hold all its bytes.
+ */
+peers: number, 
+/**
+ * What tells its bytes from any other's.
+ */
+hash: string | null, };
 
 /**
  * This device is level.
@@ -2022,6 +2345,24 @@ export type Calls = {
   recover: { request: RecoverRequest; item: NoItem; reply: RecoverReply };
   /** Tells a drive's signed history, line by line. */
   audit: { request: AuditRequest; item: AuditLine; reply: AuditReply };
+  /** Lists every version of a file. */
+  history: { request: HistoryRequest; item: Version; reply: HistoryReply };
+  /** Brings back an earlier version of a file, or a subtree as it was at a time. */
+  restore: { request: RestoreRequest; item: NoItem; reply: RestoreReply };
+  /** Lists what was deleted. */
+  trash: { request: TrashRequest; item: TrashLine; reply: TrashReply };
+  /** Takes something out of the trash. */
+  undelete: { request: UndeleteRequest; item: NoItem; reply: UndeleteReply };
+  /** Keeps a file or folder on this device. */
+  pin: { request: PinRequest; item: NoItem; reply: PinReply };
+  /** Takes a pin away. */
+  unpin: { request: PinRequest; item: NoItem; reply: PinReply };
+  /** Lets go of cached bytes that other places hold. */
+  evict: { request: EvictRequest; item: NoItem; reply: EvictReply };
+  /** Tells or sets what this device keeps of a drive. */
+  config: { request: ConfigRequest; item: NoItem; reply: ConfigReply };
+  /** Removes what no drive needs any more. */
+  collect: { request: CollectRequest; item: NoItem; reply: CollectReply };
   /** Ends the daemon in order. */
   stop: { request: StopRequest; item: NoItem; reply: StopReply };
 };

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Keeps everything at and below a path on this device, or no longer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PinRequest {
     /// Id or unique name.
     pub drive: String,
@@ -13,6 +14,7 @@ pub struct PinRequest {
 
 /// The pin is set or gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PinReply {
     /// The path in the drive.
     pub path: String,
@@ -26,6 +28,7 @@ pub struct PinReply {
 
 /// Lets go of the cached bytes of everything at and below a path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct EvictRequest {
     /// Id or unique name.
     pub drive: String,
@@ -35,6 +38,7 @@ pub struct EvictRequest {
 
 /// What was let go of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct EvictReply {
     /// Parts of files.
     pub blobs: u64,
@@ -46,6 +50,7 @@ pub struct EvictReply {
 
 /// Reads, or changes, what this device keeps of a drive; what is absent stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ConfigRequest {
     /// Id or unique name.
     pub drive: String,
@@ -59,6 +64,7 @@ pub struct ConfigRequest {
 
 /// What this device keeps of a drive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ConfigReply {
     /// Bytes that the cache may take.
     pub cache: u64,
@@ -72,10 +78,12 @@ pub struct ConfigReply {
 
 /// Removes from this device what no drive needs any more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CollectRequest {}
 
 /// What was removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CollectReply {
     /// Parts of files that are gone.
     pub blobs: u64,

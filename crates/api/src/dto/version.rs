@@ -6,6 +6,7 @@ use super::Problem;
 
 /// Asks for every version of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct HistoryRequest {
     /// Id or unique name.
     pub drive: String,
@@ -15,6 +16,7 @@ pub struct HistoryRequest {
 
 /// One version of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Version {
     /// Its name, as `restore` takes it.
     pub version: String,
@@ -38,6 +40,7 @@ pub struct Version {
 
 /// All versions are told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct HistoryReply {
     /// How many there are.
     pub versions: u64,
@@ -45,6 +48,7 @@ pub struct HistoryReply {
 
 /// Brings back an earlier version of a file, or a subtree as it was at a time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RestoreRequest {
     /// Id or unique name.
     pub drive: String,
@@ -61,6 +65,7 @@ pub struct RestoreRequest {
 
 /// What was restored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RestoreReply {
     /// Files that hold an earlier version again.
     pub contents: u64,
@@ -76,6 +81,7 @@ pub struct RestoreReply {
 
 /// Asks what is in the trash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct TrashRequest {
     /// Id or unique name.
     pub drive: String,
@@ -83,6 +89,7 @@ pub struct TrashRequest {
 
 /// Something in the trash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct TrashLine {
     /// The path that it had.
     pub path: String,
@@ -102,6 +109,7 @@ pub struct TrashLine {
 
 /// The trash is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct TrashReply {
     /// How many things are in it.
     pub entries: u64,
@@ -109,6 +117,7 @@ pub struct TrashReply {
 
 /// Takes something out of the trash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct UndeleteRequest {
     /// Id or unique name.
     pub drive: String,
@@ -118,6 +127,7 @@ pub struct UndeleteRequest {
 
 /// It is back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct UndeleteReply {
     /// Where it shows now.
     pub path: String,
