@@ -222,25 +222,27 @@ impl Report {
     /// What is to be reached, and whether it is.
     fn verdicts(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        let mut ratio = |work, place, of: &str, to: &str, wanted: f64, at_least: bool| {
-            let (Some(of_time), Some(to_time)) =
-                (self.median(of, work, place), self.median(to, work, place))
-            else {
-                return;
-            };
-            let measured = of_time / to_time;
-            let reached = if at_least {
-                measured >= wanted
-            } else {
-                measured <= wanted
-            };
-            lines.push(format!(
-                "{}, {place}: {of} takes {measured:.2} times as long as {to}; to reach: {} {wanted}: {}.",
+        let mut ratio =
+            |work, place, of: &str, to: &str, wanted: f64, at_least: bool| {
+                let (Some(of_time), Some(to_time)) =
+                    (self.median(of, work, place), self.median(to, work, place))
+                else {
+                    return;
+                };
+                let measured = of_time / to_time;
+                let reached = if at_least {
+                    measured >= wanted
+                } else {
+                    measured <= wanted
+                };
+                lines.push(format!(
+                "{}, {place}: {of} takes {measured:.2} times as long as {to}; to reach: {} {}: {}.",
                 work.id(),
                 if at_least { "at least" } else { "at most" },
+                (wanted * 100.0).round() / 100.0,
                 if reached { "reached" } else { "**not reached**" },
             ));
-        };
+            };
         ratio(Work::ManyFiles, "disk", "Syncthing", "PeerDrive", 7.0, true);
         ratio(
             Work::ManyFiles,
