@@ -282,3 +282,6 @@ impl Claim {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

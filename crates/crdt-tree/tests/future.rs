@@ -27,6 +27,20 @@ fn open(device: &mut Device, actor: u8) -> Result<Automerge, automerge::Automerg
 }
 
 #[test]
+fn a_tree_says_who_writes_it_what_is_in_it_and_that_it_can_be_written() -> TestResult {
+    let mut device = Device::new(1);
+    assert_eq!(device.tree.actor(), Some(device.actor));
+    device.tree.set_actor(Actor([8; 16]));
+    assert_eq!(device.tree.actor(), Some(Actor([8; 16])));
+    assert!(!device.tree.read_only());
+    device.file("f", 1)?;
+    let heads = device.tree.heads();
+    assert!(heads.iter().all(|head| device.tree.has_change(head)));
+    assert!(!device.tree.has_change(&[0; 32]));
+    Ok(())
+}
+
+#[test]
 fn a_document_of_a_newer_schema_opens_read_only() -> TestResult {
     let mut device = Device::new(1);
     let file = device.file("f", 1)?;

@@ -146,6 +146,18 @@ impl Friends {
             let words = String::from_utf8_lossy(bytes);
             ensure!(tree.holds(bytes), "gone: {words:?}; left: {tree:?}");
         }
+        for device in &self.devices {
+            let back = |words: &[&str]| device.call(words)?.ok()?.lines();
+            let trash = back(&["trash", &self.drive])?;
+            let deleted = |line: &Value| line.to_string().contains("untouched.bin");
+            ensure!(trash.iter().any(deleted), "not in the trash: {trash:?}");
+            let album = tree.iter().find(|(path, _)| path.ends_with("edited.bin"));
+            let (album, _) = album.context("nothing is named edited.bin")?;
+            let versions = back(&["history", &self.drive, album])?;
+            let size = edited.len() as u64;
+            let earlier = |line: &Value| line["size"] == size && line["current"] == false;
+            ensure!(versions.iter().any(earlier), "no history: {versions:?}");
+        }
         let told = self.conflicts(&self.devices[0])?;
         for device in &self.devices[1..] {
             ensure!(
