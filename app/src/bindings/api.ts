@@ -212,7 +212,7 @@ data: string, };
 /**
  * Kinds of failure. The names on the wire are for programs and never change.
  */
-export type Code = "bad_request" | "bad_ticket" | "ambiguous_drive" | "ambiguous_member" | "unknown_command" | "drive_not_found" | "folder_not_found" | "path_not_found" | "phrase_gone" | "member_not_found" | "not_mounted" | "already_shared" | "already_joined" | "folder_in_use" | "mount_point_in_use" | "not_allowed" | "invite_refused" | "settings_differ" | "bad_token" | "foreign_origin" | "wrong_host" | "daemon_running" | "daemon_unavailable" | "no_peer" | "timed_out" | "mount_unavailable" | "disk_full" | "newer_format" | "damaged" | "io" | "failed";
+export type Code = "bad_request" | "bad_name" | "bad_ticket" | "ambiguous_drive" | "ambiguous_member" | "unknown_command" | "drive_not_found" | "folder_not_found" | "path_not_found" | "phrase_gone" | "member_not_found" | "node_not_found" | "not_mounted" | "already_shared" | "already_joined" | "folder_in_use" | "mount_point_in_use" | "name_taken" | "not_allowed" | "invite_refused" | "settings_differ" | "bad_token" | "foreign_origin" | "wrong_host" | "daemon_running" | "daemon_unavailable" | "no_peer" | "timed_out" | "mount_unavailable" | "disk_full" | "newer_format" | "damaged" | "io" | "failed";
 
 /**
  * What was removed.
@@ -2363,6 +2363,22 @@ export type Calls = {
   config: { request: ConfigRequest; item: NoItem; reply: ConfigReply };
   /** Removes what no drive needs any more. */
   collect: { request: CollectRequest; item: NoItem; reply: CollectReply };
+  /** A window of a folder: never more than some hundred rows. */
+  folder: { request: FolderRequest; item: NoItem; reply: FolderReply };
+  /** Finds files and folders by name. */
+  search: { request: SearchRequest; item: NoItem; reply: SearchReply };
+  /** Looks into a file, to show it. */
+  read: { request: ReadRequest; item: NoItem; reply: ReadReply };
+  /** Makes a folder. */
+  make_folder: { request: MakeFolderRequest; item: NoItem; reply: Made };
+  /** Makes a file of a few bytes of text. */
+  create_file: { request: CreateFileRequest; item: NoItem; reply: Made };
+  /** Gives a file or folder another name. */
+  rename: { request: RenameRequest; item: NoItem; reply: Made };
+  /** Moves files and folders into a folder. */
+  move_nodes: { request: MoveRequest; item: NoItem; reply: ChangeReply };
+  /** Puts files and folders into the trash. */
+  delete_nodes: { request: DeleteRequest; item: NoItem; reply: ChangeReply };
   /** Ends the daemon in order. */
   stop: { request: StopRequest; item: NoItem; reply: StopReply };
 };

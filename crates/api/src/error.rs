@@ -110,6 +110,8 @@ macro_rules! codes {
 codes! {
     /// The options or arguments cannot be understood.
     BadRequest = "bad_request", Usage, false;
+    /// No file or folder can have that name.
+    BadName = "bad_name", Usage, false;
     /// The ticket is not one, or was cut or changed on its way.
     BadTicket = "bad_ticket", Usage, false;
     /// Several drives have this name.
@@ -128,6 +130,8 @@ codes! {
     PhraseGone = "phrase_gone", NotFound, false;
     /// No member, device, invite or request goes by this in the drive.
     MemberNotFound = "member_not_found", NotFound, false;
+    /// Nothing of that id shows in the drive.
+    NodeNotFound = "node_not_found", NotFound, false;
     /// No drive is mounted there.
     NotMounted = "not_mounted", NotFound, false;
     /// The folder is, holds or lies in a folder that is a drive already.
@@ -138,6 +142,8 @@ codes! {
     FolderInUse = "folder_in_use", Refused, false;
     /// Something is mounted there, or it is not an empty folder.
     MountPointInUse = "mount_point_in_use", Refused, false;
+    /// The folder has something of that name.
+    NameTaken = "name_taken", Refused, false;
     /// This member's role does not allow it, or the file system does not.
     NotAllowed = "not_allowed", Refused, false;
     /// The invite has expired, is used up or was revoked, or the inviter said no.

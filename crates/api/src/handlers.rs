@@ -2,6 +2,8 @@
 //! nothing about access: the engine does.
 
 pub mod audit;
+mod browse;
+mod change;
 mod contents;
 mod drives;
 pub mod errors;
@@ -9,6 +11,7 @@ mod holding;
 mod identity;
 mod members;
 mod mounts;
+mod preview;
 mod sharing;
 mod versions;
 
@@ -33,6 +36,8 @@ pub struct Host<M> {
     closing: CancellationToken,
     /// Mounts that could not be brought back: drive, mount point, why.
     absent: Mutex<Vec<AbsentMount>>,
+    /// Orders of the folders that somebody looks at.
+    orders: std::sync::Arc<browse::Orders>,
 }
 
 /// A mount that could not be brought back.
@@ -51,6 +56,7 @@ impl<M: MountDoor> Host<M> {
             mounts,
             closing,
             absent: Mutex::default(),
+            orders: std::sync::Arc::default(),
         }
     }
 
@@ -332,6 +338,72 @@ impl<M: MountDoor> Commands for Host<M> {
         _: &mut Replies<NoItem>,
     ) -> Result<CollectReply, ApiError> {
         holding::collect(&self.engine).await
+    }
+
+    async fn folder(
+        &self,
+        request: FolderRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<FolderReply, ApiError> {
+        let drive = self.drive(&request.drive)?;
+        browse::folder(drive, self.orders.clone(), request).await
+    }
+
+    async fn search(
+        &self,
+        request: SearchRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<SearchReply, ApiError> {
+        let drive = self.drive(&request.drive)?;
+        off_thread(move || browse::search(&drive, &request)).await?
+    }
+
+    async fn read(
+        &self,
+        request: ReadRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<ReadReply, ApiError> {
+        preview::read(&self.drive(&request.drive)?, &request).await
+    }
+
+    async fn make_folder(
+        &self,
+        request: MakeFolderRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<Made, ApiError> {
+        change::make_folder(&self.drive(&request.drive)?, &request).await
+    }
+
+    async fn create_file(
+        &self,
+        request: CreateFileRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<Made, ApiError> {
+        change::create_file(&self.drive(&request.drive)?, request).await
+    }
+
+    async fn rename(
+        &self,
+        request: RenameRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<Made, ApiError> {
+        change::rename(&self.drive(&request.drive)?, &request).await
+    }
+
+    async fn move_nodes(
+        &self,
+        request: MoveRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<ChangeReply, ApiError> {
+        change::move_nodes(&self.drive(&request.drive)?, &request).await
+    }
+
+    async fn delete_nodes(
+        &self,
+        request: DeleteRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<ChangeReply, ApiError> {
+        change::delete_nodes(&self.drive(&request.drive)?, &request).await
     }
 
     async fn stop(&self, _: StopRequest, _: &mut Replies<NoItem>) -> Result<StopReply, ApiError> {

@@ -160,6 +160,22 @@ commands! {
     config: Config(dto::ConfigRequest) => dto::ConfigReply;
     /// Removes what no drive needs any more.
     collect: Collect(dto::CollectRequest) => dto::CollectReply;
+    /// A window of a folder: never more than some hundred rows.
+    folder: Folder(dto::FolderRequest) => dto::FolderReply;
+    /// Finds files and folders by name.
+    search: Search(dto::SearchRequest) => dto::SearchReply;
+    /// Looks into a file, to show it.
+    read: Read(dto::ReadRequest) => dto::ReadReply;
+    /// Makes a folder.
+    make_folder: MakeFolder(dto::MakeFolderRequest) => dto::Made;
+    /// Makes a file of a few bytes of text.
+    create_file: CreateFile(dto::CreateFileRequest) => dto::Made;
+    /// Gives a file or folder another name.
+    rename: Rename(dto::RenameRequest) => dto::Made;
+    /// Moves files and folders into a folder.
+    move_nodes: MoveNodes(dto::MoveRequest) => dto::ChangeReply;
+    /// Puts files and folders into the trash.
+    delete_nodes: DeleteNodes(dto::DeleteRequest) => dto::ChangeReply;
     /// Ends the daemon in order.
     stop: Stop(dto::StopRequest) => dto::StopReply;
 }

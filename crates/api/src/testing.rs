@@ -36,6 +36,11 @@ fn some_drive(name: &str, path: PathBuf) -> DriveRef {
     }
 }
 
+/// This host has no drives to browse.
+fn no_tree() -> ApiError {
+    ApiError::new(Code::DriveNotFound, "there is no drive here")
+}
+
 impl Commands for Fake {
     async fn share(
         &self,
@@ -364,6 +369,62 @@ impl Commands for Fake {
             bytes: 0,
             left: 0,
         })
+    }
+
+    async fn folder(
+        &self,
+        _: FolderRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<FolderReply, ApiError> {
+        Err(no_tree())
+    }
+
+    async fn search(
+        &self,
+        _: SearchRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<SearchReply, ApiError> {
+        Err(no_tree())
+    }
+
+    async fn read(&self, _: ReadRequest, _: &mut Replies<NoItem>) -> Result<ReadReply, ApiError> {
+        Err(no_tree())
+    }
+
+    async fn make_folder(
+        &self,
+        _: MakeFolderRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<Made, ApiError> {
+        Err(no_tree())
+    }
+
+    async fn create_file(
+        &self,
+        _: CreateFileRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<Made, ApiError> {
+        Err(no_tree())
+    }
+
+    async fn rename(&self, _: RenameRequest, _: &mut Replies<NoItem>) -> Result<Made, ApiError> {
+        Err(no_tree())
+    }
+
+    async fn move_nodes(
+        &self,
+        _: MoveRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<ChangeReply, ApiError> {
+        Err(no_tree())
+    }
+
+    async fn delete_nodes(
+        &self,
+        _: DeleteRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<ChangeReply, ApiError> {
+        Err(no_tree())
     }
 
     async fn stop(&self, _: StopRequest, _: &mut Replies<NoItem>) -> Result<StopReply, ApiError> {

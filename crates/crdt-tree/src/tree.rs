@@ -2,6 +2,7 @@
 //! of entries, peers or disks.
 
 mod error;
+mod glance;
 mod past;
 mod plan;
 mod questions;
@@ -18,6 +19,7 @@ use crate::schema;
 use crate::view::{Journal, View};
 
 pub use error::{ApplyError, EditError, LoadError};
+pub use glance::Glance;
 pub use past::Past;
 pub use questions::{Stored, Trashed};
 

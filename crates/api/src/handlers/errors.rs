@@ -22,6 +22,7 @@ use peerdrive_engine::local::LocalError;
 use peerdrive_engine::members::{GovernError, WhoError};
 use peerdrive_engine::recover::RecoverError;
 use peerdrive_engine::share::ShareError;
+use peerdrive_engine::tree::tree::EditError;
 use peerdrive_engine::working_copy::WorkingCopyError;
 
 use crate::error::{ApiError, Code};
@@ -459,3 +460,33 @@ fn blobs(error: &BlobError) -> ApiError {
 
 #[cfg(test)]
 mod tests;
+
+/// Nothing of that id shows.
+pub(super) fn no_node() -> ApiError {
+    ApiError::new(Code::NodeNotFound, "this file or folder is no longer there")
+        .hint("it may have been deleted meanwhile; look into the trash")
+}
+
+/// One edit was refused.
+pub(super) fn edit(error: &EditError) -> ApiError {
+    let (code, hint) = match error {
+        EditError::NotFound(_) | EditError::NotDeleted(_) => (
+            Code::NodeNotFound,
+            "it may have been deleted or moved meanwhile",
+        ),
+        EditError::NameTaken { .. } => (Code::NameTaken, "choose another name"),
+        EditError::NotAFolder(_)
+        | EditError::WrongKind(_)
+        | EditError::IntoItself(_)
+        | EditError::Root
+        | EditError::TooDeep
+        | EditError::NoSuchEdit(_)
+        | EditError::BadMode(_)
+        | EditError::BadXattr
+        | EditError::BadTarget
+        | EditError::NotInConflict(_) => (Code::BadRequest, "nothing was changed"),
+        EditError::ReadOnly => (Code::NotAllowed, "update PeerDrive"),
+        EditError::Automerge(_) => (Code::Failed, SEE_LOG),
+    };
+    ApiError::new(code, error.to_string()).hint(hint)
+}

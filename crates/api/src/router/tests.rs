@@ -35,7 +35,15 @@ fn request(name: &str) -> Option<&'static str> {
         "revoke" => r#"{"drive":"d","who":"m","compromised":false}"#,
         "revoke_invite" => r#"{"drive":"d","invite":"i"}"#,
         "decide_join" => r#"{"drive":"d","request":"r","admit":true}"#,
-        "cat" => r#"{"drive":"d","path":"p"}"#,
+        "cat" | "history" | "undelete" | "pin" | "unpin" | "evict" => r#"{"drive":"d","path":"p"}"#,
+        "restore" => r#"{"drive":"d","path":"p","exact":false}"#,
+        "trash" | "config" | "collect" => r#"{"drive":"d"}"#,
+        "folder" => r#"{"drive":"d","offset":0,"count":1}"#,
+        "search" => r#"{"drive":"d","text":"t","limit":1}"#,
+        "read" => r#"{"drive":"d","node":"n"}"#,
+        "make_folder" | "create_file" => r#"{"drive":"d","name":"n"}"#,
+        "rename" => r#"{"drive":"d","node":"n","name":"m"}"#,
+        "move_nodes" | "delete_nodes" => r#"{"drive":"d","nodes":["n"]}"#,
         _ => return None,
     })
 }

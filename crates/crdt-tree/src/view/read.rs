@@ -97,6 +97,10 @@ impl View {
         self.troubled.iter().copied()
     }
 
+    pub(crate) fn is_troubled(&self, id: NodeId) -> bool {
+        self.troubled.contains(&id)
+    }
+
     /// Whether rule R2 put a folder elsewhere than its last move.
     pub(crate) fn is_demoted(&self, at: SlotId) -> bool {
         self.demoted.contains(&at)
