@@ -118,11 +118,18 @@ impl Device {
 
     /// Starts the daemon and waits until it can be asked.
     pub fn start(&self) -> Result<()> {
+        self.start_failing("")
+    }
+
+    /// As [`Device::start`]; the daemon is killed when it passes the named place for the so-manieth time
+    /// (`place:3`), which only a debug build does.
+    pub fn start_failing(&self, place: &str) -> Result<()> {
         let mut daemon = self.daemon.lock().unwrap_or_else(PoisonError::into_inner);
         ensure!(daemon.is_none(), "the daemon of {} runs already", self.name);
         let log = File::options().create(true).append(true).open(&self.log)?;
         let mut child = self
             .command(&["daemon"])
+            .env("PEERDRIVE_FAIL", place)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -172,6 +179,23 @@ impl Device {
         child.kill()?;
         child.wait()?;
         Ok(())
+    }
+
+    /// Waits until the daemon has been killed by nobody from here, and starts it again.
+    pub fn revive(&self, limit: Duration) -> Result<()> {
+        let mut child = self.take_daemon()?;
+        let ended = within(limit, "the daemon is killed", || Ok(child.try_wait()?));
+        if ended.is_err() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        let (status, _) = ended?;
+        ensure!(
+            !status.success(),
+            "the daemon of {} ended in order, and was to be killed",
+            self.name
+        );
+        self.start()
     }
 
     /// The daemon's process.

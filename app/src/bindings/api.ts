@@ -573,6 +573,14 @@ pending_up: number,
  */
 pending_down: number, 
 /**
+ * Whether it is paused on this device.
+ */
+paused: boolean, 
+/**
+ * The reading or writing of its folder that is under way, if any.
+ */
+work?: Work | null, 
+/**
  * What waits, and why.
  */
 problems: Array<Problem>, 
@@ -1100,6 +1108,32 @@ export type JoinWords = {
 words: string, };
 
 /**
+ * How fast contents may pass.
+ */
+export type LimitReply = { 
+/**
+ * Bytes a second that are sent at most; absent for no limit.
+ */
+up: number | null, 
+/**
+ * Bytes a second that are received at most; absent for no limit.
+ */
+down: number | null, };
+
+/**
+ * Reads or sets how fast contents may pass, for this device; what is absent stays as it is.
+ */
+export type LimitRequest = { 
+/**
+ * Bytes a second that are sent at most; 0 for no limit.
+ */
+up: number | null, 
+/**
+ * Bytes a second that are received at most; 0 for no limit.
+ */
+down: number | null, };
+
+/**
  * One entry of a folder.
  */
 export type LsEntry = { 
@@ -1325,6 +1359,32 @@ peers: number,
  * Whether its bytes are kept on this device whatever the cache may take.
  */
 pinned: boolean, };
+
+/**
+ * Whether a drive is paused.
+ */
+export type PauseReply = { 
+/**
+ * The drive's id.
+ */
+drive: string, 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * Whether it is paused now.
+ */
+paused: boolean, };
+
+/**
+ * Pauses a drive on this device, or goes on with it.
+ */
+export type PauseRequest = { 
+/**
+ * Id or unique name.
+ */
+drive: string, };
 
 /**
  * Another device that has the drive.
@@ -2295,6 +2355,23 @@ name: string,
  */
 you: boolean, };
 
+/**
+ * Work that is under way, and how fast it goes.
+ */
+export type Work = { 
+/**
+ * How far it is.
+ */
+progress: Progress, 
+/**
+ * Bytes a second, of late.
+ */
+rate: number, 
+/**
+ * Seconds that the rest takes at this rate; absent while nothing moves.
+ */
+left: number | null, };
+
 /** Every command by its name. */
 export type Calls = {
   /** Makes a folder a drive. */
@@ -2379,6 +2456,12 @@ export type Calls = {
   move_nodes: { request: MoveRequest; item: NoItem; reply: ChangeReply };
   /** Puts files and folders into the trash. */
   delete_nodes: { request: DeleteRequest; item: NoItem; reply: ChangeReply };
+  /** Tells or sets how fast contents may pass on this device. */
+  limit: { request: LimitRequest; item: NoItem; reply: LimitReply };
+  /** Stops sending, receiving and writing of a drive on this device. */
+  pause: { request: PauseRequest; item: NoItem; reply: PauseReply };
+  /** Goes on with a paused drive. */
+  resume: { request: PauseRequest; item: NoItem; reply: PauseReply };
   /** Ends the daemon in order. */
   stop: { request: StopRequest; item: NoItem; reply: StopReply };
 };

@@ -14,6 +14,7 @@ mod drive;
 mod file;
 mod holding;
 mod identity;
+mod limit;
 mod live;
 mod member;
 mod overview;
@@ -45,6 +46,7 @@ pub use identity::{
     AddressReply, AddressRequest, DeviceCodeReply, DeviceCodeRequest, PhraseReply, PhraseRequest,
     RecoverReply, RecoverRequest,
 };
+pub use limit::{LimitReply, LimitRequest, PauseReply, PauseRequest, Work};
 pub use live::{
     Change, ChangeKind, Event, FocusReply, FocusRequest, Frame, Presence, PresenceReply,
     PresenceRequest, Who,

@@ -9,6 +9,7 @@ mod drives;
 pub mod errors;
 mod holding;
 mod identity;
+mod limits;
 mod members;
 mod mounts;
 mod preview;
@@ -404,6 +405,30 @@ impl<M: MountDoor> Commands for Host<M> {
         _: &mut Replies<NoItem>,
     ) -> Result<ChangeReply, ApiError> {
         change::delete_nodes(&self.drive(&request.drive)?, &request).await
+    }
+
+    async fn limit(
+        &self,
+        request: LimitRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<LimitReply, ApiError> {
+        limits::limit(&self.engine, &request)
+    }
+
+    async fn pause(
+        &self,
+        request: PauseRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<PauseReply, ApiError> {
+        limits::pause(&self.engine, &self.drive(&request.drive)?, true).await
+    }
+
+    async fn resume(
+        &self,
+        request: PauseRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<PauseReply, ApiError> {
+        limits::pause(&self.engine, &self.drive(&request.drive)?, false).await
     }
 
     async fn stop(&self, _: StopRequest, _: &mut Replies<NoItem>) -> Result<StopReply, ApiError> {

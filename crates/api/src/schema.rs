@@ -176,6 +176,12 @@ commands! {
     move_nodes: MoveNodes(dto::MoveRequest) => dto::ChangeReply;
     /// Puts files and folders into the trash.
     delete_nodes: DeleteNodes(dto::DeleteRequest) => dto::ChangeReply;
+    /// Tells or sets how fast contents may pass on this device.
+    limit: Limit(dto::LimitRequest) => dto::LimitReply;
+    /// Stops sending, receiving and writing of a drive on this device.
+    pause: Pause(dto::PauseRequest) => dto::PauseReply;
+    /// Goes on with a paused drive.
+    resume: Resume(dto::PauseRequest) => dto::PauseReply;
     /// Ends the daemon in order.
     stop: Stop(dto::StopRequest) => dto::StopReply;
 }

@@ -427,6 +427,41 @@ impl Commands for Fake {
         Err(no_tree())
     }
 
+    async fn limit(
+        &self,
+        r: LimitRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<LimitReply, ApiError> {
+        Ok(LimitReply {
+            up: r.up,
+            down: r.down,
+        })
+    }
+
+    async fn pause(
+        &self,
+        r: PauseRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<PauseReply, ApiError> {
+        Ok(PauseReply {
+            name: r.drive.clone(),
+            drive: r.drive,
+            paused: true,
+        })
+    }
+
+    async fn resume(
+        &self,
+        r: PauseRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<PauseReply, ApiError> {
+        Ok(PauseReply {
+            name: r.drive.clone(),
+            drive: r.drive,
+            paused: false,
+        })
+    }
+
     async fn stop(&self, _: StopRequest, _: &mut Replies<NoItem>) -> Result<StopReply, ApiError> {
         self.closing.cancel();
         Ok(StopReply {

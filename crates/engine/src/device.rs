@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use crate::pausing::Rates;
+
 /// A data directory held by this process. Released when dropped.
 #[derive(Debug)]
 pub struct DataDir {
@@ -163,6 +165,29 @@ impl DataDir {
             .ok()
     }
 
+    /// How fast contents may pass, as it was set last.
+    pub(crate) fn rates(&self) -> Rates {
+        let text = std::fs::read_to_string(self.path.join("limits")).unwrap_or_default();
+        let mut rates = text
+            .split_whitespace()
+            .map(|word| word.parse().ok().filter(|rate| *rate > 0));
+        Rates {
+            up: rates.next().flatten(),
+            down: rates.next().flatten(),
+        }
+    }
+
+    /// Remembers how fast contents may pass.
+    pub(crate) fn remember_rates(&self, rates: Rates) -> Result<(), DataDirError> {
+        let (up, down) = (rates.up.unwrap_or(0), rates.down.unwrap_or(0));
+        let path = self.path.join("limits");
+        std::fs::write(&path, format!("{up} {down}\n")).map_err(|source| DataDirError::Io {
+            doing: "write",
+            path,
+            source,
+        })
+    }
+
     /// Remembers the port. Losing it costs a rediscovery, so errors only reach the log.
     pub fn remember_port(&self, port: u16) {
         if self.last_port() != Some(port)
@@ -190,6 +215,20 @@ mod tests {
         ));
         drop(first);
         DataDir::open(&path)?;
+        Ok(())
+    }
+
+    #[test]
+    fn limits_are_remembered() -> TestResult {
+        let folder = tempfile::tempdir()?;
+        let data = DataDir::open(folder.path())?;
+        assert_eq!(data.rates(), Rates::default());
+        let rates = Rates {
+            up: None,
+            down: Some(1 << 20),
+        };
+        data.remember_rates(rates)?;
+        assert_eq!(data.rates(), rates);
         Ok(())
     }
 

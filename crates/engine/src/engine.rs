@@ -41,7 +41,7 @@ pub struct Engine {
 
 #[derive(Debug)]
 pub(crate) struct Inner {
-    data: DataDir,
+    pub(crate) data: DataDir,
     pub(crate) device: Device,
     pub(crate) device_name: String,
     pub(crate) endpoint: EndpointSecret,
@@ -153,6 +153,8 @@ impl Engine {
         let gate = Arc::new(MemberGate::default());
         let net = start_net(&config, &data, &endpoint, gate.clone()).await?;
         data.remember_port(net.bound_port());
+        let rates = data.rates();
+        net.set_limits(rates.up, rates.down);
         let ledger = Arc::new(Ledger::default());
         net.set_holder(Arc::new(Answers::new(
             gate.clone(),
@@ -383,8 +385,20 @@ impl Engine {
             return std::fs::remove_dir_all(folder).map_err(ResumeError::Io);
         }
         let drive = self.admit_drive(device.start(opened)?);
-        if let Some(folder) = drive.folder()? {
+        if !drive.is_paused()
+            && let Some(folder) = drive.folder()?
+        {
             start_copy(&drive, folder)?;
+        }
+        Ok(())
+    }
+
+    /// Starts keeping the drive's folder in step, if it has one and that is not under way.
+    pub(crate) fn start_folder(&self, drive: &DriveHandle) -> Result<(), KeepError> {
+        if drive.working_copy().is_none()
+            && let Some(folder) = drive.folder()?
+        {
+            start_copy(drive, folder)?;
         }
         Ok(())
     }

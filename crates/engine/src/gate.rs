@@ -2,6 +2,7 @@
 //! each drive's members. When in doubt, no.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use parking_lot::RwLock;
@@ -29,6 +30,7 @@ impl MemberGate {
 fn is_member(drive: &Weak<Shared>, peer: &PeerId) -> bool {
     drive
         .upgrade()
+        .filter(|drive| !drive.paused.load(Ordering::Acquire))
         .is_some_and(|drive| drive.members.read().endpoints.contains_key(peer))
 }
 

@@ -201,6 +201,7 @@ impl Device {
         let itself = peers.drive();
         let content = ContentStore::new(self.net.blobs().clone(), keyring.clone(), Arc::new(peers));
         let (requests, inbox) = mpsc::channel(REQUESTS);
+        let paused = crate::pausing::is_paused(&local)?;
         let shared = Arc::new(Shared::new(Parts {
             id,
             name: note.name,
@@ -213,6 +214,7 @@ impl Device {
             link,
             ledger: self.ledger.clone(),
             requests,
+            paused,
         }));
         let _ = itself.set(Arc::downgrade(&shared));
         self.gate.open(tag, &shared);

@@ -15,6 +15,7 @@ mod join;
 mod link;
 mod net;
 mod proto;
+mod rate;
 mod screen;
 #[cfg(test)]
 mod testing;

@@ -23,6 +23,7 @@ use crate::{
     join::{self, JOIN_ALPN, JoinDoor, JoinError, JoinStream},
     link::{Actor, DriveLink, OpenDrives, SYNC_ALPN, Shared, Surroundings, SyncDoor},
     proto::EntrySource,
+    rate::Limits,
     screen::{Doorkeeper, Gate, Screen},
     types::{BlobId, DriveTag, PeerId},
 };
@@ -117,6 +118,7 @@ struct Inner {
     blobs: BlobStore,
     fetcher: Fetcher,
     holders: Holders,
+    limits: Limits,
     drives: Arc<OpenDrives>,
     links: Mutex<Vec<Arc<Shared>>>,
     joins: Mutex<Option<mpsc::Receiver<JoinStream>>>,
@@ -160,6 +162,7 @@ impl Net {
             instance,
         };
         let holders = Holders::default();
+        let limits = Limits::default();
         let keeper = Doorkeeper::default();
         let router = Router::builder(endpoint.clone())
             .incoming_filter(Arc::new(move |incoming| keeper.judge(incoming)))
@@ -168,7 +171,12 @@ impl Net {
             .accept(iroh_gossip::ALPN, gossip.clone())
             .accept(
                 iroh_blobs::ALPN,
-                BlobDoor::new(blobs.clone(), Arc::clone(&gate), holders.clone()),
+                BlobDoor::new(
+                    blobs.clone(),
+                    Arc::clone(&gate),
+                    holders.clone(),
+                    limits.clone(),
+                ),
             )
             .accept(HOLD_ALPN, HoldDoor::new(holders.clone(), Arc::clone(&gate)))
             .spawn();
@@ -177,7 +185,7 @@ impl Net {
         } else {
             DIRECT_CALL
         };
-        let fetcher = Fetcher::new(endpoint.clone(), blobs.clone(), dial_limit);
+        let fetcher = Fetcher::new(endpoint.clone(), blobs.clone(), dial_limit, limits.clone());
         let inner = Inner {
             router,
             endpoint,
@@ -187,6 +195,7 @@ impl Net {
             blobs,
             fetcher,
             holders,
+            limits,
             drives,
             links: Mutex::default(),
             joins: Mutex::new(Some(joins)),
@@ -246,6 +255,11 @@ impl Net {
     /// asked for is served if it is in the store, and peers' questions are answered with no.
     pub fn set_holder(&self, holder: Arc<dyn Holder>) {
         self.inner.holders.set(holder);
+    }
+
+    /// Sets how fast contents may be sent and received, in bytes a second, all peers together.
+    pub fn set_limits(&self, up: Option<u64>, down: Option<u64>) {
+        self.inner.limits.set(up, down);
     }
 
     /// Asks a peer how it stands to these blobs; answers in their order. With `promise`, a

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::Role;
+use super::{Role, Work};
 
 /// A drive and where it shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +75,11 @@ pub struct DriveStatus {
     pub pending_up: u64,
     /// Changes of others that are not in the folder yet.
     pub pending_down: u64,
+    /// Whether it is paused on this device.
+    pub paused: bool,
+    /// The reading or writing of its folder that is under way, if any.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub work: Option<Work>,
     /// What waits, and why.
     pub problems: Vec<Problem>,
     /// The other devices.

@@ -48,6 +48,7 @@ impl<M: MountDoor> Host<M> {
             None => None,
         };
         let mut mounts = drive.mounts().map_err(|e| errors::local(&e))?;
+        let paused = drive.is_paused();
         let status = off_thread(move || drive.status()).await?;
         let mut problems: Vec<Problem> = Vec::new();
         for absent in self
@@ -68,12 +69,13 @@ impl<M: MountDoor> Host<M> {
                 hint: absent.error.hint.clone().unwrap_or_default(),
             });
         }
-        Ok(translate(status, mounts, problems, path))
+        Ok(translate(status, paused, mounts, problems, path))
     }
 }
 
 fn translate(
     status: EngineStatus,
+    paused: bool,
     mounts: Vec<PathBuf>,
     mut problems: Vec<Problem>,
     path: Option<PathStatus>,
@@ -103,6 +105,8 @@ fn translate(
         view_hash: hex(&status.view_hash),
         pending_up: status.pending_up,
         pending_down: status.pending_down,
+        paused,
+        work: status.work.as_ref().map(super::limits::work),
         problems,
         peers: peers(status.peers),
         path,

@@ -114,7 +114,7 @@ pub fn open(error: &OpenError) -> ApiError {
     }
 }
 
-fn data_dir(error: &DataDirError) -> ApiError {
+pub(super) fn data_dir(error: &DataDirError) -> ApiError {
     match error {
         DataDirError::InUse { .. } => told(Code::DaemonRunning, error, "stop the other process"),
         DataDirError::Io {

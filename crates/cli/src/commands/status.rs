@@ -1,12 +1,14 @@
 //! `peerdrive status`.
 
+use std::time::Duration;
+
 use clap::Args;
-use peerdrive_api::dto::{DriveStatus, StatusReply, StatusRequest};
+use peerdrive_api::dto::{DriveStatus, StatusReply, StatusRequest, Work};
 use peerdrive_api::schema;
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::progress::bytes;
+use crate::progress::{bytes, duration};
 use crate::words::{count, plain, table};
 
 /// Problems listed for one drive before the rest is only counted.
@@ -89,6 +91,12 @@ fn row(drive: &DriveStatus) -> Vec<String> {
 
 fn state(drive: &DriveStatus) -> String {
     let mut words = Vec::new();
+    if drive.paused {
+        words.push("paused".to_owned());
+    }
+    if let Some(work) = &drive.work {
+        words.push(pace(work));
+    }
     if drive.pending_up > 0 {
         words.push(format!("{} to send", drive.pending_up));
     }
@@ -103,6 +111,23 @@ fn state(drive: &DriveStatus) -> String {
     } else {
         words.join(", ")
     }
+}
+
+/// How far the work is, and how fast it goes.
+fn pace(work: &Work) -> String {
+    let mut text = format!(
+        "{} {} of {}",
+        work.progress.stage,
+        bytes(work.progress.bytes),
+        bytes(work.progress.bytes_total.unwrap_or_default()),
+    );
+    if work.rate > 0 {
+        text += &format!(" at {}/s", bytes(work.rate));
+    }
+    if let Some(left) = work.left {
+        text += &format!(", {} left", duration(Duration::from_secs(left)));
+    }
+    text
 }
 
 fn details(drive: &DriveStatus) -> String {

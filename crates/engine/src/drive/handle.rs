@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Instant;
 
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
@@ -22,7 +23,8 @@ use super::error::DriveError;
 use super::event::DriveEvent;
 use super::request::{Check, EditIfResults, EditResults, Request};
 use super::roll::{InviteInfo, MemberInfo};
-use crate::content::ContentStore;
+use super::work::{Meter, Work};
+use crate::content::{ContentStore, Progress};
 use crate::history::{Writer, bind_text};
 use crate::holding::Ledger;
 use crate::keyring::SharedKeys;
@@ -63,6 +65,12 @@ pub(crate) struct Shared {
     published: AtomicU64,
     followed: Arc<Followed>,
     waiting: AtomicUsize,
+    /// Nothing is sent, received or kept in step until it is resumed.
+    pub(crate) paused: AtomicBool,
+    /// Bytes of files that were read, and written, so far.
+    pub(crate) taken_in: Progress,
+    pub(crate) written_out: Progress,
+    meter: Mutex<Meter>,
 }
 
 /// How many events the folder of a drive has taken in account. What was published beyond that is
@@ -127,6 +135,7 @@ pub(crate) struct Parts {
     pub(crate) link: DriveLink,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) requests: mpsc::Sender<Request>,
+    pub(crate) paused: bool,
 }
 
 impl Shared {
@@ -150,6 +159,10 @@ impl Shared {
             published: AtomicU64::new(0),
             followed: Arc::default(),
             waiting: AtomicUsize::new(0),
+            paused: AtomicBool::new(parts.paused),
+            taken_in: Progress::new(),
+            written_out: Progress::new(),
+            meter: Mutex::default(),
         }
     }
 
@@ -176,19 +189,37 @@ impl Shared {
     pub(crate) fn membership_changed(&self, control: &ControlPlane) {
         control.fill(&self.keyring);
         let members = control.members();
-        let own = self.net.id();
-        let others = members
-            .endpoints
-            .keys()
-            .copied()
-            .filter(|peer| *peer != own)
-            .collect();
         if let Some(epoch) = control.current_epoch() {
             self.link.change_topic(epoch.gossip_topic());
         }
         *self.members.write() = members;
-        self.link.set_members(others);
+        self.connect_members();
         self.publish(DriveEvent::Members);
+    }
+
+    /// Keeps sessions with all other devices of the drive; with none while it is paused.
+    pub(crate) fn connect_members(&self) {
+        let own = self.net.id();
+        let others = match self.paused.load(Ordering::Acquire) {
+            true => Vec::new(),
+            false => {
+                let members = self.members.read();
+                let all = members.endpoints.keys().copied();
+                all.filter(|peer| *peer != own).collect()
+            }
+        };
+        self.link.set_members(others);
+    }
+
+    /// How far the folder's work is, if any is under way.
+    pub(crate) fn work(&self) -> Option<Work> {
+        let copy = self.working_copy.lock().clone()?;
+        let now = Instant::now();
+        let passed = |progress: &Progress| progress.snapshot(now).bytes_done;
+        let (taken, written) = (passed(&self.taken_in), passed(&self.written_out));
+        self.meter
+            .lock()
+            .look(now, &copy.progress(), taken, written)
     }
 }
 

@@ -14,3 +14,4 @@ pub(crate) mod replica;
 pub mod request;
 pub mod roll;
 pub mod status;
+pub mod work;

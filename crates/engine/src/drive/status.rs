@@ -8,6 +8,7 @@ use peerdrive_crypto::ids::DriveId;
 use peerdrive_net::{PeerId, PeerState};
 
 use super::handle::DriveHandle;
+use super::work::Work;
 use crate::working_copy::Problem;
 
 /// How often waiting looks again. Small against a person's patience, large against the cost of a look.
@@ -41,6 +42,8 @@ pub struct DriveStatus {
     pub pending_down: u64,
     /// What waits, and why.
     pub problems: Vec<Problem>,
+    /// The reading or writing of the folder that is under way.
+    pub work: Option<Work>,
     /// Why the folder is not being kept in step, if it is not.
     pub paused: Option<String>,
     /// The other devices.
@@ -85,9 +88,13 @@ impl DriveHandle {
             view_hash,
             pending_up: up,
             pending_down: down,
-            paused: copy_status
-                .as_ref()
-                .and_then(|status| status.paused.clone()),
+            paused: match self.is_paused() {
+                true => Some("paused on this device; `peerdrive resume` goes on".to_owned()),
+                false => copy_status
+                    .as_ref()
+                    .and_then(|status| status.paused.clone()),
+            },
+            work: self.shared.work(),
             problems: copy_status
                 .map(|status| status.problems)
                 .unwrap_or_default(),

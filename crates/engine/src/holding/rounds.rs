@@ -32,6 +32,10 @@ pub(crate) async fn run(engine: Weak<Inner>) {
             return;
         };
         let engine = Engine { inner };
+        for drive in engine.drives() {
+            // The pace is what it was between two looks.
+            let _ = drive.shared.work();
+        }
         let now_stored = engine.inner.device.net.blobs().stored();
         if now_stored.saturating_sub(stored) >= STORED && Instant::now() >= next {
             stored = now_stored;

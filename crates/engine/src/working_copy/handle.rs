@@ -13,7 +13,7 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use super::in_step::Row;
 use super::port::{BytesError, Check, Drive, DriveRefused, Holds, News, NewsFeed, StoredRow, View};
-use crate::content::{ContentError, Progress};
+use crate::content::ContentError;
 use crate::drive::event::DriveEvent;
 use crate::drive::handle::{DriveHandle, Followed};
 use crate::local::Space;
@@ -154,7 +154,7 @@ impl Drive for DriveHandle {
     async fn import(&self, file: File, mtime_ns: i64) -> Result<FileContent, BytesError> {
         Ok(self
             .content()
-            .import_file(file, mtime_ns, &Progress::new())
+            .import_file(file, mtime_ns, &self.shared.taken_in)
             .await?)
     }
 
@@ -176,7 +176,7 @@ impl Drive for DriveHandle {
     async fn write_to(&self, content: FileContent, file: File) -> Result<(), BytesError> {
         Ok(self
             .content()
-            .write_to(&content, file, &Progress::new())
+            .write_to(&content, file, &self.shared.written_out)
             .await?)
     }
 

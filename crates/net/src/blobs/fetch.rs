@@ -32,6 +32,7 @@ use tokio::{
 use self::transfer::TransferError;
 use super::{BlobError, BlobStore};
 use crate::{
+    rate::Limits,
     screen::DONE,
     types::{BlobId, PeerId},
 };
@@ -92,6 +93,7 @@ struct Shared {
     endpoint: Endpoint,
     store: BlobStore,
     dial_limit: Duration,
+    limits: Limits,
     connections: Mutex<HashMap<PeerId, (Connection, Instant)>>,
 }
 
@@ -122,12 +124,18 @@ impl Drop for Reports {
 }
 
 impl Fetcher {
-    pub(crate) fn new(endpoint: Endpoint, store: BlobStore, dial_limit: Duration) -> Self {
+    pub(crate) fn new(
+        endpoint: Endpoint,
+        store: BlobStore,
+        dial_limit: Duration,
+        limits: Limits,
+    ) -> Self {
         let connections = Mutex::default();
         let shared = Arc::new(Shared {
             endpoint,
             store,
             dial_limit,
+            limits,
             connections,
         });
         let weak = Arc::downgrade(&shared);
@@ -436,7 +444,10 @@ impl Worker {
         let ids: Vec<BlobId> = jobs.iter().map(|job| job.id).collect();
         let mut transfer = transfer::begin(&self.connection, &ids).await?;
         let mut again = VecDeque::new();
-        while let Some(size) = transfer.next(&self.shared.store).await? {
+        while let Some(size) = transfer
+            .next(&self.shared.store, &self.shared.limits)
+            .await?
+        {
             let Some(job) = jobs.pop_front() else { break };
             again.extend(self.finish(job, size, removals).await?);
         }
@@ -450,7 +461,7 @@ impl Worker {
             let fetched = async {
                 let mut transfer = transfer::begin_one(&self.connection, job.id).await?;
                 transfer
-                    .next(&self.shared.store)
+                    .next(&self.shared.store, &self.shared.limits)
                     .await?
                     .ok_or(TransferError::Refused)
             };

@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use super::BlobStore;
 use crate::{
     holding::Holders,
+    rate::Limits,
     screen::{Gate, REFUSED},
     types::{BlobId, PeerId},
 };
@@ -45,14 +46,21 @@ pub(crate) struct BlobDoor {
     store: BlobStore,
     gate: Arc<dyn Gate>,
     holders: Holders,
+    limits: Limits,
 }
 
 impl BlobDoor {
-    pub(crate) fn new(store: BlobStore, gate: Arc<dyn Gate>, holders: Holders) -> Self {
+    pub(crate) fn new(
+        store: BlobStore,
+        gate: Arc<dyn Gate>,
+        holders: Holders,
+        limits: Limits,
+    ) -> Self {
         Self {
             store,
             gate,
             holders,
+            limits,
         }
     }
 }
@@ -66,12 +74,20 @@ impl fmt::Debug for BlobDoor {
 impl ProtocolHandler for BlobDoor {
     async fn accept(&self, connection: Connection) -> Result<(), AcceptError> {
         let peer = PeerId::from(connection.remote_id());
-        let (events, requests) = EventSender::channel(WAITING, MASK);
+        let mut sending = self.limits.sending();
+        let mut mask = MASK;
+        // Each piece then asks whether it may go, which costs a little: only if there is a limit.
+        if *sending.borrow_and_update() {
+            mask.throttle = ThrottleMode::Intercept;
+        }
+        let (events, requests) = EventSender::channel(WAITING, mask);
         let store = self.store.store().clone();
         let serve = iroh_blobs::provider::handle_connection(connection.clone(), store, events);
         tokio::select! {
             () = serve => {}
-            () = judge(requests, &*self.gate, &self.holders, &peer) => {}
+            () = judge(requests, &*self.gate, &self.holders, &self.limits, &peer) => {}
+            // Whoever fetches connects anew.
+            _ = sending.changed() => {}
         }
         connection.close(REFUSED, &[]);
         Ok(())
@@ -83,6 +99,7 @@ async fn judge(
     mut requests: mpsc::Receiver<ProviderMessage>,
     gate: &dyn Gate,
     holders: &Holders,
+    limits: &Limits,
     peer: &PeerId,
 ) {
     let may_read = |hash: &Hash| gate.may_read_blob(peer, &BlobId::from(*hash));
@@ -129,6 +146,13 @@ async fn judge(
             }
             ProviderMessage::PushRequestReceived(question) => {
                 let _ = question.tx.send(verdict(false)).await;
+            }
+            ProviderMessage::Throttle(question) => {
+                let limits = limits.clone();
+                tokio::spawn(async move {
+                    limits.send(question.inner.size).await;
+                    let _ = question.tx.send(Ok(())).await;
+                });
             }
             ProviderMessage::ConnectionClosed(_) => return,
             // Not asked for by the mask.

@@ -17,6 +17,8 @@ fn drive(name: &str) -> DriveStatus {
         view_hash: "00".into(),
         pending_up: 0,
         pending_down: 0,
+        paused: false,
+        work: None,
         problems: Vec::new(),
         peers: Vec::new(),
         path: None,

@@ -19,6 +19,7 @@ use tokio::time::timeout;
 
 use crate::{
     blobs::{BlobError, BlobStore},
+    rate::Limits,
     types::BlobId,
 };
 
@@ -75,7 +76,11 @@ pub(super) async fn begin_one(
 
 impl Transfer {
     /// Takes in the next blob; its length, or nothing after the last.
-    pub(super) async fn next(&mut self, store: &BlobStore) -> Result<Option<u64>, TransferError> {
+    pub(super) async fn next(
+        &mut self,
+        store: &BlobStore,
+        limits: &Limits,
+    ) -> Result<Option<u64>, TransferError> {
         let start = match self.at.take() {
             Some(Ok(start)) => start,
             Some(Err(_)) | None => return Ok(None),
@@ -84,8 +89,13 @@ impl Transfer {
         let Some(id) = self.ids.get(place) else {
             return Ok(None);
         };
-        let (size, end) =
-            receive(start.next(Hash::from(*id)), Hash::from(*id), store.store()).await?;
+        let (size, end) = receive(
+            start.next(Hash::from(*id)),
+            Hash::from(*id),
+            store.store(),
+            limits,
+        )
+        .await?;
         self.at = Some(match end.next() {
             EndBlobNext::MoreChildren(start) => Ok(start),
             EndBlobNext::Closing(closing) => Err(closing),
@@ -100,6 +110,7 @@ async fn receive(
     header: AtBlobHeader,
     hash: Hash,
     store: &Store,
+    limits: &Limits,
 ) -> Result<(u64, AtEndBlob), TransferError> {
     let (mut content, size) = timeout(PIECE, header.next())
         .await
@@ -112,6 +123,9 @@ async fn receive(
     let waiting = usize::try_from(size / (16 << 10))
         .unwrap_or(64)
         .clamp(1, 64);
+    // Data and the hashes between them come in turns; each counts for the same part of the blob.
+    let leaves = size.div_ceil(16 << 10);
+    let share = size / (2 * leaves - 1).max(1) + 1;
     let closed = |_| TransferError::Store(BlobError::Closed);
     let import = store
         .import_bao(hash, length, waiting)
@@ -126,6 +140,7 @@ async fn receive(
             {
                 BlobContentNext::More((next, piece)) => {
                     let piece = piece.map_err(of_decode)?;
+                    limits.receive(share).await;
                     pieces
                         .send(piece)
                         .await

@@ -1,0 +1,119 @@
+//! `kill -9` at each place where something is half done: reading, sending, fetching, writing out,
+//! letting go and collecting. Afterwards everything is everywhere, and nothing was deleted anywhere.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use peerdrive_tests::{Device, Door, Lab, Random, Role, Tree, within_ms};
+
+use crate::{SOON, long_form, together};
+
+/// How long it may take until a place is passed.
+const PASSED: Duration = Duration::from_secs(60);
+
+fn add(folder: &Path, name: &str, random: &mut Random) -> Result<()> {
+    let folder = folder.join(name);
+    fs::create_dir_all(&folder)?;
+    for number in 0..3 {
+        fs::write(folder.join(format!("{number}.bin")), random.bytes(2 << 20))?;
+        fs::write(folder.join(format!("{number}.txt")), random.bytes(900))?;
+    }
+    Ok(())
+}
+
+/// Both folders hold this many files, the same ones, and not one fewer.
+fn all_there(
+    lab: &Lab,
+    devices: [&Device; 2],
+    drive: &str,
+    places: [&Path; 2],
+    files: usize,
+) -> Result<()> {
+    within_ms(SOON, "all files are in both folders", || {
+        places
+            .iter()
+            .all(|place| Tree::read(place).is_ok_and(|tree| tree.files() == files))
+    })?;
+    lab.converge(&devices, drive)?;
+    let [one, two] = [Tree::read(places[0])?, Tree::read(places[1])?];
+    ensure!(one.files() == files, "{} files, not {files}", one.files());
+    one.same_as(&two)
+}
+
+#[test]
+fn a_daemon_killed_at_any_half_way_place_loses_nothing_and_deletes_nothing() -> Result<()> {
+    let (mut random, seed) = Random::from_environment();
+    println!("PEERDRIVE_SEED={seed}");
+    let later: &[u32] = if long_form() { &[1, 2, 3] } else { &[2] };
+    Lab::run(|lab| {
+        let (ana, ben) = (lab.device("ana")?, lab.device("ben")?);
+        let (hers, his) = (lab.folder("hers")?, lab.path("his"));
+        add(&hers, "first", &mut random)?;
+        let drive = together(lab, &ana, &ben, &hers, &his)?;
+        let (devices, places) = ([&ana, &ben], [hers.as_path(), his.as_path()]);
+        let mut files = 6;
+        // Ana is killed while she reads what is new, Ben while he fetches it and writes it out.
+        for (place, victim) in [
+            ("import.stored", &ana),
+            ("import.flushed", &ana),
+            ("fetch.arrived", &ben),
+            ("checkout.written", &ben),
+        ] {
+            for times in later {
+                let times = if place == "import.flushed" { &1 } else { times };
+                let what = format!("{place}:{times}");
+                victim.stop()?;
+                add(&hers, &format!("at {place} {times}"), &mut random)?;
+                files += 6;
+                match victim.start_failing(&what) {
+                    Ok(()) => victim.revive(PASSED).with_context(|| what.clone())?,
+                    // It was killed before it could be asked anything.
+                    Err(_) => victim.start()?,
+                }
+                all_there(lab, devices, &drive, places, files).with_context(|| what)?;
+            }
+        }
+        // Letting go of what the folder has.
+        for place in ["evict.noted", "evict.removed"] {
+            ana.stop()?;
+            ana.start_failing(place)?;
+            ana.wait(&drive)?;
+            ensure!(
+                ana.call(&["evict", &drive])?.code != Some(0),
+                "{place} was not passed"
+            );
+            ana.revive(PASSED).context(place)?;
+            let cleo = lab.device(&format!("cleo at {place}"))?;
+            let third = lab.path(&format!("third at {place}"));
+            ben.stop()?;
+            let ticket = ana.invite(&drive, Role::Reader)?;
+            cleo.join(&ticket, Door::Folder(&third))?;
+            lab.converge(&[&ana, &cleo], &drive)?;
+            Tree::read(&hers)?
+                .same_as(&Tree::read(&third)?)
+                .context(place)?;
+            cleo.stop()?;
+            ben.start()?;
+        }
+        // Collecting what nothing needs.
+        ana.call(&["config", &drive, "--keep-days", "0", "--keep-versions", "0"])?
+            .ok()?;
+        for place in ["collect.marked", "collect.swept"] {
+            fs::write(hers.join("first/0.bin"), random.bytes(2 << 20))?;
+            all_there(lab, devices, &drive, places, files)?;
+            ana.stop()?;
+            ana.start_failing(place)?;
+            ana.wait(&drive)?;
+            ensure!(
+                ana.call(&["collect"])?.code != Some(0),
+                "{place} was not passed"
+            );
+            ana.revive(PASSED).context(place)?;
+            all_there(lab, devices, &drive, places, files).context(place)?;
+        }
+        ana.call(&["collect"])?.ok()?;
+        all_there(lab, devices, &drive, places, files)
+    })
+}
