@@ -87,9 +87,35 @@ impl Client {
         }
     }
 
+    /// An address that lets one browser in, once, within two minutes.
+    pub async fn browser_address(&self) -> Result<String, ApiError> {
+        #[derive(serde::Deserialize)]
+        struct Made {
+            code: String,
+        }
+        let body = self.post_to("/session/code", Vec::new()).await;
+        let body = body.map_err(lost)?.collect().await;
+        let body = body.map_err(|e| lost(e.into()))?.to_bytes();
+        match serde_json::from_slice(&body).map_err(|e| lost(e.into()))? {
+            Line::<(), Made>::Ok(Made { code }) => {
+                Ok(format!("http://127.0.0.1:{}/#code={code}", self.port))
+            }
+            Line::Error(error) => Err(error),
+            Line::Progress(_) | Line::Item(()) => Err(lost("the answer has no end".into())),
+        }
+    }
+
     async fn post(
         &self,
         command: &str,
+        body: Vec<u8>,
+    ) -> Result<Incoming, Box<dyn std::error::Error + Send + Sync>> {
+        self.post_to(&format!("/rpc/{command}"), body).await
+    }
+
+    async fn post_to(
+        &self,
+        path: &str,
         body: Vec<u8>,
     ) -> Result<Incoming, Box<dyn std::error::Error + Send + Sync>> {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await?;
@@ -100,7 +126,7 @@ impl Client {
         tokio::spawn(connection);
         let request = Request::builder()
             .method(Method::POST)
-            .uri(format!("/rpc/{command}"))
+            .uri(path)
             .header(header::HOST, format!("127.0.0.1:{}", self.port))
             .header(
                 header::AUTHORIZATION,

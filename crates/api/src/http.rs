@@ -1,29 +1,35 @@
-//! The loopback port: every command as `POST /rpc/<command>`, answered by JSON lines. It knows who may
-//! ask (`guard`), not what is asked.
+//! The loopback port: every command as `POST /rpc/<command>`, answered by JSON lines, and the app that a
+//! browser gives them with. It knows who may ask (`guard`), not what is asked.
 //!
-//! Only 127.0.0.1, only with the token that lies in the data directory, only under the exact host name,
-//! never from another web page, no CORS, requests of at most [`MAX_BODY`].
+//! Only 127.0.0.1, only under the exact host name, never from another web page, no CORS, requests of at
+//! most [`MAX_BODY`]. Whoever can read the data directory asks with the token that lies there; a browser
+//! is let in by a code that is good once (`session`). The files of the app are no secret.
 
+mod app;
 mod guard;
+mod session;
 mod token;
 
 use std::io;
 use std::net::Ipv4Addr;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use app::AppFiles;
 pub use token::Token;
 
 use crate::error::{ApiError, Code};
 use crate::router::Router;
 use crate::schema::Commands;
+use session::Sessions;
 
 /// Largest request. The longest are joins, whose tickets have some hundred bytes.
 pub const MAX_BODY: usize = 64 * 1024;
@@ -37,6 +43,15 @@ pub struct Server {
     listener: TcpListener,
     port: u16,
     token: Token,
+    app: Option<AppFiles>,
+}
+
+/// What answers need besides the commands.
+#[derive(Debug)]
+struct Door {
+    port: u16,
+    app: Option<AppFiles>,
+    sessions: Arc<Sessions>,
 }
 
 impl Server {
@@ -48,7 +63,15 @@ impl Server {
             listener,
             port,
             token: Token::random()?,
+            app: None,
         })
+    }
+
+    /// Serves this app to browsers as well.
+    #[must_use]
+    pub fn with_app(mut self, app: Option<AppFiles>) -> Self {
+        self.app = app;
+        self
     }
 
     /// The port.
@@ -67,16 +90,28 @@ impl Server {
         router: Router<H>,
         closing: CancellationToken,
     ) -> io::Result<()> {
-        let guard = guard::Guard::new(self.port, self.token);
+        let sessions = Arc::<Sessions>::default();
+        let guard = guard::Guard::new(self.port, self.token, sessions.clone());
+        let door = Arc::new(Door {
+            port: self.port,
+            app: self.app,
+            sessions,
+        });
         let app = axum::Router::new()
             .route("/rpc/{command}", post(rpc::<H>))
-            .fallback(unknown)
+            .with_state(router)
+            .merge(
+                axum::Router::new()
+                    .route("/session", post(log_in))
+                    .route("/session/code", post(make_code))
+                    .fallback(other)
+                    .with_state(door),
+            )
             .layer(DefaultBodyLimit::max(MAX_BODY))
             .layer(axum::middleware::from_fn_with_state(
-                std::sync::Arc::new(guard),
+                Arc::new(guard),
                 guard::admit,
-            ))
-            .with_state(router);
+            ));
         let closed = closing.clone().cancelled_owned();
         let serving = axum::serve(self.listener, app).with_graceful_shutdown(closed);
         tokio::select! {
@@ -98,6 +133,78 @@ async fn rpc<H: Commands>(
         runs.poll_recv(cx).map(|run| run.map(Ok::<_, io::Error>))
     });
     answer(StatusCode::OK, Body::from_stream(lines))
+}
+
+/// Lets a browser in that brings a code: a cookie, and the key that must come with it.
+async fn log_in(State(door): State<Arc<Door>>, body: Bytes) -> Response {
+    #[derive(serde::Deserialize)]
+    struct Login {
+        code: String,
+    }
+    let login: Option<Login> = serde_json::from_slice(&body).ok();
+    let offered = login.map(|login| login.code).unwrap_or_default();
+    match door.sessions.exchange(&offered, Instant::now()) {
+        Ok(Some((cookie, key))) => {
+            let line = serde_json::json!({ "ok": { "key": key.expose() } });
+            let mut response = answer(StatusCode::OK, Body::from(format!("{line}\n")));
+            let cookie = format!(
+                "{}={}; HttpOnly; SameSite=Strict; Path=/",
+                cookie_name(door.port),
+                cookie.expose()
+            );
+            if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+                response.headers_mut().insert(header::SET_COOKIE, cookie);
+            }
+            response
+        }
+        Ok(None) => refusal(
+            StatusCode::UNAUTHORIZED,
+            &ApiError::new(Code::BadToken, "this address was used before or is too old")
+                .hint("`peerdrive ui` makes a new one"),
+        ),
+        Err(error) => no_randomness(&error),
+    }
+}
+
+/// Makes a code by which a browser is let in.
+async fn make_code(State(door): State<Arc<Door>>) -> Response {
+    match door.sessions.code(Instant::now()) {
+        Ok(code) => {
+            let line = serde_json::json!({ "ok": { "code": code.expose() } });
+            answer(StatusCode::OK, Body::from(format!("{line}\n")))
+        }
+        Err(error) => no_randomness(&error),
+    }
+}
+
+fn no_randomness(error: &io::Error) -> Response {
+    refusal(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        &ApiError::new(
+            Code::Io,
+            format!("this system gives no random numbers: {error}"),
+        ),
+    )
+}
+
+/// Cookies are shared by all ports of a host, and a machine may run several daemons.
+fn cookie_name(port: u16) -> String {
+    format!("peerdrive_{port}")
+}
+
+/// A file of the app, or nothing that is known.
+async fn other(State(door): State<Arc<Door>>, request: Request) -> Response {
+    if guard::is_app(request.method(), request.uri().path()) {
+        let answer = app::serve(door.app.as_ref(), request.uri().path(), door.port).await;
+        return match *request.method() {
+            Method::HEAD => {
+                let (head, _) = answer.into_parts();
+                Response::from_parts(head, Body::empty())
+            }
+            _ => answer,
+        };
+    }
+    unknown().await
 }
 
 /// The answer to a path that is no command.

@@ -99,6 +99,7 @@ subcommands! {
     pause::Pause,
     resume::Resume,
     wait::Wait,
+    ui::Ui,
     stop::Stop,
     daemon::Daemon,
     completions::Completions,

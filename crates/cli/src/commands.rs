@@ -31,6 +31,7 @@ pub(crate) mod status;
 pub(crate) mod stop;
 pub(crate) mod trash;
 pub(crate) mod tree;
+pub(crate) mod ui;
 pub(crate) mod unmount;
 pub(crate) mod unpin;
 pub(crate) mod wait;

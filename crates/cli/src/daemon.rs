@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use peerdrive_api::error::{ApiError, Code};
 use peerdrive_api::handlers::{Host, errors};
-use peerdrive_api::http::Server;
+use peerdrive_api::http::{AppFiles, Server};
 use peerdrive_api::rendezvous::{DaemonLock, LockError, Rendezvous};
 use peerdrive_api::router::Router;
 use peerdrive_engine::{Engine, EngineConfig};
@@ -124,7 +124,7 @@ async fn answer(
         ApiError::new(Code::Io, format!("no loopback port can be served: {e}"))
             .hint("check that 127.0.0.1 is up")
     };
-    let server = Server::bind().await.map_err(fail)?;
+    let server = Server::bind().await.map_err(fail)?.with_app(app());
     let rendezvous = Rendezvous {
         pid: std::process::id(),
         port: server.port(),
@@ -170,6 +170,21 @@ async fn answer(
             Ok(())
         }
     }
+}
+
+/// The app for browsers: of the folder that was named, else the one built in, else `ui` beside the program.
+fn app() -> Option<AppFiles> {
+    const BUILT_IN: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/app_files.rs"));
+    let has_page = |folder: &std::path::PathBuf| folder.join("index.html").is_file();
+    let named = std::env::var_os("PEERDRIVE_UI_DIR").map(std::path::PathBuf::from);
+    if let Some(folder) = named.filter(has_page) {
+        return Some(AppFiles::Folder(folder));
+    }
+    if !BUILT_IN.is_empty() {
+        return Some(AppFiles::Embedded(BUILT_IN));
+    }
+    let beside = std::env::current_exe().ok()?.parent()?.join("ui");
+    Some(beside).filter(has_page).map(AppFiles::Folder)
 }
 
 /// Signals that ask for an end in order.

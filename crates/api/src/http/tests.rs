@@ -14,13 +14,16 @@ use crate::testing::{Fake, fake};
 type TestResult = Result<(), Box<dyn std::error::Error>>;
 
 struct Running {
-    host: std::sync::Arc<Fake>,
+    host: Arc<Fake>,
     daemon: Rendezvous,
     serving: JoinHandle<io::Result<()>>,
 }
 
 async fn serve() -> io::Result<Running> {
-    let server = Server::bind().await?;
+    let page: &[(&str, &[u8])] = &[("index.html", b"<!doctype html>")];
+    let server = Server::bind()
+        .await?
+        .with_app(Some(AppFiles::Embedded(page)));
     let (host, router) = fake();
     let settings = Settings {
         bind: None,
@@ -361,5 +364,82 @@ async fn an_answer_that_breaks_off_is_an_error_not_an_end() -> TestResult {
         .err()
         .ok_or("took half an answer for a whole one")?;
     assert_eq!(error.code, Code::DaemonUnavailable);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_browser_is_let_in_by_a_code_and_needs_cookie_and_key() -> TestResult {
+    let it = serve().await?;
+    let (host, origin) = (
+        it.host_line(),
+        format!("Origin: http://127.0.0.1:{}", it.daemon.port),
+    );
+    let url = Client::new(&it.daemon).browser_address().await?;
+    let code = url.rsplit_once("#code=").ok_or("no code")?.1.to_owned();
+    let body = format!(r#"{{"code":"{code}"}}"#);
+
+    // A page elsewhere, and a request that does not say where it is from, are not let in.
+    let (status, _) = it.raw("POST", "/session", &[host.clone()], &body).await?;
+    assert_eq!(status, 401);
+    let foreign = "Origin: http://127.0.0.1:1".to_owned();
+    let (status, _) = it
+        .raw("POST", "/session", &[host.clone(), foreign], &body)
+        .await?;
+    assert_eq!(status, 403);
+    let mine = [host.clone(), origin.clone()];
+    let (status, _) = it.raw("POST", "/session", &mine, r#"{"code":"0"}"#).await?;
+    assert_eq!(status, 401);
+
+    let (status, answer) = it.raw("POST", "/session", &mine, &body).await?;
+    assert_eq!(status, 200, "{answer}");
+    let lower = answer.to_lowercase();
+    assert!(lower.contains("httponly; samesite=strict"), "{answer}");
+    let cookie = answer
+        .split("et-cookie: ")
+        .nth(1)
+        .and_then(|rest| rest.split(';').next());
+    let cookie = format!("Cookie: other=1; {}", cookie.ok_or("no cookie")?);
+    let key = answer
+        .split(r#""key":""#)
+        .nth(1)
+        .and_then(|rest| rest.split('"').next());
+    let key = format!("X-PeerDrive-Key: {}", key.ok_or("no key")?);
+    let (status, _) = it.raw("POST", "/session", &mine, &body).await?;
+    assert_eq!(status, 401, "a code is good once");
+
+    let ask = async |lines: Vec<String>| it.raw("POST", "/rpc/status", &lines, "{}").await;
+    let all = vec![host.clone(), origin.clone(), cookie.clone(), key.clone()];
+    assert_eq!(ask(all.clone()).await?.0, 200);
+    for missing in 1..4 {
+        let mut lines = all.clone();
+        lines.remove(missing);
+        assert_eq!(ask(lines).await?.0, 401, "without {}", all[missing]);
+    }
+    let mut twice = all.clone();
+    twice.push(cookie.clone());
+    assert_eq!(ask(twice).await?.0, 401);
+    // Only whoever can read the data directory lets others in.
+    let (status, _) = it.raw("POST", "/session/code", &all, "{}").await?;
+    assert_eq!(status, 401);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_app_is_served_under_a_strict_policy_to_its_own_host_only() -> TestResult {
+    let it = serve().await?;
+    let (status, answer) = it.raw("GET", "/", &[it.host_line()], "").await?;
+    assert_eq!(status, 200, "{answer}");
+    assert!(
+        answer.contains("default-src 'none'; script-src 'self'"),
+        "{answer}"
+    );
+    assert!(answer.contains("frame-ancestors 'none'"), "{answer}");
+    assert!(!answer.contains("unsafe"), "{answer}");
+    let evil = format!("Host: evil.example:{}", it.daemon.port);
+    assert_eq!(it.raw("GET", "/", &[evil], "").await?.0, 421);
+    for path in ["/rpc", "/rpc/status", "/events", "/upload", "/session"] {
+        let (status, _) = it.raw("GET", path, &[it.host_line()], "").await?;
+        assert_eq!(status, 401, "{path}");
+    }
     Ok(())
 }
