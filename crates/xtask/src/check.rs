@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::cargo::{self, Profile, cargo};
-use crate::{setup, tidy};
+use crate::{app, setup, tidy};
 
 /// How one step ended.
 enum Outcome {
@@ -134,6 +134,22 @@ pub(crate) fn run() -> Result<ExitCode> {
     });
     step("examples in the documentation", &mut || {
         with_program(&["test", "--doc", "--workspace", "--locked", "--quiet"])
+    });
+
+    let no_node = app::missing();
+    let app_step = |what: &dyn Fn() -> Result<()>| -> Result<Outcome> {
+        if let Some(reason) = &no_node {
+            return Ok(Outcome::Skipped(reason.clone()));
+        }
+        what().map(|()| Outcome::Passed)
+    };
+    step("app: packages and build", &mut || app_step(&app::build));
+    step("app: types", &mut || app_step(&|| app::script("types")));
+    step("app: lint", &mut || app_step(&|| app::script("lint")));
+    step("app: unit tests", &mut || app_step(&|| app::script("test")));
+    step("app: views in a browser", &mut || match app::no_browser() {
+        Some(reason) => Ok(Outcome::Skipped(reason)),
+        None => app_step(&|| app::script("e2e")),
     });
 
     let skipped_tests = fs::read_to_string(skips.path()).unwrap_or_default();

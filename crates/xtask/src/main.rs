@@ -5,6 +5,7 @@
     reason = "what these commands print is what they are for"
 )]
 
+mod app;
 mod bench;
 mod cargo;
 mod check;

@@ -34,6 +34,11 @@ const GIT: Package = Package {
     program: "git",
     without: "the tests with a repository in a drive are skipped",
 };
+const CHROMIUM: Package = Package {
+    name: "chromium",
+    program: "chromium",
+    without: "the views of the app are not tested",
+};
 const NETWORK: Package = Package {
     name: "iproute2",
     program: "ip",
@@ -63,7 +68,7 @@ impl Purpose {
 
     fn packages(self) -> &'static [Package] {
         match self {
-            Self::Test => &[FUSE, GIT, NETWORK],
+            Self::Test => &[FUSE, GIT, NETWORK, CHROMIUM],
             Self::Demo => &[FUSE],
             Self::Bench => &[FUSE, RSYNC, SYNCTHING],
         }

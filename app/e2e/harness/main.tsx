@@ -1,0 +1,53 @@
+// The app before a daemon in memory: for tests of views and of frame times, never built into the product.
+import { createRoot } from "react-dom/client";
+import { App } from "../../src/app";
+import { applyTheme } from "../../src/design/theme";
+import { ben, FakeDaemon, ROOT } from "../../src/platform/fake";
+
+const wanted = new URLSearchParams(location.search);
+const daemon = new FakeDaemon();
+const many = Number(wanted.get("many") ?? 0);
+if (many > 0) {
+  for (let at = 0; at < many; at += 1) daemon.add(`photo ${at}.jpg`, { size: at * 97 });
+} else {
+  const folder = (name: string, parent = ROOT) => daemon.add(name, { kind: "folder", parent, size: 0 });
+  const brand = folder("Brand");
+  folder("Contracts");
+  const launch = folder("Launch 2027");
+  folder("Photos");
+  daemon.add("logo.png", { parent: brand, size: 48_211 });
+  daemon.add("palette.json", { parent: brand, size: 2_104 });
+  daemon.add("press kit.zip", { parent: launch, size: 48_000_000 });
+  const plan = daemon.add("launch plan.md", { size: 18_204 });
+  const budget = daemon.add("budget.csv", { size: 91_002 });
+  daemon.add("cover.png", { size: 2_404_118 });
+  const notes = daemon.add("meeting notes.txt", { size: 4_310, conflict: true });
+  daemon.add("keynote.mp4", { size: 1_204_000_000, here: false });
+  daemon.add("server.rs", { size: 12_007 });
+  daemon.add("README", { size: 640 });
+  daemon.add("shared fonts", { kind: "symlink", target: "/usr/share/fonts", size: 16 });
+  daemon.add("invoice\u202Efdp.exe", { size: 88 });
+  daemon.add("pass\u200bword.txt", { size: 12 });
+  daemon.add("<script>alert(1)</script>.html", { size: 25 });
+  daemon.add(`${"a very long name ".repeat(14)}end.txt`, { size: 1, problem: "the name is too long for this system" });
+  daemon.add("Übersicht – 報告書 مرحبا.pdf", { size: 733_000 });
+  daemon.as(ben, "edited", budget);
+  daemon.as(ben, "renamed", plan, (node) => { node.name = "launch plan final.md"; });
+  daemon.presence = [
+    { member: "ben", name: "Ben Okafor", device: "b1", you: false, folder: ROOT, viewing: null, editing: [budget], idle: false },
+    { member: "chen", name: "Chen Wei", device: "c1", you: false, folder: launch, viewing: null, editing: [], idle: true },
+  ];
+  daemon.problems = [{ path: `${"a very long name ".repeat(14)}end.txt`, reason: "The name is too long for the file system of this folder.", hint: "Give it a shorter name; it is tried again by itself." }];
+  daemon.transfers = [
+    { drive: "drive-1", way: "checkout", files: 31, files_total: 128, bytes: 1_310_000_000, bytes_total: 4_200_000_000, rate: 48_000_000, left: 61_000 },
+  ];
+  void notes;
+}
+if (wanted.has("empty")) daemon.empty = true;
+if (wanted.get("role") === "reader") daemon.role = "reader";
+if (wanted.get("role") === "none") daemon.role = null;
+Object.assign(window, { daemon, ben });
+
+applyTheme();
+const root = document.getElementById("root");
+if (root) createRoot(root).render(<App platform={daemon} />);

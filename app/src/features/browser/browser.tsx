@@ -1,0 +1,476 @@
+// The file browser: a folder as rows, and everything that keyboard and pointer do with them.
+import { FolderOpen, SearchX } from "lucide-react";
+import type { DragEvent, KeyboardEvent, MouseEvent } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import type { Presence, Row, SortKey } from "../../bindings/api";
+import { useNews } from "../../live/news";
+import { useActivity, useDrive, usePresence } from "../../query/queries";
+import { go } from "../../route";
+import { spoken } from "../../text/names";
+import { Menu } from "../../ui/menu";
+import { sayFailed } from "../../ui/toast";
+import { Empty, Failed, Waiting } from "../../ui/view";
+import { useFocusTold } from "../presence/use-focus-told";
+import type { Placed } from "./actions";
+import { useActions } from "./actions";
+import { DeleteDialog, MoveDialog, ShortcutsDialog } from "./dialogs";
+import type { GridHandle } from "./grid";
+import { Grid } from "./grid";
+import { menuItems } from "./menu-items";
+import { Preview } from "./preview";
+import { Results } from "./results";
+import type { Chosen } from "./selection";
+import { followed, nothing, only, ranged, toggled } from "./selection";
+import { StatusLine } from "./status-line";
+import { Toolbar } from "./toolbar";
+import type { Order } from "./use-listing";
+import { useListing } from "./use-listing";
+import "./browser.css";
+
+type Dialog = { of: "delete"; rows: Placed[] } | { of: "move"; rows: Placed[] } | { of: "keys" } | null;
+
+const TYPED_FOR = 900;
+
+export function Browser({ drive, folder }: { drive: string; folder: string | null }) {
+  const card = useDrive(drive);
+  const news = useNews();
+  const actions = useActions(drive);
+  const [order, setOrder] = useState<Order>({ sort: "name", descending: false });
+  const listing = useListing(drive, folder, order);
+  const { outline, place } = listing;
+  const [chosen, setChosen] = useState<Chosen<Row>>(nothing);
+  const [renaming, setRenaming] = useState<string | null>(null);
+  const [preview, setPreview] = useState(false);
+  const [search, setSearch] = useState("");
+  const [cut, setCut] = useState<readonly Placed[]>([]);
+  const [dialog, setDialog] = useState<Dialog>(null);
+  const [menu, setMenu] = useState<{ x: number; y: number } | null>(null);
+  const [dropTarget, setDropTarget] = useState<string | null>(null);
+  const handle = useRef<GridHandle | null>(null);
+  const box = useRef<HTMLDivElement>(null);
+  const searchField = useRef<HTMLInputElement>(null);
+  const typed = useRef({ text: "", at: -Infinity });
+  /** A node that is to be under the cursor as soon as it is here. */
+  const sought = useRef<{ node: string; rename: boolean } | null>(null);
+  const presence = usePresence(drive);
+  const activity = useActivity(drive);
+  const canWrite = place?.canWrite ?? false;
+
+  useEffect(() => {
+    if (activity.data) news.learn(activity.data.pages.flatMap((page) => page.items));
+  }, [activity.data, news]);
+
+  // Another folder begins with its first row and no choice.
+  const [shownFolder, setShownFolder] = useState(`${drive}/${folder ?? ""}`);
+  if (shownFolder !== `${drive}/${folder ?? ""}`) {
+    setShownFolder(`${drive}/${folder ?? ""}`);
+    setChosen(nothing());
+    setRenaming(null);
+  }
+
+  useEffect(() => {
+    setChosen((now) => followed(now, (id) => outline.lineOf(id), outline.length));
+    const want = sought.current;
+    if (!want) return;
+    const line = outline.lineOf(want.node);
+    const row = outline.at(line)?.row;
+    if (!row) return;
+    sought.current = null;
+    setChosen(only(row, line));
+    handle.current?.show(line);
+    if (want.rename) setRenaming(row.id);
+  }, [outline]);
+
+  const shownId = place?.id;
+  useEffect(() => {
+    box.current?.scrollTo(0, 0);
+    // Keys work at once, unless the person is already somewhere else.
+    if (shownId !== undefined && (document.activeElement === document.body || document.activeElement?.closest(".crumbs"))) focusGrid(box.current);
+  }, [shownId]);
+
+  const cursorRow = outline.at(chosen.cursor.line)?.row;
+  const single = chosen.rows.size === 1 ? chosen.rows.values().next().value : undefined;
+  useFocusTold({ drive, folder: place?.id ?? folder, node: single?.kind === "file" ? single.id : null });
+
+  const people = useMemo(() => {
+    const found = new Map<string, Presence[]>();
+    const put = (node: string, one: Presence): void => void found.set(node, [...(found.get(node) ?? []), one]);
+    for (const one of presence.data ?? []) {
+      const files = new Set([...one.editing, ...(one.viewing === null ? [] : [one.viewing])]);
+      for (const node of files) put(node, one);
+      if (one.folder !== null && one.folder !== place?.id) put(one.folder, one);
+    }
+    return found;
+  }, [presence.data, place?.id]);
+
+  const placed = useCallback(
+    (rows: Iterable<Row>): Placed[] =>
+      Array.from(rows, (row) => {
+        const names = [row.name];
+        let line = outline.at(outline.lineOf(row.id));
+        const within = line?.folder ?? place?.id ?? "";
+        while (line && line.parent >= 0) {
+          line = outline.at(line.parent);
+          if (line?.row) names.unshift(line.row.name);
+        }
+        const above = (place?.path ?? []).slice(1).map((crumb) => crumb.name);
+        return { row, folder: within, path: [...above, ...names].join("/") };
+      }),
+    [outline, place],
+  );
+
+  const show = (line: number): void => handle.current?.show(line);
+
+  const moveTo = (line: number, extend: boolean): void => {
+    const to = Math.max(0, Math.min(line, outline.length - 1));
+    const row = outline.at(to)?.row;
+    show(to);
+    if (extend) void extendTo(to);
+    else if (row) setChosen(only(row, to));
+    else setChosen({ rows: new Map(), cursor: { line: to, id: null }, anchor: to });
+  };
+
+  const extendTo = async (line: number): Promise<void> => {
+    const [from, to] = [Math.min(chosen.anchor, line), Math.max(chosen.anchor, line)];
+    try {
+      const rows = await outline.range(from, to, new AbortController().signal);
+      setChosen((now) => ranged(now, rows, line, outline.at(line)?.row?.id ?? null));
+    } catch (error) {
+      sayFailed("Not all could be selected.", error);
+    }
+  };
+
+  const openRow = (row: Row | undefined): void => {
+    if (!row) return;
+    if (row.kind === "folder") go({ at: "drive", drive, view: "files", folder: row.id });
+    else setPreview(true);
+  };
+
+  const up = (): void => {
+    const parent = place?.path.at(-2);
+    if (!parent || !place) return;
+    sought.current = { node: place.id, rename: false };
+    go({ at: "drive", drive, view: "files", folder: place.path.length === 2 ? null : parent.id });
+  };
+
+  const reveal = async (node: string): Promise<void> => {
+    sought.current = { node, rename: false };
+    const line = await listing.locate(node).catch(() => -1);
+    if (line >= 0) show(line);
+  };
+
+  const newFolder = async (): Promise<void> => {
+    if (!place || !canWrite) return;
+    const node = await actions.makeFolder(place.id);
+    if (node === null) return;
+    sought.current = { node, rename: true };
+    listing.refresh();
+    const line = await listing.locate(node).catch(() => -1);
+    if (line >= 0) show(line);
+  };
+
+  const startRename = (): void => {
+    if (canWrite && cursorRow && chosen.rows.size <= 1) {
+      setChosen(only(cursorRow, chosen.cursor.line));
+      setRenaming(cursorRow.id);
+    }
+  };
+
+  const paste = (): void => {
+    if (!place || cut.length === 0) return;
+    void actions.move(cut, place.id, place.path.at(-1)?.name ?? "");
+    setCut([]);
+  };
+
+  const renamed = useCallback(
+    (row: Row, name: string | null) => {
+      setRenaming(null);
+      focusGrid(box.current);
+      if (name === null || name === row.name) return;
+      listing.patch(row.id, (old) => ({ ...old, name }));
+      sought.current = { node: row.id, rename: false };
+      void actions.rename(row, name).then(() => listing.refresh());
+    },
+    [actions, listing],
+  );
+
+  const typeAhead = async (letter: string): Promise<void> => {
+    const now = performance.now();
+    const more = now - typed.current.at < TYPED_FOR;
+    const text = more ? typed.current.text + letter : letter;
+    typed.current = { text, at: now };
+    const line = await listing.seek(text, chosen.cursor.line + (more ? 0 : 1)).catch(() => -1);
+    if (line < 0 || typed.current.text !== text) return;
+    show(line);
+    const row = outline.at(line)?.row;
+    if (row) setChosen(only(row, line));
+    else setChosen({ rows: new Map(), cursor: { line, id: null }, anchor: line });
+  };
+
+  const twist = (line: number, wanted?: boolean): void => {
+    const row = outline.at(line)?.row;
+    if (row?.kind !== "folder") return;
+    const is = listing.opened.has(row.id);
+    if (wanted === is) return;
+    if (is) listing.close(row.id);
+    else listing.open(row.id);
+  };
+
+  const pressed = (event: KeyboardEvent<HTMLDivElement>): void => {
+    if (event.target instanceof HTMLInputElement) return;
+    const { line } = chosen.cursor;
+    const command = event.ctrlKey || event.metaKey;
+    const here = outline.at(line);
+    const act = (run: () => void): void => {
+      event.preventDefault();
+      run();
+    };
+    switch (event.key) {
+      case "ArrowDown":
+        if (event.altKey) return act(() => openRow(cursorRow));
+        return act(() => moveTo(chosen.rows.size === 0 && line === 0 ? 0 : line + 1, event.shiftKey));
+      case "ArrowUp":
+        if (event.altKey) return act(up);
+        return act(() => moveTo(line - 1, event.shiftKey));
+      case "ArrowRight":
+        if (event.altKey) return;
+        return act(() => {
+          if (cursorRow?.kind === "folder" && !listing.opened.has(cursorRow.id)) twist(line, true);
+          else if (cursorRow?.kind === "folder") moveTo(line + 1, false);
+        });
+      case "ArrowLeft":
+        if (event.altKey) return;
+        return act(() => {
+          if (cursorRow && listing.opened.has(cursorRow.id)) twist(line, false);
+          else if (here && here.parent >= 0) moveTo(here.parent, false);
+        });
+      case "Home":
+        return act(() => moveTo(0, event.shiftKey));
+      case "End":
+        return act(() => moveTo(outline.length - 1, event.shiftKey));
+      case "PageDown":
+        return act(() => moveTo(line + (handle.current?.page() ?? 10), event.shiftKey));
+      case "PageUp":
+        return act(() => moveTo(line - (handle.current?.page() ?? 10), event.shiftKey));
+      case "Enter":
+        return act(() => openRow(cursorRow));
+      case "Backspace":
+        return act(up);
+      case "F2":
+        return act(startRename);
+      case "Delete":
+        return act(() => {
+          if (canWrite && chosen.rows.size > 0) setDialog({ of: "delete", rows: placed(chosen.rows.values()) });
+        });
+      case "Escape":
+        return act(() => {
+          if (preview) setPreview(false);
+          else if (cut.length > 0) setCut([]);
+          else setChosen((now) => ({ ...now, rows: new Map() }));
+        });
+      case "F10":
+      case "ContextMenu":
+        if (event.key === "F10" && !event.shiftKey) return;
+        return act(() => {
+          const rect = document.getElementById(`row-${line}`)?.getBoundingClientRect();
+          setMenu({ x: (rect?.left ?? 200) + 40, y: rect?.bottom ?? 200 });
+        });
+      case " ":
+        return act(() => {
+          if (command && cursorRow) setChosen(toggled(chosen, cursorRow, line));
+          else if (performance.now() - typed.current.at < TYPED_FOR) void typeAhead(" ");
+          else setPreview(!preview);
+        });
+    }
+    if (command) {
+      const key = event.key.toLowerCase();
+      if (key === "a") act(() => void selectAll());
+      else if (key === "x") act(() => setCut(canWrite ? placed(chosen.rows.values()) : []));
+      else if (key === "v") act(paste);
+      else if (key === "f") act(() => searchField.current?.focus());
+      else if (key === "m") act(() => canWrite && chosen.rows.size > 0 && setDialog({ of: "move", rows: placed(chosen.rows.values()) }));
+      else if (key === "n" && event.shiftKey) act(() => void newFolder());
+      return;
+    }
+    if (event.altKey) return;
+    if (event.key === "/") act(() => searchField.current?.focus());
+    else if (event.key === "?") act(() => setDialog({ of: "keys" }));
+    else if (event.key.length === 1) act(() => void typeAhead(event.key));
+  };
+
+  const selectAll = async (): Promise<void> => {
+    try {
+      const rows = await outline.range(0, outline.length - 1, new AbortController().signal);
+      setChosen((now) => ({ ...now, rows: new Map(rows.map((row) => [row.id, row])), anchor: 0 }));
+    } catch (error) {
+      sayFailed("Not all could be selected.", error);
+    }
+  };
+
+  const mouseDown = (event: MouseEvent, line: number | null, onTwist: boolean): void => {
+    if (event.target instanceof HTMLInputElement) return;
+    if (line === null) {
+      if (event.button === 0) setChosen((now) => ({ ...now, rows: new Map() }));
+      return;
+    }
+    const row = outline.at(line)?.row;
+    if (!row) return;
+    if (onTwist) return twist(line);
+    if (event.button === 2) {
+      if (!chosen.rows.has(row.id)) setChosen(only(row, line));
+    } else if (event.shiftKey) void extendTo(line);
+    else if (event.ctrlKey || event.metaKey) setChosen(toggled(chosen, row, line));
+    else if (!chosen.rows.has(row.id)) setChosen(only(row, line));
+    else {
+      // A press on what is chosen may begin a drag of all of it; a click without one chooses it alone.
+      const alone = (): void => setChosen(only(row, line));
+      const over = new AbortController();
+      addEventListener("mouseup", () => { alone(); over.abort(); }, { signal: over.signal });
+      addEventListener("dragstart", () => over.abort(), { signal: over.signal });
+    }
+  };
+
+  const dropFolder = (line: number | null): { id: string; name: string } | null => {
+    const row = line === null ? undefined : outline.at(line)?.row;
+    if (row?.kind === "folder") return { id: row.id, name: row.name };
+    return place ? { id: place.id, name: place.path.at(-1)?.name ?? "" } : null;
+  };
+
+  const dragOver = (event: DragEvent, line: number | null): void => {
+    const files = event.dataTransfer.types.includes("Files");
+    const to = dropFolder(line);
+    const own = !files && (to === null || to.id === place?.id || chosen.rows.has(to.id));
+    if (!canWrite || own) return setDropTarget(null);
+    event.preventDefault();
+    event.dataTransfer.dropEffect = files ? "copy" : "move";
+    setDropTarget(to?.id ?? null);
+  };
+
+  const drop = (event: DragEvent, line: number | null): void => {
+    event.preventDefault();
+    setDropTarget(null);
+    const to = dropFolder(line);
+    if (!to || !canWrite) return;
+    if (event.dataTransfer.files.length > 0) void actions.upload(to.id, Array.from(event.dataTransfer.files));
+    else void actions.move(placed(chosen.rows.values()), to.id, to.name);
+  };
+
+  const sort = (key: SortKey): void =>
+    setOrder((now) => ({ sort: key, descending: now.sort === key ? !now.descending : key === "time" || key === "size" }));
+
+  const items = menuItems({
+    canWrite,
+    rows: Array.from(chosen.rows.values()),
+    cut: cut.length,
+    open: () => openRow(cursorRow),
+    preview: () => setPreview(true),
+    rename: startRename,
+    cutRows: () => setCut(placed(chosen.rows.values())),
+    paste,
+    move: () => setDialog({ of: "move", rows: placed(chosen.rows.values()) }),
+    remove: () => setDialog({ of: "delete", rows: placed(chosen.rows.values()) }),
+    newFolder: () => void newFolder(),
+  });
+
+  const searching = search.trim() !== "";
+  return (
+    <div className="browser">
+      <Toolbar
+        drive={drive}
+        name={card?.name ?? ""}
+        path={place?.path ?? []}
+        canWrite={canWrite}
+        search={search}
+        searchField={searchField}
+        preview={preview}
+        onSearch={setSearch}
+        onLeaveSearch={() => focusGrid(box.current)}
+        onNewFolder={() => void newFolder()}
+        onUpload={(files) => place && void actions.upload(place.id, files)}
+        onPreview={() => setPreview(!preview)}
+        onDrop={(crumb) => void actions.move(placed(chosen.rows.values()), crumb.id, crumb.name)}
+        onKeys={() => setDialog({ of: "keys" })}
+      />
+      <main className="browser-main" id="main" tabIndex={-1} aria-label={card ? `Files of ${spoken(card.name)}` : "Files"}>
+        {listing.error !== null && listing.error !== undefined ? (
+          <div className="browser-state"><Failed error={listing.error} retry={listing.refresh} /></div>
+        ) : listing.waiting ? (
+          <div className="browser-state"><Waiting lines={9} /></div>
+        ) : searching ? (
+          <Results
+            drive={drive}
+            text={search}
+            empty={<Empty icon={<SearchX size={24} />} title="Nothing found">No name in this drive has all of these words.</Empty>}
+            onChoose={(hit) => {
+              setSearch("");
+              if (hit.row.kind === "folder") go({ at: "drive", drive, view: "files", folder: hit.row.id });
+              else {
+                const same = hit.folder === place?.id;
+                go({ at: "drive", drive, view: "files", folder: hit.folder });
+                sought.current = { node: hit.row.id, rename: false };
+                if (same) void reveal(hit.row.id);
+              }
+            }}
+            onLeave={() => {
+              setSearch("");
+              searchField.current?.focus();
+            }}
+          />
+        ) : (
+          <Grid
+            label={spoken(place?.path.at(-1)?.name ?? "Files")}
+            outline={outline}
+            expanded={(row) => listing.opened.has(row.id)}
+            chosen={chosen}
+            renaming={renaming}
+            cut={new Set(cut.map((one) => one.row.id))}
+            dropTarget={dropTarget}
+            people={people}
+            order={order}
+            handle={handle}
+            box={box}
+            empty={
+              <Empty icon={<FolderOpen size={24} />} title="This folder is empty">
+                {canWrite ? "Drop files here, or make a folder with Ctrl+Shift+N." : "You can read this drive, not change it."}
+              </Empty>
+            }
+            onSort={sort}
+            onKeyDown={pressed}
+            onMouseDown={mouseDown}
+            onOpen={(line) => openRow(outline.at(line)?.row)}
+            onMenu={(event, line) => {
+              event.preventDefault();
+              const row = line === null ? undefined : outline.at(line)?.row;
+              if (row && line !== null && !chosen.rows.has(row.id)) setChosen(only(row, line));
+              setMenu({ x: event.clientX, y: event.clientY });
+            }}
+            onDragStart={(event) => {
+              event.dataTransfer.setData("application/x-peerdrive", drive);
+              event.dataTransfer.effectAllowed = "move";
+            }}
+            onDragOver={dragOver}
+            onDragEnd={() => setDropTarget(null)}
+            onDrop={drop}
+            onRenamed={renamed}
+          />
+        )}
+        {preview && (single ?? cursorRow) && (
+          <Preview drive={drive} row={(single ?? cursorRow) as Row} onClose={() => setPreview(false)} />
+        )}
+      </main>
+      <StatusLine drive={drive} total={outline.length} chosen={Array.from(chosen.rows.values())} canWrite={canWrite} />
+      {menu && <Menu label="Actions" items={items} at={menu} onClose={() => setMenu(null)} />}
+      {dialog?.of === "delete" && (
+        <DeleteDialog rows={dialog.rows} onClose={() => setDialog(null)} onDelete={() => void actions.remove(dialog.rows)} />
+      )}
+      {dialog?.of === "move" && (
+        <MoveDialog drive={drive} rows={dialog.rows} onClose={() => setDialog(null)} onMove={(to, into) => void actions.move(dialog.rows, to, into)} />
+      )}
+      {dialog?.of === "keys" && <ShortcutsDialog onClose={() => setDialog(null)} />}
+    </div>
+  );
+}
+
+function focusGrid(box: HTMLElement | null): void {
+  box?.focus({ preventScroll: true });
+}

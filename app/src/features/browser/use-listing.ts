@@ -1,0 +1,158 @@
+// The rows of the folder that is open and of those opened inside it, kept fresh by the news.
+import { useCallback, useEffect, useMemo, useState } from "react";
+import type { Crumb, Row, SortKey } from "../../bindings/api";
+import { Outline } from "../../listing/outline";
+import { Pages } from "../../listing/pages";
+import { useNews } from "../../live/news";
+import { usePlatform } from "../../platform/context";
+
+export interface Order {
+  sort: SortKey;
+  descending: boolean;
+}
+
+/** What an answer says of the folder itself. */
+export interface Place {
+  id: string;
+  path: readonly Crumb[];
+  canWrite: boolean;
+}
+
+export interface Listing {
+  place: Place | null;
+  outline: Outline<Row>;
+  /** Whether the first answer is still to come. */
+  waiting: boolean;
+  error: unknown;
+  opened: ReadonlyMap<string, Pages<Row, Place>>;
+  open: (folder: string) => void;
+  close: (folder: string) => void;
+  refresh: () => void;
+  /** Changes a row ahead of the answer. */
+  patch: (id: string, change: (row: Row) => Row) => void;
+  /** The line of the first row from a line on whose name begins so; -1 if there is none. */
+  seek: (text: string, from: number) => Promise<number>;
+  /** The line of this node in the folder that is open. */
+  locate: (node: string) => Promise<number>;
+}
+
+/** Answers that come closer together than this are one refresh: a storm of news is not one of requests. */
+const CALM = 60;
+
+export function useListing(drive: string, folder: string | null, { sort, descending }: Order): Listing {
+  const platform = usePlatform();
+  const news = useNews();
+  const [version, setVersion] = useState(0);
+  const [opened, setOpened] = useState<ReadonlyMap<string, Pages<Row, Place>>>(new Map());
+
+  const pagesOf = useCallback(
+    (of: string | null) =>
+      new Pages<Row, Place>(async (offset, count, signal) => {
+        const answer = await platform.call(
+          "folder",
+          { drive, offset, count, sort, descending, folders_first: true, ...(of === null ? {} : { folder: of }) },
+          { signal },
+        );
+        const about = { id: answer.folder, path: answer.path, canWrite: answer.can_write };
+        return { total: answer.total, revision: String(answer.total), rows: answer.rows, about };
+      }),
+    [platform, drive, sort, descending],
+  );
+
+  const root = useMemo(() => pagesOf(folder), [pagesOf, folder]);
+
+  // Another folder or another order begins with nothing opened inside it.
+  const [openedIn, setOpenedIn] = useState(root);
+  if (openedIn !== root) {
+    setOpenedIn(root);
+    setOpened(new Map());
+  }
+
+  useEffect(() => {
+    const again = (): void => setVersion((now) => now + 1);
+    root.subscribe(again);
+    root.want(0, 1);
+    return () => root.close();
+  }, [root]);
+
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const stale = new Set<Pages<Row, Place>>();
+    const off = news.onFolders(drive, (folders) => {
+      const changed = (id: string | null): boolean => folders === "all" || id === null || folders.has(id);
+      if (changed(root.about?.id ?? null)) stale.add(root);
+      for (const [id, pages] of opened) if (changed(id)) stale.add(pages);
+      // A folder's row says how many entries it has.
+      if (folders !== "all") {
+        for (const id of folders) if (root.indexOf(id) >= 0) stale.add(root);
+        if (root.about?.path.some((crumb) => folders.has(crumb.id)) === true) stale.add(root);
+      }
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        for (const pages of stale) pages.refresh();
+        stale.clear();
+      }, CALM);
+    });
+    return () => {
+      off();
+      clearTimeout(timer);
+    };
+  }, [news, drive, root, opened]);
+
+  const outline = useMemo(
+    () => new Outline(
+        // The number stands for the rows that came since.
+        { id: version < 0 ? "" : (root.about?.id ?? ""), pages: root }, opened),
+    [root, opened, version],
+  );
+
+  const open = useCallback(
+    (id: string) => {
+      const pages = pagesOf(id);
+      pages.subscribe(() => setVersion((now) => now + 1));
+      pages.want(0, 1);
+      setOpened((before) => new Map(before).set(id, pages));
+    },
+    [pagesOf],
+  );
+
+  const close = useCallback((id: string) => {
+    setOpened((before) => {
+      const after = new Map(before);
+      after.get(id)?.close();
+      after.delete(id);
+      return after;
+    });
+  }, []);
+
+  const found = useCallback(
+    async (seek: { node: string } | { prefix: { text: string; from: number } }): Promise<number> => {
+      const answer = await platform.call("folder", {
+        drive, offset: 0, count: 0, sort, descending, folders_first: true, seek,
+        ...(folder === null ? {} : { folder }),
+      });
+      return answer.found ?? -1;
+    },
+    [platform, drive, folder, sort, descending],
+  );
+
+  return {
+    place: root.about,
+    outline,
+    waiting: root.total === null && root.error === null,
+    error: root.error,
+    opened,
+    open,
+    close,
+    refresh: useCallback(() => {
+      root.refresh();
+      for (const pages of opened.values()) pages.refresh();
+    }, [root, opened]),
+    patch: useCallback((id, change) => {
+      root.patch(id, change);
+      for (const pages of opened.values()) pages.patch(id, change);
+    }, [root, opened]),
+    seek: useCallback(async (text, from) => outline.lineAt(root, await found({ prefix: { text, from: outline.positionIn(root, from) } })), [outline, root, found]),
+    locate: useCallback(async (node) => outline.lineAt(root, await found({ node })), [outline, root, found]),
+  };
+}

@@ -1,0 +1,19 @@
+// Sharing and joining later on: the same forms as in the first minute.
+import { Dialog } from "../../ui/dialog";
+import { JoinForm, ShareForm } from "./forms";
+
+export function ShareDialog({ onClose }: { onClose: () => void }) {
+  return (
+    <Dialog title="Share a folder" onClose={onClose}>
+      <ShareForm onDone={onClose} inDialog />
+    </Dialog>
+  );
+}
+
+export function JoinDialog({ onClose }: { onClose: () => void }) {
+  return (
+    <Dialog title="Join with an invite" onClose={onClose}>
+      <JoinForm onDone={onClose} inDialog />
+    </Dialog>
+  );
+}

@@ -1,0 +1,59 @@
+// Tells the daemon what is before the person, so that others see who is where: on every change, and
+// every ten seconds while the window is open.
+import { useEffect, useMemo, useRef } from "react";
+import { usePlatform } from "../../platform/context";
+
+interface Focus {
+  drive: string;
+  folder: string | null;
+  node: string | null;
+}
+
+const AGAIN = 10_000;
+const IDLE_AFTER = 120_000;
+/** Walking through rows with the keys is one change, not fifty. */
+const REST = 150;
+
+export function useFocusTold({ drive, folder, node }: Focus): void {
+  const platform = usePlatform();
+  const window_ = useMemo(() => crypto.randomUUID(), []);
+  const touched = useRef(0);
+
+  useEffect(() => {
+    touched.current = Date.now();
+    const touch = (): void => void (touched.current = Date.now());
+    addEventListener("pointermove", touch, { passive: true });
+    addEventListener("keydown", touch);
+    return () => {
+      removeEventListener("pointermove", touch);
+      removeEventListener("keydown", touch);
+    };
+  }, []);
+
+  useEffect(() => {
+    const tell = (): void => {
+      const idle = document.hidden || Date.now() - touched.current > IDLE_AFTER;
+      // Presence is a courtesy: when it cannot be told, nothing else suffers.
+      platform.call("focus", { window: window_, drive, folder, node, idle }).catch(() => undefined);
+    };
+    const soon = setTimeout(tell, REST);
+    const again = setInterval(tell, AGAIN);
+    document.addEventListener("visibilitychange", tell);
+    return () => {
+      clearTimeout(soon);
+      clearInterval(again);
+      document.removeEventListener("visibilitychange", tell);
+    };
+  }, [platform, window_, drive, folder, node]);
+
+  useEffect(() => {
+    const leave = (): void => {
+      platform.call("focus", { window: window_, drive: null }).catch(() => undefined);
+    };
+    addEventListener("pagehide", leave);
+    return () => {
+      removeEventListener("pagehide", leave);
+      leave();
+    };
+  }, [platform, window_]);
+}

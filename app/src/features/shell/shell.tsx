@@ -1,0 +1,99 @@
+// The frame of the app: drives at the left, the open drive at the right, and above both what must be
+// known: that the daemon is gone, that this window is signed out, that one is no longer a member.
+import { useEffect, useState } from "react";
+import type { DriveCard } from "../../bindings/api";
+import { useDrives } from "../../query/queries";
+import type { Route } from "../../route";
+import { go, useRoute } from "../../route";
+import { spoken } from "../../text/names";
+import { Failed, Waiting } from "../../ui/view";
+import { ActivityPage } from "../activity/activity";
+import { Browser } from "../browser/browser";
+import { DriveHeader } from "../drives/drive-header";
+import { Sidebar } from "../drives/sidebar";
+import { FirstRun } from "../first-run/first-run";
+import { JoinDialog, ShareDialog } from "../first-run/dialogs";
+import { PeoplePage } from "../members/people";
+import { AttentionPage } from "../problems/attention";
+import { TransfersPage } from "../transfers/transfers";
+import { Banner, SignedOut } from "./banner";
+import { CallError } from "../../platform/types";
+import "./shell.css";
+
+export function Shell() {
+  const route = useRoute();
+  const drives = useDrives();
+  const [dialog, setDialog] = useState<"share" | "join" | null>(null);
+  const known = drives.data?.drives;
+  const first = known?.[0];
+
+  useEffect(() => {
+    // With drives there is no empty start: the first one opens.
+    if (route.at === "start" && first) go({ at: "drive", drive: first.id, view: "files", folder: null }, "replace");
+  }, [route.at, first]);
+
+  const open = route.at === "drive" ? known?.find((drive) => drive.id === route.drive) : undefined;
+  useEffect(() => {
+    document.title = open ? `${spoken(open.name)} – PeerDrive` : "PeerDrive";
+  }, [open]);
+
+  if (drives.error instanceof CallError && drives.error.code === "signed_out") return <SignedOut />;
+  if (!drives.data) {
+    return (
+      <div className="shell-alone">
+        <Banner />
+        {drives.error ? <Failed error={drives.error} retry={() => void drives.refetch()} /> : <Waiting />}
+      </div>
+    );
+  }
+  if (drives.data.drives.length === 0 && drives.data.broken.length === 0) {
+    return (
+      <div className="shell-alone">
+        <Banner />
+        <FirstRun />
+      </div>
+    );
+  }
+  return (
+    <div className="shell">
+      <a className="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById("main")?.focus(); }}>
+        Skip to the content
+      </a>
+      <Sidebar reply={drives.data} route={route} onShare={() => setDialog("share")} onJoin={() => setDialog("join")} />
+      <div className="shell-main">
+        <Banner />
+        <Content route={route} open={open} />
+      </div>
+      {dialog === "share" && <ShareDialog onClose={() => setDialog(null)} />}
+      {dialog === "join" && <JoinDialog onClose={() => setDialog(null)} />}
+    </div>
+  );
+}
+
+function Content({ route, open }: { route: Route; open: DriveCard | undefined }) {
+  if (route.at === "transfers") return <TransfersPage />;
+  if (route.at !== "drive") return <main id="main" tabIndex={-1} className="shell-none" />;
+  if (!open) {
+    return (
+      <main id="main" tabIndex={-1} className="shell-none">
+        <p className="muted">This drive is not on this device.</p>
+      </main>
+    );
+  }
+  return (
+    <>
+      <DriveHeader card={open} view={route.view} />
+      {open.role === null && (
+        <div className="banner banner-warn" role="alert">
+          <span>
+            <strong>You are no longer a member of “{spoken(open.name)}”.</strong> What you have stays on this device; what others change from now on does not come.
+          </span>
+        </div>
+      )}
+      {route.view === "files" && <Browser key={open.id} drive={open.id} folder={route.folder} />}
+      {route.view === "people" && <PeoplePage card={open} />}
+      {route.view === "activity" && <ActivityPage drive={open.id} />}
+      {route.view === "attention" && <AttentionPage drive={open.id} />}
+    </>
+  );
+}

@@ -1,0 +1,188 @@
+// One long list of which only parts are here: pages are fetched as they come into sight and kept on
+// the screen until newer ones replace them. Knows nothing of files, drives or React.
+
+/** A run of the list as its source gives it. */
+export interface Run<Row, About = null> {
+  /** How long the whole list is. */
+  total: number;
+  /** Changes when the list does: runs of one revision fit together. */
+  revision: string;
+  rows: readonly Row[];
+  /** What the source says of the list itself. */
+  about: About;
+}
+
+/** Fetches a run. */
+export type Source<Row, About = null> = (offset: number, limit: number, signal: AbortSignal) => Promise<Run<Row, About>>;
+
+/** Rows of a page: some screens full, so that fast scrolling asks seldom. */
+export const PAGE = 200;
+
+/** Pages kept when nobody looks at them. */
+const KEPT = 40;
+
+/** Requests under way at once. */
+const AT_ONCE = 3;
+
+interface Page<Row> {
+  rows: readonly Row[];
+  revision: string;
+  /** Whether a newer version of the list exists. */
+  stale: boolean;
+}
+
+export class Pages<Row extends { id: string }, About = null> {
+  /** How long the list is; null before the first answer. */
+  total: number | null = null;
+  /** What the source says of the list itself; null before the first answer. */
+  about: About | null = null;
+  /** Why the last fetch failed; null when it did not. */
+  error: unknown = null;
+
+  private readonly pages = new Map<number, Page<Row>>();
+  private readonly underWay = new Map<number, AbortController>();
+  private readonly listeners = new Set<() => void>();
+  private wanted: [first: number, last: number] = [0, 0];
+  private revision: string | null = null;
+  private closed = false;
+
+  constructor(private readonly source: Source<Row, About>) {}
+
+  /** Calls back after every change, until the returned function is called. */
+  subscribe(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** The row at this place, if it is here. */
+  at(index: number): Row | undefined {
+    return this.pages.get(Math.floor(index / PAGE))?.rows[index % PAGE];
+  }
+
+  /** Where this row is, as far as it is here; -1 if it is not. */
+  indexOf(id: string): number {
+    for (const [page, { rows }] of this.pages) {
+      const at = rows.findIndex((row) => row.id === id);
+      if (at >= 0) return page * PAGE + at;
+    }
+    return -1;
+  }
+
+  /** Says which rows are in sight; what is missing of them is fetched. */
+  want(from: number, to: number): void {
+    const end = this.total === null ? PAGE : this.total;
+    const first = Math.max(0, Math.floor(from / PAGE));
+    const last = Math.max(first, Math.floor((Math.min(to, end) - 1) / PAGE));
+    this.wanted = [first, last];
+    this.fetch();
+  }
+
+  /** The list has changed: what is here is shown until it is fetched anew. */
+  refresh(): void {
+    for (const page of this.pages.values()) page.stale = true;
+    for (const request of this.underWay.values()) request.abort();
+    this.underWay.clear();
+    this.fetch();
+  }
+
+  /** Changes one row ahead of the answer that will confirm it. */
+  patch(id: string, change: (row: Row) => Row): void {
+    for (const [at, page] of this.pages) {
+      const found = page.rows.findIndex((row) => row.id === id);
+      const row = page.rows[found];
+      if (!row) continue;
+      this.pages.set(at, { ...page, rows: page.rows.with(found, change(row)) });
+      this.changed();
+    }
+  }
+
+  /** All rows from one place to another, fetched as needed. */
+  async range(from: number, to: number, signal: AbortSignal): Promise<Row[]> {
+    const rows: Row[] = [];
+    for (let page = Math.floor(from / PAGE); page * PAGE <= to; page += 1) {
+      const known = this.pages.get(page);
+      const run = known && !known.stale ? known : await this.source(page * PAGE, PAGE, signal);
+      run.rows.forEach((row, at) => {
+        const index = page * PAGE + at;
+        if (index >= from && index <= to) rows.push(row);
+      });
+      if (run.rows.length < PAGE) break;
+    }
+    return rows;
+  }
+
+  /** Nobody looks any more. */
+  close(): void {
+    this.closed = true;
+    for (const request of this.underWay.values()) request.abort();
+    this.underWay.clear();
+    this.listeners.clear();
+  }
+
+  private changed(): void {
+    for (const listener of this.listeners) listener();
+  }
+
+  private fetch(): void {
+    if (this.closed) return;
+    const [first, last] = this.wanted;
+    for (const [page, request] of this.underWay) {
+      // Scrolled past: what is in sight now goes first.
+      if (page < first - 1 || page > last + 1) {
+        request.abort();
+        this.underWay.delete(page);
+      }
+    }
+    for (let page = first; page <= last && this.underWay.size < AT_ONCE; page += 1) {
+      const known = this.pages.get(page);
+      if (this.underWay.has(page) || (known && !known.stale)) continue;
+      void this.load(page);
+    }
+  }
+
+  private async load(page: number): Promise<void> {
+    const request = new AbortController();
+    this.underWay.set(page, request);
+    try {
+      const run = await this.source(page * PAGE, PAGE, request.signal);
+      if (request.signal.aborted || this.closed) return;
+      this.underWay.delete(page);
+      this.take(page, run);
+    } catch (error) {
+      if (request.signal.aborted || this.closed) return;
+      this.underWay.delete(page);
+      this.error = error;
+      this.changed();
+      return;
+    }
+    this.fetch();
+  }
+
+  private take(page: number, run: Run<Row, About>): void {
+    if (this.revision !== null && this.revision !== run.revision) {
+      for (const other of this.pages.values()) other.stale ||= other.revision !== run.revision;
+    }
+    this.revision = run.revision;
+    this.error = null;
+    this.total = run.total;
+    this.about = run.about;
+    this.pages.delete(page);
+    this.pages.set(page, { rows: run.rows, revision: run.revision, stale: false });
+    // An empty list still has its first page, which says that it is empty.
+    const end = Math.max(1, Math.ceil(run.total / PAGE));
+    for (const at of this.pages.keys()) if (at >= end) this.pages.delete(at);
+    this.forget();
+    const [first, last] = this.wanted;
+    this.wanted = [Math.min(first, Math.max(0, end - 1)), Math.min(last, Math.max(0, end - 1))];
+    this.changed();
+  }
+
+  /** Drops the pages that were not looked at for longest. */
+  private forget(): void {
+    const [first, last] = this.wanted;
+    for (const at of this.pages.keys()) {
+      if (this.pages.size <= KEPT) return;
+      if (at < first || at > last) this.pages.delete(at);
+    }
+  }
+}

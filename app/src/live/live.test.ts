@@ -1,0 +1,95 @@
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import type { Frame } from "../bindings/api";
+import type { Cursor, FrameListener } from "../platform/types";
+import { Live } from "./live";
+
+class Wire {
+  attempts: (Cursor | null)[] = [];
+  listener: FrameListener | null = null;
+  closed = 0;
+  listen = (after: Cursor | null, listener: FrameListener) => {
+    this.attempts.push(after);
+    this.listener = listener;
+    return () => void (this.closed += 1);
+  };
+  say(frame: Frame): void {
+    this.listener?.onFrame(frame);
+  }
+}
+
+let wire: Wire;
+let live: Live;
+let heard: string[];
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  wire = new Wire();
+  live = new Live(wire);
+  heard = [];
+  live.on({ onEvent: (event) => heard.push(event.type), onGap: () => heard.push("gap") });
+  live.start();
+});
+
+afterEach(() => {
+  live.stop();
+  vi.useRealTimers();
+});
+
+const hello = (resumed: boolean, stream = "a", seq = 4): Frame => ({ frame: "hello", stream, seq, resumed });
+const drives = (seq: number): Frame => ({ frame: "event", seq, event: { type: "drives" } });
+
+it("after a break it goes on behind the last event it has seen", () => {
+  wire.say(hello(false));
+  wire.say(drives(5));
+  wire.say(drives(6));
+  wire.listener?.onEnd();
+  expect(live.connection).toBe("lost");
+  vi.advanceTimersByTime(200);
+  expect(wire.attempts).toEqual([null, { stream: "a", seq: 6 }]);
+  wire.say(hello(true, "a", 7));
+  wire.say(drives(7));
+  expect(heard).toEqual(["gap", "drives", "drives", "drives"]);
+  expect(live.connection).toBe("live");
+});
+
+it("another run of the daemon means that everything may be old", () => {
+  wire.say(hello(false));
+  wire.listener?.onEnd();
+  vi.advanceTimersByTime(200);
+  wire.say(hello(false, "b", 0));
+  expect(heard).toEqual(["gap", "gap"]);
+  wire.listener?.onEnd();
+  vi.advanceTimersByTime(200);
+  expect(wire.attempts.at(-1)).toEqual({ stream: "b", seq: 0 });
+});
+
+it("a connection that falls behind says so", () => {
+  wire.say(hello(false));
+  wire.say({ frame: "behind", seq: 900 });
+  expect(heard).toEqual(["gap", "gap"]);
+});
+
+it("silence is a lost connection, a beat is not silence", () => {
+  wire.say(hello(false));
+  vi.advanceTimersByTime(25_000);
+  wire.say({ frame: "beat", seq: 4 });
+  vi.advanceTimersByTime(25_000);
+  expect(live.connection).toBe("live");
+  vi.advanceTimersByTime(6_000);
+  expect(live.connection).toBe("lost");
+  expect(wire.closed).toBe(1);
+});
+
+it("it tries again and again, and at once when asked to", () => {
+  for (let attempt = 0; attempt < 10; attempt += 1) {
+    wire.listener?.onEnd();
+    vi.advanceTimersByTime(3_000);
+  }
+  expect(wire.attempts.length).toBe(11);
+  wire.listener?.onEnd();
+  live.retry();
+  expect(wire.attempts.length).toBe(12);
+  live.stop();
+  vi.advanceTimersByTime(100_000);
+  expect(wire.attempts.length).toBe(12);
+});

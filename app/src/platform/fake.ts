@@ -1,0 +1,247 @@
+// A daemon in memory, for tests alone: one drive, its commands and its news. No part of the product
+// imports it; the linter sees to that.
+import type { DriveCard, Event, Frame, Presence, Problem, Role, Row, Transfer, Who } from "../bindings/api";
+import type { Command, Cursor, FrameListener, Platform, Reply, Request } from "./types";
+import { CallError, unreachable } from "./types";
+
+interface Node extends Row {
+  parent: string;
+}
+
+const DRIVE = "drive-1";
+export const ROOT = "root";
+export const ben: Who = { member: "ben", name: "Ben Okafor", you: false };
+export const you: Who = { member: "ana", name: "Ana Lima", you: true };
+
+export class FakeDaemon implements Platform {
+  readonly kind = "fake";
+  readonly nodes = new Map<string, Node>();
+  /** Every window that was asked for: offset and count. */
+  readonly windows: [number, number][] = [];
+  role: Role | null = "owner";
+  empty = false;
+  down = false;
+  presence: Presence[] = [];
+  transfers: Transfer[] = [];
+  problems: Problem[] = [];
+  private seq = 0;
+  private made = 0;
+  private readonly listeners = new Set<FrameListener>();
+  private readonly sorted = new Map<string, Node[]>();
+  private readonly deeds: { number: number; at: number; who: Who; changes: (Event & { type: "tree" })["changes"]; count: number }[] = [];
+
+  add(name: string, more: Partial<Node> = {}): string {
+    this.made += 1;
+    const id = more.id ?? `n${this.made}`;
+    this.nodes.set(id, {
+      id, name, kind: "file", size: 1_234, mtime: Date.now() - 86_400_000 * (this.made % 400), mode: 0o644, conflict: false, parent: ROOT, here: true, ...more,
+    });
+    this.sorted.clear();
+    return id;
+  }
+
+  /** Does something as somebody, and tells the news of it. */
+  as(who: Who, what: "created" | "edited" | "renamed" | "moved" | "deleted", id: string, change: (node: Node) => void = () => undefined): void {
+    const node = this.nodes.get(id);
+    if (!node) return;
+    const from = this.path(id);
+    const folders = new Set([node.parent]);
+    change(node);
+    node.mtime = Date.now();
+    folders.add(node.parent);
+    if (what === "deleted") this.nodes.delete(id);
+    this.sorted.clear();
+    const changes = [{ what, node: id, folder: node.parent, path: what === "deleted" ? from : this.path(id), ...(what === "renamed" || what === "moved" ? { from } : {}) }];
+    this.seq += 1;
+    this.deeds.unshift({ number: this.seq, at: Date.now(), who, changes, count: 1 });
+    this.tell({ type: "tree", drive: DRIVE, who, folders: [...folders], all: false, changes, count: 1 });
+  }
+
+  tell(event: Event): void {
+    this.seq += 1;
+    this.send({ frame: "event", seq: this.seq, event });
+  }
+
+  break(): void {
+    this.down = true;
+    for (const listener of this.listeners) listener.onEnd();
+    this.listeners.clear();
+  }
+
+  restore(): void {
+    this.down = false;
+  }
+
+  listen(after: Cursor | null, listener: FrameListener): () => void {
+    if (this.down) {
+      setTimeout(() => listener.onEnd(), 5);
+      return () => undefined;
+    }
+    this.listeners.add(listener);
+    setTimeout(() => listener.onFrame({ frame: "hello", stream: "fake", seq: this.seq, resumed: after !== null }), 5);
+    return () => this.listeners.delete(listener);
+  }
+
+  async call<C extends Command>(command: C, request: Request<C>, options: { signal?: AbortSignal; onItem?: (item: never) => void } = {}): Promise<Reply<C>> {
+    await new Promise((resolve) => setTimeout(resolve, 4));
+    options.signal?.throwIfAborted();
+    if (this.down) throw unreachable();
+    return this.answer(command, request as never, (options.onItem ?? (() => undefined)) as (item: unknown) => void) as Reply<C>;
+  }
+
+  copyText = (): Promise<void> => Promise.resolve();
+  upload = ({ file, folder }: { file: File; folder: string }): Promise<void> => {
+    this.as(you, "created", this.add(file.name, { size: file.size, parent: folder }));
+    return Promise.resolve();
+  };
+
+  private send(frame: Frame): void {
+    for (const listener of this.listeners) listener.onFrame(frame);
+  }
+
+  private path(id: string): string {
+    const node = this.nodes.get(id);
+    if (!node) return "";
+    const above = this.path(node.parent);
+    return above ? `${above}/${node.name}` : node.name;
+  }
+
+  private crumbs(id: string): { id: string; name: string }[] {
+    const node = this.nodes.get(id);
+    return node ? [...this.crumbs(node.parent), { id, name: node.name }] : [{ id: ROOT, name: "Studio" }];
+  }
+
+  private rows(folder: string, { sort = "name", descending = false }: { sort?: string; descending?: boolean }): Node[] {
+    const key = `${folder} ${sort} ${descending}`;
+    const known = this.sorted.get(key);
+    if (known) return known;
+    const order = new Intl.Collator("en", { numeric: true });
+    const rows = [...this.nodes.values()].filter((node) => node.parent === folder);
+    const by = (a: Node, b: Node): number =>
+      (sort === "size" ? a.size - b.size : sort === "time" ? a.mtime - b.mtime : 0) || order.compare(a.name, b.name);
+    rows.sort((a, b) => Number(b.kind === "folder") - Number(a.kind === "folder") || (descending ? -by(a, b) : by(a, b)));
+    this.sorted.set(key, rows);
+    return rows;
+  }
+
+  private card(): DriveCard {
+    return {
+      id: DRIVE, name: "Studio", role: this.role, folder: "/home/ana/Studio", mounts: [], files: 128, folders: 9, bytes: 4_200_000_000,
+      pending_up: 0, pending_down: 0, problems: this.problems.length, conflicts: [...this.nodes.values()].filter((node) => node.conflict).length, peers: 2, connected: 2,
+    };
+  }
+
+  private refuse(): void {
+    if (this.role === "reader" || this.role === null) {
+      throw new CallError({ code: "not_allowed", message: "you may read this drive, not change it", hint: null, retryable: false });
+    }
+  }
+
+  private answer(command: Command, request: Record<string, never>, item: (item: unknown) => void): unknown {
+    const asked = request as Record<string, unknown>;
+    const folder = typeof asked["folder"] === "string" ? asked["folder"] : ROOT;
+    const child = (id: string): Row => {
+      const { parent: _, ...row } = this.nodes.get(id) as Node;
+      return row.kind === "folder" ? { ...row, entries: this.rows(id, {}).length } : row;
+    };
+    switch (command) {
+      case "drives":
+        return { version: "0.1.0", device: "device-a", drives: this.empty ? [] : [this.card()], broken: [] };
+      case "folder": {
+        const rows = this.rows(folder, asked);
+        const [offset, count] = [Number(asked["offset"]), Number(asked["count"])];
+        this.windows.push([offset, count]);
+        const seek = asked["seek"] as { node?: string; prefix?: { text: string; from: number } } | undefined;
+        let found: number | null = null;
+        if (seek?.node !== undefined) found = rows.findIndex((row) => row.id === seek.node);
+        if (seek?.prefix) {
+          const { text, from } = seek.prefix;
+          const fits = (row: Node): boolean => row.name.toLowerCase().startsWith(text.toLowerCase());
+          const after = rows.findIndex((row, at) => at >= from && fits(row));
+          found = after >= 0 ? after : rows.findIndex(fits);
+        }
+        return {
+          drive: DRIVE, folder, path: this.crumbs(folder), total: rows.length, offset, rows: rows.slice(offset, offset + Math.min(count, 500)).map((row) => child(row.id)),
+          found: found === -1 ? null : found, can_write: this.role !== "reader" && this.role !== null,
+        };
+      }
+      case "search": {
+        const words = String(asked["text"]).toLowerCase().split(/\s+/);
+        const hits = [...this.nodes.values()].filter((node) => words.every((word) => node.name.toLowerCase().includes(word)));
+        return { drive: DRIVE, total: hits.length, hits: hits.slice(0, 200).map((node) => ({ folder: node.parent, below: this.path(node.parent), row: child(node.id) })) };
+      }
+      case "read": {
+        const node = this.nodes.get(String(asked["node"]));
+        if (node?.name.endsWith(".png") === true) {
+          return { as: "image", media: "image/png", size: node.size, data: "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAFklEQVR4nGP8z8DAwMDAxMDAwMDAAAANHQEDasKb6QAAAABJRU5ErkJggg==" };
+        }
+        return { as: "text", text: "# Launch plan\n\n- Copy for the landing page\n- Screens, light and dark\n- <script>alert(1)</script> is only text\n", cut: false, size: node?.size ?? 0 };
+      }
+      case "make_folder": {
+        this.refuse();
+        const name = String(asked["name"]);
+        if (this.rows(folder, {}).some((row) => row.name === name)) throw new CallError({ code: "name_taken" as CallError["code"], message: `“${name}” is there already`, hint: null, retryable: false });
+        const id = this.add(name, { kind: "folder", parent: folder, size: 0 });
+        this.as(you, "created", id);
+        return { node: id, folder, name };
+      }
+      case "rename":
+        this.refuse();
+        this.as(you, "renamed", String(asked["node"]), (node) => { node.name = String(asked["name"]); });
+        return { node: asked["node"], folder, name: asked["name"] };
+      case "move_nodes":
+      case "delete_nodes": {
+        this.refuse();
+        const nodes = asked["nodes"] as string[];
+        for (const id of nodes) {
+          if (command === "delete_nodes") this.as(you, "deleted", id);
+          else this.as(you, "moved", id, (node) => { node.parent = folder; });
+        }
+        return { done: nodes.length, refused: [] };
+      }
+      case "focus":
+        return {};
+      case "presence":
+        return { drive: DRIVE, here: this.presence };
+      case "problems":
+        return { drives: [{ drive: DRIVE, name: "Studio", total: this.problems.length, problems: this.problems }] };
+      case "conflicts":
+        return {
+          drive: DRIVE,
+          conflicts: [...this.nodes.values()].filter((node) => node.conflict).map((node) => ({
+            path: this.path(node.id), kind: "content", copies: [`${this.path(node.id)} (Ben Okafor)`], reason: "You and Ben Okafor edited it at the same time.",
+          })),
+        };
+      case "transfers":
+        return { transfers: this.transfers };
+      case "activity":
+        return { drive: DRIVE, items: this.deeds.slice(0, 100), more: false };
+      case "members": {
+        const member = (id: string, name: string, role: Role, device: string, connected: boolean, self = false): void =>
+          item({ member: id, name, role, you: self, devices: [{ device: `${id}-1`, name: device, you: self, connected }] });
+        member("ana", "Ana Lima", "owner", "laptop", true, true);
+        member("ben", "Ben Okafor", "writer", "workstation", true);
+        member("chen", "Chen Wei", "reader", "tablet", false);
+        return { drive: DRIVE };
+      }
+      case "invites":
+        item({ invite: "i1", role: "writer", expires: Date.now() + 2 * 86_400_000, uses: 5, used: 2, state: "open", approve: false, here: true });
+        item({ invite: "i0", role: "reader", expires: Date.now() - 86_400_000, uses: 1, used: 1, state: "used", approve: false, here: true });
+        return { drive: DRIVE };
+      case "invite":
+        return { invite: "i2", ticket: `pd1${"k7m2q9x4".repeat(36)}`, role: asked["role"], expires: Date.now() + Number(asked["expires_in"]), uses: asked["uses"], approve: false };
+      case "share":
+        this.empty = false;
+        this.tell({ type: "drives" });
+        return { drive: DRIVE, name: "Studio", path: asked["path"] };
+      case "join":
+        this.empty = false;
+        this.tell({ type: "drives" });
+        return { drive: DRIVE, name: "Studio", path: "/home/ana/Studio" };
+      case "join_requests":
+        return { drive: DRIVE };
+      default:
+        return {};
+    }
+  }
+}

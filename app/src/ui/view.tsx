@@ -1,0 +1,101 @@
+// What pages that are not the file browser are made of: a column with a heading, cards, states of
+// nothing, waiting and failing.
+import type { ReactNode } from "react";
+import { told } from "../platform/types";
+import { Button } from "./button";
+import "./view.css";
+
+interface PageProps {
+  title: string;
+  about?: ReactNode;
+  actions?: ReactNode;
+  /** Whether nothing above it is the heading of the window. */
+  alone?: boolean;
+  children: ReactNode;
+}
+
+export function Page({ title, about, actions, alone = false, children }: PageProps) {
+  const Title = alone ? "h1" : "h2";
+  return (
+    <main className="page" id="main" tabIndex={-1}>
+      <div className="page-column">
+        <header className="page-head">
+          <div>
+            <Title className="page-title">{title}</Title>
+            {about !== undefined && <p className="muted">{about}</p>}
+          </div>
+          {actions !== undefined && <div className="page-actions">{actions}</div>}
+        </header>
+        {children}
+      </div>
+    </main>
+  );
+}
+
+export function Section({ title, about, children }: { title: string; about?: ReactNode; children: ReactNode }) {
+  return (
+    <section className="section" aria-label={title}>
+      <div className="section-head">
+        <h3>{title}</h3>
+        {about !== undefined && <p className="faint">{about}</p>}
+      </div>
+      {children}
+    </section>
+  );
+}
+
+export function Empty({ icon, title, children }: { icon: ReactNode; title: string; children?: ReactNode }) {
+  return (
+    <div className="empty">
+      <div className="empty-icon" aria-hidden="true">
+        {icon}
+      </div>
+      <p className="empty-title">{title}</p>
+      {children !== undefined && <div className="muted">{children}</div>}
+    </div>
+  );
+}
+
+export function Failed({ error, retry }: { error: unknown; retry: () => void }) {
+  const { message, hint } = told(error);
+  return (
+    <div className="failed" role="alert">
+      <div>
+        <p>{message}</p>
+        {hint && <p className="muted">{hint}</p>}
+      </div>
+      <Button onClick={retry}>Try again</Button>
+    </div>
+  );
+}
+
+/** Grey bars where something will be; nothing for the first moment, for most answers are quicker. */
+export function Waiting({ lines = 4 }: { lines?: number }) {
+  return (
+    <div className="waiting" role="status" aria-label="Loading">
+      {Array.from({ length: lines }, (_, at) => (
+        <span key={at} className={`waiting-bar waiting-${at % 3}`} />
+      ))}
+    </div>
+  );
+}
+
+export function Tag({ tone = "plain", children }: { tone?: "plain" | "ok" | "warn" | "bad" | "accent"; children: ReactNode }) {
+  return <span className={`tag tag-${tone}`}>{children}</span>;
+}
+
+export function Bar({ done, total, label }: { done: number; total: number; label: string }) {
+  const share = total > 0 ? Math.min(1, done / total) : 0;
+  return (
+    <div
+      className="progress"
+      role="progressbar"
+      aria-label={label}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      aria-valuenow={Math.round(share * 100)}
+    >
+      <span style={{ transform: `scaleX(${share})` }} />
+    </div>
+  );
+}

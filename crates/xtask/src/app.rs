@@ -1,0 +1,71 @@
+//! The app of `app/`: its packages, its build, its checks. Knows npm and its scripts, and nothing of what
+//! is in the app.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use peerdrive_tests::workspace;
+
+use crate::setup;
+
+/// The oldest Node that the tools of the app run on.
+const NODE: u32 = 20;
+
+/// Why the app can be neither built nor checked here, if so.
+pub(crate) fn missing() -> Option<String> {
+    if !setup::found("npm") {
+        return Some("Node and npm are not installed".into());
+    }
+    let answer = Command::new("node").arg("--version").output().ok()?;
+    let version = String::from_utf8_lossy(&answer.stdout).into_owned();
+    let major = version.trim().trim_start_matches('v').split('.').next();
+    match major.and_then(|major| major.parse::<u32>().ok()) {
+        Some(major) if major >= NODE => None,
+        _ => Some(format!("Node {NODE} or newer is needed, not {version}")),
+    }
+}
+
+/// Why its views cannot be checked here, if so.
+pub(crate) fn no_browser() -> Option<String> {
+    let known = ["chromium", "chromium-browser", "google-chrome"];
+    let given = std::env::var_os("PEERDRIVE_CHROMIUM").is_some();
+    let found = given || known.iter().any(|name| setup::found(name));
+    (!found).then(|| "there is no Chromium (`cargo xtask setup test` installs it)".into())
+}
+
+/// Installs exactly the packages of the lock file, unless they are there.
+pub(crate) fn packages() -> Result<()> {
+    let there = folder().join("node_modules/.package-lock.json");
+    let lock = folder().join("package-lock.json");
+    let age = |path: &PathBuf| path.metadata().and_then(|meta| meta.modified()).ok();
+    if age(&there).is_some_and(|there| age(&lock).is_some_and(|lock| there >= lock)) {
+        return Ok(());
+    }
+    npm(&["ci", "--no-audit", "--no-fund"])
+}
+
+/// Builds it into `app/dist`.
+pub(crate) fn build() -> Result<()> {
+    packages()?;
+    npm(&["run", "--silent", "build"])
+}
+
+/// One of its scripts.
+pub(crate) fn script(name: &str) -> Result<()> {
+    npm(&["run", "--silent", name])
+}
+
+fn npm(words: &[&str]) -> Result<()> {
+    let status = Command::new("npm")
+        .args(words)
+        .current_dir(folder())
+        .status()
+        .context("cannot run npm")?;
+    ensure!(status.success(), "npm {}: {status}", words.join(" "));
+    Ok(())
+}
+
+fn folder() -> PathBuf {
+    workspace().join("app")
+}
