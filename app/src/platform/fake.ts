@@ -141,7 +141,7 @@ export class FakeDaemon implements Platform {
     const asked = request as Record<string, unknown>;
     const folder = typeof asked["folder"] === "string" ? asked["folder"] : ROOT;
     const child = (id: string): Row => {
-      const { parent: _, ...row } = this.nodes.get(id) as Node;
+      const row: Row = { ...(this.nodes.get(id) as Node) };
       return row.kind === "folder" ? { ...row, entries: this.rows(id, {}).length } : row;
     };
     switch (command) {
@@ -180,7 +180,7 @@ export class FakeDaemon implements Platform {
       case "make_folder": {
         this.refuse();
         const name = String(asked["name"]);
-        if (this.rows(folder, {}).some((row) => row.name === name)) throw new CallError({ code: "name_taken" as CallError["code"], message: `“${name}” is there already`, hint: null, retryable: false });
+        if (this.rows(folder, {}).some((row) => row.name === name)) throw new CallError({ code: "name_taken", message: `“${name}” is there already`, hint: null, retryable: false });
         const id = this.add(name, { kind: "folder", parent: folder, size: 0 });
         this.as(you, "created", id);
         return { node: id, folder, name };
