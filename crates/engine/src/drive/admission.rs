@@ -86,10 +86,7 @@ impl Replica {
         let mut ready = vec![log];
         let mut next = next;
         while let Some(log) = ready.pop() {
-            loop {
-                let Some(progress) = self.contents.get(&log).copied() else {
-                    break;
-                };
+            while let Some(progress) = self.contents.get(&log).copied() {
                 let given = next
                     .take()
                     .filter(|entry| entry.header.seq == progress.applied);
