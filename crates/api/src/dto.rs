@@ -18,6 +18,7 @@ mod limit;
 mod live;
 mod member;
 mod overview;
+mod review;
 mod share;
 mod version;
 
@@ -61,6 +62,7 @@ pub use overview::{
     Activity, ActivityReply, ActivityRequest, DriveCard, DriveProblems, DrivesReply, DrivesRequest,
     ProblemsReply, ProblemsRequest, Transfer, TransfersReply, TransfersRequest, Way,
 };
+pub use review::{DecideReviewReply, DecideReviewRequest, ReviewLine, ReviewReply, ReviewRequest};
 pub use share::{
     InviteReply, InviteRequest, JoinRequest, MountRequest, Place, Role, ShareRequest, TicketText,
     UnmountReply, UnmountRequest,

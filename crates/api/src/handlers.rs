@@ -139,6 +139,22 @@ impl<M: MountDoor> Commands for Host<M> {
         members::join_requests(&self.drive(&request.drive)?, replies).await
     }
 
+    async fn review(
+        &self,
+        request: ReviewRequest,
+        replies: &mut Replies<ReviewLine>,
+    ) -> Result<ReviewReply, ApiError> {
+        members::review(&self.drive(&request.drive)?, replies).await
+    }
+
+    async fn decide_review(
+        &self,
+        request: DecideReviewRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<DecideReviewReply, ApiError> {
+        members::decide_review(&self.drive(&request.drive)?, &request).await
+    }
+
     async fn decide_join(
         &self,
         request: DecideJoinRequest,

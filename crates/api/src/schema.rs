@@ -114,6 +114,10 @@ commands! {
     join_requests: JoinRequests(dto::JoinRequestsRequest) streams dto::JoinRequestLine => dto::JoinRequestsReply;
     /// Lets somebody in who waits, or turns them away.
     decide_join: DecideJoin(dto::DecideJoinRequest) => dto::DecideJoinReply;
+    /// Lists what removed devices wrote too late to count.
+    review: Review(dto::ReviewRequest) streams dto::ReviewLine => dto::ReviewReply;
+    /// Lets late work of a removed device count for everyone, or sets it aside on this device.
+    decide_review: DecideReview(dto::DecideReviewRequest) => dto::DecideReviewReply;
     /// Shows a drive as a file system; comes back when the daemon starts again.
     mount: Mount(dto::MountRequest) => dto::DriveRef;
     /// Takes a mount away.

@@ -128,6 +128,26 @@ impl Commands for Fake {
         Ok(JoinRequestsReply { drive: r.drive })
     }
 
+    async fn review(
+        &self,
+        r: ReviewRequest,
+        _: &mut Replies<ReviewLine>,
+    ) -> Result<ReviewReply, ApiError> {
+        Ok(ReviewReply { drive: r.drive })
+    }
+
+    async fn decide_review(
+        &self,
+        r: DecideReviewRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<DecideReviewReply, ApiError> {
+        Ok(DecideReviewReply {
+            device: r.device,
+            entries: 0,
+            accepted: r.accept,
+        })
+    }
+
     async fn decide_join(
         &self,
         r: DecideJoinRequest,

@@ -79,6 +79,7 @@ subcommands! {
     members::Members,
     role::Role,
     revoke::Revoke,
+    review::Review,
     mount::Mount,
     unmount::Unmount,
     status::Status,

@@ -24,6 +24,7 @@ pub(crate) mod pin;
 pub(crate) mod recover;
 pub(crate) mod restore;
 pub(crate) mod resume;
+pub(crate) mod review;
 pub(crate) mod revoke;
 pub(crate) mod role;
 pub(crate) mod share;

@@ -19,7 +19,7 @@ use crate::register::Source;
 use crate::schema::{self, Attributes, Birth, Moved, Register};
 use crate::tree::ApplyError;
 use crate::view::Touched;
-use chunk::{Chunk, Op};
+pub(crate) use chunk::{Chunk, Op};
 
 /// Most ops in one change (security.md §2.5).
 pub const MAX_OPS: usize = 4096;
@@ -155,6 +155,11 @@ pub(crate) fn each_op(
         visit(op.id, op.key, op.value);
     }
     Ok(())
+}
+
+/// A change of this program as plain writes.
+pub(crate) fn read(bytes: &[u8]) -> Result<Chunk<'_>, LintError> {
+    chunk::parse(bytes)
 }
 
 /// The nodes that a change writes to, if it is one.

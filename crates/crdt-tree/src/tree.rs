@@ -6,6 +6,7 @@ mod glance;
 mod past;
 mod plan;
 mod questions;
+mod remake;
 mod write;
 
 use automerge::{ActorId, Automerge, AutomergeError, ChangeHash, ObjId, ReadDoc};

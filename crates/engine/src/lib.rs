@@ -26,6 +26,7 @@ pub mod pausing;
 mod peers;
 pub mod recover;
 pub mod share;
+mod tend;
 pub mod working_copy;
 
 pub use config::EngineConfig;

@@ -8,7 +8,9 @@ use crate::drive::error::DriveError;
 use crate::drive::govern::Act;
 use crate::drive::handle::DriveHandle;
 use crate::drive::request::Request;
+use crate::drive::review::Pending;
 use crate::drive::roll::{DeviceInfo, InviteInfo, MemberInfo, RemovalReason};
+use crate::local::Space;
 
 /// Fewest characters of an id that stand for it.
 const SHORTEST: usize = 4;
@@ -146,6 +148,36 @@ impl DriveHandle {
         Ok(Target::Device(member, device))
     }
 
+    /// What removed devices wrote too late to count, and nobody on this device has set aside.
+    pub async fn review(&self) -> Result<Vec<Pending>, DriveError> {
+        let mut pending = self.ask(|reply| Request::Pending { reply }).await?;
+        let local = self.local();
+        let mut set_aside = Vec::new();
+        for waiting in &pending {
+            let noted = local.get(Space::Config, &note_key(waiting))?;
+            set_aside.push(noted == Some(waiting.entries.to_le_bytes().to_vec()));
+        }
+        let mut aside = set_aside.into_iter();
+        pending.retain(|_| !aside.next().unwrap_or(false));
+        Ok(pending)
+    }
+
+    /// Lets late work count for everyone, or sets it aside on this device.
+    pub async fn decide_review(&self, wanted: &str, accept: bool) -> Result<Pending, GovernError> {
+        let listed = ("device", "`peerdrive review DRIVE`");
+        let found = pick(wanted, listed, &self.review().await?, |pending| {
+            (pending.device.to_string(), pending.name.clone())
+        })?;
+        if accept {
+            self.govern(Act::Accept(found.device)).await?;
+        } else {
+            let count = found.entries.to_le_bytes().to_vec();
+            let noted = self.local().put(Space::Config, &note_key(&found), count);
+            noted.map_err(DriveError::from)?;
+        }
+        Ok(found)
+    }
+
     async fn govern(&self, act: Act) -> Result<(), DriveError> {
         self.ask(|reply| Request::Govern { act, reply }).await
     }
@@ -157,6 +189,11 @@ fn not_found(wanted: &str, (what, list): (&'static str, &'static str)) -> WhoErr
         wanted: wanted.to_owned(),
         list,
     }
+}
+
+/// Under which it is noted how much of a device's late work was set aside.
+fn note_key(pending: &Pending) -> Vec<u8> {
+    [b"aside ".as_slice(), &pending.device.0].concat()
 }
 
 /// Whether an id and a name fit what was typed.

@@ -228,6 +228,7 @@ impl Device {
             },
         )?;
         tokio::spawn(follow_link(Arc::downgrade(&shared), events));
+        tokio::spawn(crate::tend::tend(Arc::downgrade(&shared)));
         Ok(Running {
             handle: DriveHandle { shared },
             thread,

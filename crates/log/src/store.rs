@@ -165,6 +165,17 @@ impl DriveLog {
         })
     }
 
+    /// Where an entry is: its log and number.
+    pub fn place(&self, id: &EntryId) -> Result<Option<(LogId, u64)>, ReadError> {
+        self.reading(|txn| {
+            let ids = txn.open_table(IDS)?;
+            Ok(ids.get(id)?.map(|place| {
+                let (log, seq) = place.value();
+                (*log, seq)
+            }))
+        })
+    }
+
     /// Whether an entry is in the record.
     pub fn contains(&self, id: &EntryId) -> Result<bool, ReadError> {
         self.reading(|txn| Ok(txn.open_table(IDS)?.get(id)?.is_some()))

@@ -9,9 +9,10 @@ use peerdrive_engine::members::Target;
 
 use super::errors;
 use crate::dto::{
-    DecideJoinReply, DecideJoinRequest, InviteLine, InviteState, InvitesReply, JoinRequestLine,
-    JoinRequestsReply, Member, MemberDevice, MembersReply, RevokeInviteReply, RevokeReply,
-    RevokeRequest, RoleReply, RoleRequest,
+    DecideJoinReply, DecideJoinRequest, DecideReviewReply, DecideReviewRequest, InviteLine,
+    InviteState, InvitesReply, JoinRequestLine, JoinRequestsReply, Member, MemberDevice,
+    MembersReply, ReviewLine, ReviewReply, RevokeInviteReply, RevokeReply, RevokeRequest,
+    RoleReply, RoleRequest,
 };
 use crate::error::ApiError;
 use crate::reply::Replies;
@@ -175,5 +176,39 @@ pub(super) fn decide_join(
         request: decided.id,
         name: decided.name,
         admitted: request.admit,
+    })
+}
+
+pub(super) async fn review(
+    drive: &DriveHandle,
+    replies: &mut Replies<ReviewLine>,
+) -> Result<ReviewReply, ApiError> {
+    for pending in drive.review().await.map_err(|e| errors::drive(&e))? {
+        let line = ReviewLine {
+            device: pending.device.to_string(),
+            member: pending.member.map(|member| member.to_string()),
+            name: pending.name,
+            entries: pending.entries,
+            paths: pending.paths,
+        };
+        replies.item(&line).await?;
+    }
+    Ok(ReviewReply {
+        drive: drive.id().to_string(),
+    })
+}
+
+pub(super) async fn decide_review(
+    drive: &DriveHandle,
+    request: &DecideReviewRequest,
+) -> Result<DecideReviewReply, ApiError> {
+    let decided = drive
+        .decide_review(&request.device, request.accept)
+        .await
+        .map_err(|e| errors::govern(&e))?;
+    Ok(DecideReviewReply {
+        device: decided.device.to_string(),
+        entries: decided.entries,
+        accepted: request.accept,
     })
 }

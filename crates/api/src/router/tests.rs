@@ -44,6 +44,8 @@ fn request(name: &str) -> Option<&'static str> {
         "make_folder" | "create_file" => r#"{"drive":"d","name":"n"}"#,
         "rename" => r#"{"drive":"d","node":"n","name":"m"}"#,
         "move_nodes" | "delete_nodes" => r#"{"drive":"d","nodes":["n"]}"#,
+        "review" => r#"{"drive":"d"}"#,
+        "decide_review" => r#"{"drive":"d","device":"v","accept":true}"#,
         _ => return None,
     })
 }

@@ -47,22 +47,22 @@ const TYPE_BYTES: u64 = 7;
 
 /// A change, read.
 #[derive(Debug)]
-pub(super) struct Chunk<'a> {
-    pub(super) deps: Vec<ChangeHash>,
+pub(crate) struct Chunk<'a> {
+    pub(crate) deps: Vec<ChangeHash>,
     pub(super) actor: Actor,
     pub(super) seq: u64,
     pub(super) start_op: u64,
-    pub(super) ops: Vec<Op<'a>>,
+    pub(crate) ops: Vec<Op<'a>>,
 }
 
 /// One write or removal of one key of one bucket.
 #[derive(Debug)]
-pub(super) struct Op<'a> {
+pub(crate) struct Op<'a> {
     pub(super) id: OpId,
     pub(super) bucket: usize,
-    pub(super) key: &'a str,
+    pub(crate) key: &'a str,
     /// `None` removes the key.
-    pub(super) value: Option<&'a [u8]>,
+    pub(crate) value: Option<&'a [u8]>,
     /// The ops whose values it replaces, in order.
     pub(super) preds: Vec<OpId>,
 }

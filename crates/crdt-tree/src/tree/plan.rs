@@ -534,7 +534,7 @@ impl<R: ReadDoc> Planner<'_, R> {
 }
 
 /// The mark that deletes a node as this device sees it (rule R3).
-fn deletion(id: NodeId, registers: &Registers) -> Write {
+pub(super) fn deletion(id: NodeId, registers: &Registers) -> Write {
     let seen = schema::encode_deletion(&resolve::substance(registers));
     Write::put(id, Register::Deletion, seen)
 }

@@ -55,12 +55,20 @@ impl Write {
         }
     }
 
+    pub(super) fn node(&self) -> NodeId {
+        self.node
+    }
+
+    pub(super) fn is_xattr(&self) -> bool {
+        self.xattr
+    }
+
     /// About how much of a change it takes, on the high side.
     fn size(&self) -> usize {
         2 * (self.key.len() + 48) + self.value.as_ref().map_or(0, Vec::len)
     }
 
-    fn carry_out<T: Transactable>(
+    pub(super) fn carry_out<T: Transactable>(
         &self,
         transaction: &mut T,
         buckets: &[ObjId],

@@ -3,6 +3,7 @@
 
 mod admit;
 mod bits;
+mod content;
 mod control;
 mod dag;
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod state;
 mod tests;
 
 pub use admit::{ContentRef, Refusal};
+pub use content::Stands;
 pub use control::{Control, Inserted};
 pub use dag::ControlError;
 pub use state::{Bind, Dispute, InviteState, Member, State};

@@ -42,6 +42,9 @@ struct Actor {
 
 impl Actor {
     fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+        // A daemon that was killed may have left own work to be made again.
+        self.replica.remake();
+        self.commit(Vec::new());
         while let Some(first) = requests.blocking_recv() {
             let mut replies = Vec::new();
             let mut stop = self.take(first, &mut replies);
@@ -105,6 +108,15 @@ impl Actor {
                     let _ = reply.send(Err(error));
                 }
             },
+            Request::Tend { reply } => match self.replica.tend() {
+                Ok(done) => replies.push(when_durable(reply, done)),
+                Err(error) => {
+                    let _ = reply.send(Err(error));
+                }
+            },
+            Request::Pending { reply } => {
+                let _ = reply.send(Ok(self.replica.pending()));
+            }
             Request::Consider { applying, reply } => {
                 let _ = reply.send(self.replica.consider(*applying));
             }
@@ -156,6 +168,9 @@ impl Actor {
         }
         if committed.control_changed {
             shared.membership_changed(&self.replica.control);
+        }
+        if committed.reloaded {
+            shared.publish(DriveEvent::Reloaded);
         }
         for happened in committed.happened {
             if !happened.events.is_empty() {

@@ -42,11 +42,11 @@ pub(crate) enum Taken {
 /// The verdict on a content entry by itself.
 #[derive(Debug)]
 pub(crate) enum Admits {
-    /// It counts, if what it builds on does.
+    /// It may be stored; whether it counts can change.
     Yes,
     /// Something that it refers to is not here yet.
     NotYet,
-    /// It does not count.
+    /// It never counts.
     No(String),
 }
 
@@ -98,14 +98,9 @@ impl ControlPlane {
         self.bind
     }
 
-    /// Judges a content entry: signature, then the rules. `prev_ctrl` are the control heads that the
-    /// entry before it in its log knew.
-    pub(crate) fn admits(
-        &self,
-        entry: &Entry,
-        prev_ctrl: &[EntryId],
-        on_chain: &mut dyn FnMut(&EntryId) -> bool,
-    ) -> Admits {
+    /// Judges what never changes about a content entry: signature, and what it knew. `prev_ctrl` are the
+    /// control heads that the entry before it in its log knew.
+    pub(crate) fn admits(&self, entry: &Entry, prev_ctrl: &[EntryId]) -> Admits {
         let Some(log_key) = self.control.log_key(&entry.header.bind) else {
             return Admits::NotYet;
         };
@@ -117,7 +112,7 @@ impl ControlPlane {
             prev_ctrl,
             floor: None,
         };
-        match self.control.admits(&judged, on_chain) {
+        match self.control.admissible(&judged) {
             Ok(()) => Admits::Yes,
             Err(Refusal::UnknownControl(_)) => Admits::NotYet,
             Err(reason) => Admits::No(reason.to_string()),

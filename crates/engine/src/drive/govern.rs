@@ -9,6 +9,9 @@ use peerdrive_crypto::ids::{BindId, InviteId, MemberId};
 use super::error::DriveError;
 use super::replica::Replica;
 
+/// Most readers to whom one entry seals a key.
+const MOST_WRAPS: usize = 32;
+
 /// What is to be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
@@ -18,6 +21,8 @@ pub(crate) enum Act {
     RemoveMember(MemberId, Reason),
     /// Takes one device out.
     RemoveDevice(BindId, Reason),
+    /// Lets late work of a removed device stand.
+    Accept(BindId),
     /// Takes an invite back.
     RevokeInvite(InviteId),
 }
@@ -40,12 +45,40 @@ impl Replica {
                 let cut = self.cuts_of(&bind);
                 Draft::new().revoke_device(RevokeDevice { bind, cut, reason })
             }
+            Act::Accept(device) => {
+                self.at_least(Role::Admin)?;
+                self.accept_draft(&device)?
+            }
             Act::RevokeInvite(invite) => {
                 self.at_least(Role::Admin)?;
                 Draft::new().revoke_invite(invite)
             }
         };
         self.author(draft).map(drop)
+    }
+
+    /// Sees to keys after entries met that did not know of each other: begins an epoch if there is none
+    /// that nobody removed can read (E4), seals the present one to whoever was left out (E5). Returns
+    /// whether anything was to do.
+    pub(crate) fn tend(&mut self) -> Result<bool, DriveError> {
+        if self.control.role() < Some(Role::Writer) {
+            return Ok(false);
+        }
+        let control = &self.control.control;
+        if control.state().current_epoch().is_none() {
+            self.author(Draft::new().rekey())?;
+            return Ok(true);
+        }
+        let left = control.left_out(&self.control.keyring);
+        if left.is_empty() {
+            return Ok(false);
+        }
+        let draft = left
+            .into_iter()
+            .take(MOST_WRAPS)
+            .fold(Draft::new(), Draft::wrap);
+        self.author(draft)?;
+        Ok(true)
     }
 
     fn at_least(&self, role: Role) -> Result<(), DriveError> {

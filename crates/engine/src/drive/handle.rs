@@ -172,6 +172,10 @@ impl Shared {
         let _ = self.events.send(Arc::new(event));
     }
 
+    pub(crate) fn follow_events(&self) -> broadcast::Receiver<Arc<DriveEvent>> {
+        self.events.subscribe()
+    }
+
     pub(crate) fn announce(&self, news: Vec<(LogHead, Vec<Bytes>)>) {
         self.link.announce(news);
     }

@@ -1,6 +1,7 @@
 //! One drive on this device: an actor that owns its state, and the handle that doors hold.
 
 pub(crate) mod actor;
+pub(crate) mod admission;
 pub mod approval;
 pub(crate) mod control;
 pub mod error;
@@ -9,9 +10,11 @@ pub(crate) mod govern;
 pub mod handle;
 pub(crate) mod identity;
 pub mod invite;
-pub(crate) mod pool;
 pub(crate) mod replica;
 pub mod request;
+pub mod review;
 pub mod roll;
 pub mod status;
+#[cfg(test)]
+mod tests;
 pub mod work;

@@ -9,8 +9,7 @@ use parking_lot::RwLock;
 use peerdrive_crdt_tree::edit::Edit;
 use peerdrive_crdt_tree::event::TreeEvent;
 use peerdrive_crdt_tree::id::Actor;
-use peerdrive_crdt_tree::lint::Author;
-use peerdrive_crdt_tree::tree::{ApplyError, DriveTree};
+use peerdrive_crdt_tree::tree::DriveTree;
 use peerdrive_crypto::body::ContentBody;
 use peerdrive_crypto::entry::{self, Entry, Links, LogPosition, Plane, content_entry};
 use peerdrive_crypto::identity::DriveKeys;
@@ -18,9 +17,9 @@ use peerdrive_crypto::ids::{BindId, DriveId, EntryId, LogId, MemberId};
 use peerdrive_log::{AppendError, Batch, DriveLog, Record, Snapshot};
 use serde::{Deserialize, Serialize};
 
+use super::admission::{Progress, Stop};
 use super::control::{Admits, ControlPlane, Taken};
 use super::error::{DriveError, LoadError};
-use super::pool::Pool;
 use super::request::{Check, EditIfResults, EditResults};
 use crate::incarnation::HighWater;
 use crate::local::{Seal, Space};
@@ -29,10 +28,6 @@ use crate::open::{INCARNATIONS_KEY, Incarnations};
 /// Most bytes of entries whose author is not known yet. They are only in memory: whoever sent them has
 /// them still.
 const STRANGERS_CAP: usize = 16 << 20;
-
-/// Most bytes of stored entries that wait for others. What finds no room waits in the record and is
-/// looked at again after a restart.
-const WAITING_CAP: usize = 256 << 20;
 
 /// A snapshot is due when the entries since the last one exceed a quarter of its size and this.
 const SNAPSHOT_AFTER_BYTES: usize = 4 << 20;
@@ -56,34 +51,42 @@ pub(crate) struct Replica {
     pub(crate) own: Own,
     pub(crate) log: Arc<DriveLog>,
     pub(crate) control: ControlPlane,
-    tree: Arc<RwLock<DriveTree>>,
+    pub(super) tree: Arc<RwLock<DriveTree>>,
+    /// The document that is to show next, while it is being built.
+    pub(super) building: Option<DriveTree>,
     seal: Arc<Seal>,
-    /// Control heads that the last entry of each content log knew.
-    last_ctrl: HashMap<LogId, Vec<EntryId>>,
+    /// How far each stored content log is applied.
+    pub(super) contents: HashMap<LogId, Progress>,
+    /// Logs whose next entry builds on an entry that is not applied.
+    pub(super) waiters: HashMap<EntryId, Vec<LogId>>,
     /// Applied content entries that no applied entry builds on.
-    heads: BTreeSet<EntryId>,
-    /// Stored content entries whose ancestors are not all applied.
-    waiting: Pool<Entry>,
+    pub(super) heads: BTreeSet<EntryId>,
+    /// Own entries that others of this device stand for.
+    pub(super) superseded: HashSet<EntryId>,
     /// Entries of authors or control heads that are not known yet.
     strangers: Vec<Bytes>,
     strangers_bytes: usize,
-    /// Stored entries that proved inadmissible; nothing is built on them.
-    void: HashSet<EntryId>,
     /// What the next commit writes.
-    staged: Staged,
-    since_snapshot: usize,
+    pub(super) staged: Staged,
+    pub(super) since_snapshot: usize,
+    /// The last snapshot holds what no longer counts.
+    pub(super) snapshot_wanted: bool,
     snapshot_bytes: usize,
 }
 
 #[derive(Debug, Default)]
-struct Staged {
+pub(super) struct Staged {
     batch: Batch,
     tips: HashMap<LogId, (u64, EntryId)>,
-    applied: HashSet<EntryId>,
-    events: Vec<Happened>,
-    own: Vec<Entry>,
+    /// Where in the batch each entry is, by id and by place.
+    places: HashMap<EntryId, (LogId, u64)>,
+    index: HashMap<(LogId, u64), usize>,
+    pub(super) events: Vec<Happened>,
+    pub(super) own: Vec<Entry>,
     others: BTreeSet<LogId>,
     control_changed: bool,
+    /// The document was built anew.
+    pub(super) reloaded: bool,
 }
 
 /// Tree events with their cause.
@@ -103,14 +106,20 @@ pub(crate) struct Committed {
     /// Logs of others that grew.
     pub(crate) grown: Vec<LogId>,
     pub(crate) control_changed: bool,
+    /// What shows was built anew: doors compare all of it.
+    pub(crate) reloaded: bool,
 }
+
+/// Version of [`SnapshotBody`].
+const SNAPSHOT: u8 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct SnapshotBody {
     v: u8,
     heads: Vec<EntryId>,
-    void: Vec<EntryId>,
-    waiting: Vec<EntryId>,
+    /// How many of the first entries of each log are in it, with the last of them.
+    applied: Vec<(LogId, u64, EntryId)>,
+    superseded: Vec<EntryId>,
     document: Vec<u8>,
 }
 
@@ -127,51 +136,65 @@ impl Replica {
         own.bind = control.settle_bind();
         let actor =
             Actor(entry::log_id(&drive, &own.bind, Plane::Content, &own.content_inc).actor());
-        let mut from = 0;
-        let mut heads = BTreeSet::new();
-        let mut void = HashSet::new();
-        let mut was_waiting = Vec::new();
-        let mut snapshot_bytes = 0;
-        let tree = match log.snapshot()? {
-            Some(Snapshot { arrival, bytes }) => {
-                let plain = seal.open_snapshot(&bytes)?;
-                let body: SnapshotBody =
-                    postcard::from_bytes(&plain).map_err(|_| LoadError::Snapshot)?;
-                from = arrival;
-                snapshot_bytes = bytes.len();
-                heads.extend(body.heads);
-                void.extend(body.void);
-                was_waiting = body.waiting;
-                DriveTree::load(&body.document, actor)?
-            }
-            None => DriveTree::new(actor),
-        };
         let mut replica = Self {
             drive,
+            contents: stored_contents(&log)?,
             own,
             log: log.clone(),
             control,
-            tree: Arc::new(RwLock::new(tree)),
+            tree: Arc::new(RwLock::new(DriveTree::new(actor))),
+            building: None,
             seal,
-            last_ctrl: last_control_heads(&log)?,
-            heads,
-            waiting: Pool::new(WAITING_CAP),
+            waiters: HashMap::new(),
+            heads: BTreeSet::new(),
+            superseded: HashSet::new(),
             strangers: Vec::new(),
             strangers_bytes: 0,
-            void,
             staged: Staged::default(),
             since_snapshot: 0,
-            snapshot_bytes,
+            snapshot_wanted: false,
+            snapshot_bytes: 0,
         };
-        for id in was_waiting {
-            if let Some(record) = log.get(&id.0)? {
-                replica.replay(&record);
-            }
+        if let Some(Snapshot { bytes, .. }) = log.snapshot()? {
+            replica.take_snapshot(&bytes, actor)?;
         }
-        log.replay(from, |_, record| replica.replay(&record))?;
-        // What replaying did is in the record already.
+        let mut logs: Vec<LogId> = replica.contents.keys().copied().collect();
+        logs.sort_unstable();
+        for log in logs {
+            replica.advance(log, None);
+        }
+        // What this did is in the record already.
         replica.staged = Staged::default();
         Ok(replica)
+    }
+
+    /// Begins from the snapshot, unless there is in it what no longer counts: then from nothing.
+    fn take_snapshot(&mut self, sealed: &[u8], actor: Actor) -> Result<(), LoadError> {
+        let plain = self.seal.open_snapshot(sealed)?;
+        // Of an older program: everything in it is in the record too.
+        let Ok(body) = postcard::from_bytes::<SnapshotBody>(&plain) else {
+            return Ok(());
+        };
+        let stands = body.applied.iter().all(|(log, applied, tip)| {
+            let here = self.contents.get(log);
+            here.is_some_and(|here| *applied <= self.limit(log, &here.bind))
+                && self.id_at(log, applied.saturating_sub(1)) == Some(*tip)
+        });
+        if body.v != SNAPSHOT || !stands {
+            self.snapshot_wanted = true;
+            return Ok(());
+        }
+        *self.tree.write() = DriveTree::load(&body.document, actor)?;
+        self.snapshot_bytes = sealed.len();
+        self.heads.extend(body.heads);
+        self.superseded.extend(body.superseded);
+        for (log, applied, tip) in body.applied {
+            if let Some(progress) = self.contents.get_mut(&log) {
+                progress.applied = applied;
+                progress.tip = tip;
+            }
+        }
+        Ok(())
     }
 
     /// The shared view. Only this replica writes to it.
@@ -181,7 +204,15 @@ impl Replica {
 
     /// Number of entries that wait for others.
     pub(crate) fn waiting(&self) -> usize {
-        self.waiting.len() + self.strangers.len()
+        let mut count = self.strangers.len();
+        for (log, progress) in &self.contents {
+            let waits = matches!(progress.stop, Stop::Waits(_) | Stop::Keys);
+            if waits && !self.is_dead_from(progress, &mut HashSet::new()) {
+                let len = self.tip(log).map_or(0, |(len, _)| len);
+                count += usize::try_from(len.saturating_sub(progress.applied)).unwrap_or(0);
+            }
+        }
+        count
     }
 
     /// Lets the document take the edits and stages the entries; nothing is durable before `commit`.
@@ -189,42 +220,37 @@ impl Replica {
         if !self.control.may_write() {
             return Err(DriveError::ReadOnly);
         }
-        let epoch = self.control.current_epoch().ok_or(DriveError::NoKeys)?;
+        self.control.current_epoch().ok_or(DriveError::NoKeys)?;
+        self.clean_log();
         let edited = self.tree.write().edit(edits);
-        for change in edited.changes {
-            let body = ContentBody {
-                v: 1,
-                time_ms: crate::env::now_ms(),
-                changes: vec![peerdrive_crypto::wire::Bytes(change)],
-                supersedes: Vec::new(),
-            };
-            let at = self.own_position(Plane::Content);
-            let mut deps = self.heads.clone();
-            deps.remove(&EntryId(at.prev));
-            let links = Links {
-                deps: deps.into_iter().take(entry::MAX_LINKS).collect(),
-                ctrl: self.control.heads(),
-            };
-            let plain = body.to_bytes().map_err(|_| DriveError::TooLarge)?;
-            let sealed = content_entry(
-                &at,
-                entry::kind::EDIT,
-                links,
-                &epoch,
-                &plain,
-                &self.own.keys,
-                &mut crate::env::rng(),
-            )?;
-            self.stage(&sealed, sealed.to_bytes());
-            self.staged.applied.insert(sealed.id());
-            self.advance_heads(&sealed);
-            self.staged.own.push(sealed);
-        }
+        self.stage_changes(edited.changes, &[])?;
         self.staged.events.push(Happened {
             by: None,
             events: edited.events,
         });
         Ok(edited.results)
+    }
+
+    /// Seals a body as the next entry of this device's content log.
+    pub(super) fn seal_content(&self, body: &ContentBody) -> Result<Entry, DriveError> {
+        let epoch = self.control.current_epoch().ok_or(DriveError::NoKeys)?;
+        let at = self.own_position(Plane::Content);
+        let mut deps = self.heads.clone();
+        deps.remove(&EntryId(at.prev));
+        let links = Links {
+            deps: deps.into_iter().take(entry::MAX_LINKS).collect(),
+            ctrl: self.control.heads(),
+        };
+        let plain = body.to_bytes().map_err(|_| DriveError::TooLarge)?;
+        Ok(content_entry(
+            &at,
+            entry::kind::EDIT,
+            links,
+            &epoch,
+            &plain,
+            &self.own.keys,
+            &mut crate::env::rng(),
+        )?)
     }
 
     /// As `edit`, but only those edits whose condition holds now; `None` for the others.
@@ -261,9 +287,10 @@ impl Replica {
             }
             Taken::Refused(reason) => return Err(DriveError::Refused(reason)),
         }
-        self.settle();
         self.stage(&sealed, sealed.to_bytes());
         self.staged.own.push(sealed);
+        self.settle();
+        self.reconcile();
         Ok(())
     }
 
@@ -289,6 +316,7 @@ impl Replica {
     /// the rest goes on.
     pub(crate) fn receive(&mut self, entries: Vec<Bytes>) {
         let mut queue: Vec<Bytes> = entries;
+        let known = self.control.control.len();
         loop {
             let mut news = false;
             for bytes in std::mem::take(&mut queue) {
@@ -300,6 +328,9 @@ impl Replica {
             }
             self.strangers_bytes = 0;
             queue = std::mem::take(&mut self.strangers);
+        }
+        if self.control.control.len() != known {
+            self.reconcile();
         }
         // Entries of this device that it did not have: it was set back, or copied.
         let met: Vec<LogId> = self.staged.others.iter().copied().collect();
@@ -327,7 +358,7 @@ impl Replica {
         self.keep_incarnations();
     }
 
-    fn keep_incarnations(&mut self) {
+    pub(super) fn keep_incarnations(&mut self) {
         let now = Incarnations {
             control: self.own.control_inc,
             content: self.own.content_inc,
@@ -366,26 +397,33 @@ impl Replica {
                 .collect(),
             grown: staged.others.into_iter().collect(),
             control_changed: staged.control_changed,
+            reloaded: staged.reloaded,
         })
     }
 
     /// Writes a snapshot if enough was appended since the last one, or in any case if `now`.
     pub(crate) fn snapshot_if_due(&mut self, now: bool) -> Result<(), DriveError> {
         let due = self.since_snapshot > SNAPSHOT_AFTER_BYTES.max(self.snapshot_bytes / 4);
-        if !(due || now && self.since_snapshot > 0) {
+        if !(due || self.snapshot_wanted || now && self.since_snapshot > 0) {
             return Ok(());
         }
         let body = SnapshotBody {
-            v: 1,
+            v: SNAPSHOT,
             heads: self.heads.iter().copied().collect(),
-            void: self.void.iter().copied().collect(),
-            waiting: self.waiting.ids().copied().collect(),
+            applied: self
+                .contents
+                .iter()
+                .filter(|(_, progress)| progress.applied > 0)
+                .map(|(log, progress)| (*log, progress.applied, progress.tip))
+                .collect(),
+            superseded: self.superseded.iter().copied().collect(),
             document: self.tree.write().save(),
         };
         let plain = postcard::to_stdvec(&body).map_err(|_| DriveError::TooLarge)?;
         let bytes = self.seal.close_snapshot(&plain);
         self.snapshot_bytes = bytes.len();
         self.since_snapshot = 0;
+        self.snapshot_wanted = false;
         let snapshot = Some(Snapshot {
             arrival: self.log.arrivals(),
             bytes,
@@ -420,19 +458,45 @@ impl Replica {
         Ok(())
     }
 
-    /// Where each content log ends for this device: its device, the last entry's number and id.
+    /// Where each content log ends for this device: its device, the last applied entry's number and id.
     pub(crate) fn frontier(&self) -> Vec<(LogId, BindId, u64, EntryId)> {
-        let mut ends = Vec::new();
-        for tip in self.log.tips() {
-            let last = self.log.get(&tip.tip).ok().flatten();
-            if let Some(entry) = last.and_then(|record| Entry::decode(&record.bytes).ok())
-                && entry.header.plane == Plane::Content
-            {
-                let seq = entry.header.seq;
-                ends.push((entry.log_id(), entry.header.bind, seq, entry.id()));
+        let applied = self.contents.iter().filter(|(_, own)| own.applied > 0);
+        applied
+            .map(|(log, own)| (*log, own.bind, own.applied - 1, own.tip))
+            .collect()
+    }
+
+    /// An entry by its place, stored or about to be.
+    pub(super) fn entry_at(&self, log: &LogId, seq: u64) -> Option<Entry> {
+        let bytes = match self.staged.index.get(&(*log, seq)) {
+            Some(at) => self.staged.batch.records.get(*at)?.bytes.clone(),
+            None if self.log.tip(&log.0).is_none_or(|tip| seq >= tip.len) => return None,
+            None => self.log.read(&log.0, seq, 1).ok()?.pop()?.bytes,
+        };
+        match Entry::decode(&bytes) {
+            Ok(entry) => Some(entry),
+            Err(reason) => {
+                tracing::error!(%reason, "a stored entry cannot be read");
+                None
             }
         }
-        ends
+    }
+
+    /// The id of an entry by its place.
+    pub(super) fn id_at(&self, log: &LogId, seq: u64) -> Option<EntryId> {
+        match self.staged.index.get(&(*log, seq)) {
+            Some(at) => Some(EntryId(self.staged.batch.records.get(*at)?.id)),
+            None => self.log.id_at(&log.0, seq).ok()?.map(EntryId),
+        }
+    }
+
+    /// Where an entry is, stored or about to be.
+    pub(super) fn place(&self, id: &EntryId) -> Option<(LogId, u64)> {
+        let staged = self.staged.places.get(id).copied();
+        staged.or_else(|| {
+            let (log, seq) = self.log.place(&id.0).ok()??;
+            Some((LogId(log), seq))
+        })
     }
 
     /// After control entries came in: this device may act under another id now.
@@ -447,7 +511,7 @@ impl Replica {
         }
     }
 
-    fn tip(&self, log: &LogId) -> Option<(u64, EntryId)> {
+    pub(super) fn tip(&self, log: &LogId) -> Option<(u64, EntryId)> {
         self.staged
             .tips
             .get(log)
@@ -455,8 +519,11 @@ impl Replica {
             .or_else(|| self.log.tip(&log.0).map(|tip| (tip.len, EntryId(tip.tip))))
     }
 
-    fn stage(&mut self, entry: &Entry, bytes: Vec<u8>) {
+    pub(super) fn stage(&mut self, entry: &Entry, bytes: Vec<u8>) {
         let (log, id) = (entry.log_id(), entry.id());
+        let at = self.staged.batch.records.len();
+        self.staged.index.insert((log, entry.header.seq), at);
+        self.staged.places.insert(id, (log, entry.header.seq));
         self.staged.tips.insert(log, (entry.header.seq + 1, id));
         self.staged.batch.records.push(Record {
             log: log.0,
@@ -518,19 +585,12 @@ impl Replica {
             tracing::warn!(log = %log, seq = len, "an entry does not continue its log");
             return false;
         }
-        let prev_ctrl = self.last_ctrl.get(&log).cloned().unwrap_or_default();
-        let record = &self.log;
-        let mut on_chain = |cut: &EntryId| {
-            // The log here is one chain: the cut is on it if it is in the record further on, or is
-            // the entry itself. One that is not here yet cannot be told apart from a fork.
-            *cut == entry.id()
-                || record
-                    .get(&cut.0)
-                    .ok()
-                    .flatten()
-                    .is_some_and(|at| at.log == log.0)
-        };
-        match self.control.admits(&entry, &prev_ctrl, &mut on_chain) {
+        let before = entry.header.seq.checked_sub(1);
+        let prev_ctrl = before
+            .and_then(|before| self.entry_at(&log, before))
+            .map(|entry| entry.header.ctrl)
+            .unwrap_or_default();
+        match self.control.admits(&entry, &prev_ctrl) {
             Admits::No(reason) => {
                 tracing::warn!(%reason, log = %log, seq = len, "an entry was refused");
                 return false;
@@ -543,8 +603,13 @@ impl Replica {
         }
         self.stage(&entry, bytes.to_vec());
         self.staged.others.insert(log);
-        self.last_ctrl.insert(log, entry.header.ctrl.clone());
-        self.apply_or_wait(entry);
+        self.contents.entry(log).or_insert(Progress {
+            bind: entry.header.bind,
+            applied: 0,
+            tip: EntryId(log.0),
+            stop: Stop::Level,
+        });
+        self.advance(log, Some(entry));
         // A successor may have come first.
         !self.strangers.is_empty()
     }
@@ -559,113 +624,6 @@ impl Replica {
             self.strangers.push(bytes);
         }
     }
-
-    fn replay(&mut self, record: &Record) {
-        match Entry::decode(&record.bytes) {
-            Ok(entry) if entry.header.plane == Plane::Content => {
-                self.since_snapshot += record.bytes.len();
-                self.apply_or_wait(entry);
-            }
-            Ok(_) => {}
-            Err(reason) => tracing::error!(%reason, "a stored entry cannot be read"),
-        }
-    }
-
-    /// Applies the entry, and whatever waited for it, or files it under what it waits for.
-    fn apply_or_wait(&mut self, entry: Entry) {
-        let mut ready = vec![entry];
-        while let Some(entry) = ready.pop() {
-            let id = entry.id();
-            match self.missing(&entry) {
-                Some(missing) => {
-                    self.waiting.hold(id, entry.body.len(), missing, entry);
-                }
-                None => {
-                    if self.apply(&entry) {
-                        self.staged.applied.insert(id);
-                        self.advance_heads(&entry);
-                    } else {
-                        self.void.insert(id);
-                    }
-                    ready.extend(self.waiting.release(&id));
-                }
-            }
-        }
-    }
-
-    /// The first ancestor that is not applied.
-    fn missing(&self, entry: &Entry) -> Option<EntryId> {
-        entry
-            .header
-            .deps
-            .iter()
-            .copied()
-            .chain(entry.header.predecessor())
-            .find(|id| !self.is_applied(id))
-    }
-
-    fn is_applied(&self, id: &EntryId) -> bool {
-        if self.void.contains(id) || self.waiting.contains(id) {
-            return false;
-        }
-        self.staged.applied.contains(id) || self.log.contains(&id.0).unwrap_or(false)
-    }
-
-    /// Opens the body and lets the document take the change. `false` if the entry is void.
-    fn apply(&mut self, entry: &Entry) -> bool {
-        let by = self.control.member_of(&entry.header.bind);
-        match self.apply_body(entry) {
-            Ok(events) => {
-                self.staged.events.push(Happened { by, events });
-                true
-            }
-            Err(reason) => {
-                tracing::warn!(%reason, entry = %entry.id(), "an entry is void");
-                false
-            }
-        }
-    }
-
-    fn apply_body(&mut self, entry: &Entry) -> Result<Vec<TreeEvent>, VoidReason> {
-        let keys = self
-            .control
-            .epoch(&entry.header.epoch)
-            .ok_or(VoidReason::NoKeys)?;
-        let plain = entry.open_body(&keys).map_err(|_| VoidReason::Sealed)?;
-        let body = ContentBody::decode(&plain).map_err(|_| VoidReason::Body)?;
-        // One change an entry, so that an entry is applied whole or not at all.
-        let [change] = body.changes.as_slice() else {
-            return Err(VoidReason::Body);
-        };
-        let author = Author {
-            actor: Actor(entry.log_id().actor()),
-            seq: entry.header.seq + 1,
-        };
-        Ok(self.tree.write().apply(change, &author)?)
-    }
-
-    fn advance_heads(&mut self, entry: &Entry) {
-        for dep in &entry.header.deps {
-            self.heads.remove(dep);
-        }
-        if let Some(before) = entry.header.predecessor() {
-            self.heads.remove(&before);
-        }
-        self.heads.insert(entry.id());
-    }
-}
-
-/// Why a stored entry has no effect.
-#[derive(Debug, thiserror::Error)]
-enum VoidReason {
-    #[error("its epoch's keys are not here")]
-    NoKeys,
-    #[error("its body does not open")]
-    Sealed,
-    #[error("its body is not one this version knows")]
-    Body,
-    #[error(transparent)]
-    Change(#[from] ApplyError),
 }
 
 /// Reads every control log into the control plane. They are few and small.
@@ -698,15 +656,22 @@ fn load_control(log: &DriveLog, control: &mut ControlPlane) -> Result<(), LoadEr
     }
 }
 
-fn last_control_heads(log: &DriveLog) -> Result<HashMap<LogId, Vec<EntryId>>, LoadError> {
-    let mut heads = HashMap::new();
+/// Every content log of the record, nothing of it applied yet.
+fn stored_contents(log: &DriveLog) -> Result<HashMap<LogId, Progress>, LoadError> {
+    let mut contents = HashMap::new();
     for tip in log.tips() {
-        if let Some(last) = log.get(&tip.tip)?
-            && let Ok(entry) = Entry::decode(&last.bytes)
+        if let Some(first) = log.read(&tip.log, 0, 1)?.pop()
+            && let Ok(entry) = Entry::decode(&first.bytes)
             && entry.header.plane == Plane::Content
         {
-            heads.insert(LogId(tip.log), entry.header.ctrl);
+            let progress = Progress {
+                bind: entry.header.bind,
+                applied: 0,
+                tip: EntryId(tip.log),
+                stop: Stop::Level,
+            };
+            contents.insert(LogId(tip.log), progress);
         }
     }
-    Ok(heads)
+    Ok(contents)
 }

@@ -13,6 +13,7 @@ use super::error::DriveError;
 use super::govern::Act;
 use super::identity::Ask;
 use super::invite::{AdmitError, Applying, Terms, Ticket};
+use super::review::Pending;
 
 /// What became of each edit of a batch: the node it made or changed, or why it was refused.
 pub type EditResults = Vec<Result<NodeId, EditError>>;
@@ -55,6 +56,14 @@ pub(crate) enum Request {
     IsGatekeeper {
         invite: InviteId,
         reply: oneshot::Sender<bool>,
+    },
+    /// Sees to keys; whether anything was to do.
+    Tend {
+        reply: oneshot::Sender<Result<bool, DriveError>>,
+    },
+    /// What removed devices wrote too late to count.
+    Pending {
+        reply: oneshot::Sender<Result<Vec<Pending>, DriveError>>,
     },
     /// Answers a joiner's first message.
     Challenge {
