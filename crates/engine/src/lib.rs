@@ -3,6 +3,7 @@
 //! working copy, which lives here.
 
 pub mod audit;
+pub mod backup;
 pub mod config;
 pub mod content;
 pub mod device;
@@ -23,6 +24,7 @@ pub mod local;
 pub mod members;
 mod open;
 pub mod pausing;
+pub mod passphrase;
 mod peers;
 pub mod recover;
 pub mod share;

@@ -38,7 +38,13 @@ impl Replica {
             }
             Act::RemoveDevice(bind, reason) => {
                 let cut = self.cuts_of(&bind);
-                Draft::new().revoke_device(RevokeDevice { bind, cut, reason })
+                let draft = Draft::new().revoke_device(RevokeDevice { bind, cut, reason });
+                // Whoever may only read ends a device of their own, and leaves the keys to a writer.
+                if self.control.role() < Some(Role::Writer) {
+                    draft.without_rekey()
+                } else {
+                    draft
+                }
             }
             Act::RevokeInvite(invite) => {
                 self.at_least(Role::Admin)?;
