@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use peerdrive_crypto::author::{Draft, Signer, brought_in, control_entry, recovery_position};
 use peerdrive_crypto::body::{Cut, Reason, RevokeDevice, Role};
+use peerdrive_crypto::entry::{Entry, LogPosition};
 use peerdrive_crypto::identity::RootKey;
 use peerdrive_crypto::ids::{BindId, EndpointKey, LogId};
 use peerdrive_crypto::invite::{Challenged, JoinError, Newcomer, Refused};
@@ -168,7 +169,8 @@ impl Replica {
                 reason: Reason::Compromised,
             });
         }
-        self.author_by_root(root, draft)?;
+        let at = recovery_position(self.drive, &mut crate::env::rng());
+        self.author_as(&at, Signer::Root(root), draft)?;
         Ok(lost.into_iter().map(|(_, name)| name).collect())
     }
 
@@ -180,14 +182,18 @@ impl Replica {
             .collect()
     }
 
-    /// Makes a control entry of the root key, tries it out, and stages it if everything in it is valid.
-    fn author_by_root(&mut self, root: &RootKey, draft: Draft) -> Result<(), DriveError> {
+    /// Makes a control entry, tries it out, and stages it if everything in it is valid.
+    pub(super) fn author_as(
+        &mut self,
+        at: &LogPosition,
+        signer: Signer<'_>,
+        draft: Draft,
+    ) -> Result<Entry, DriveError> {
         let refused = |error: &dyn std::fmt::Display| DriveError::Refused(error.to_string());
-        let rng = &mut crate::env::rng();
-        let at = recovery_position(self.drive, rng);
         let control = &self.control.control;
         let keyring = &self.control.keyring;
-        let entry = control_entry(control, &at, Signer::Root(root), keyring, draft, rng)
+        let rng = &mut crate::env::rng();
+        let entry = control_entry(control, at, signer, keyring, draft, rng)
             .map_err(|error| refused(&error))?
             .entry;
         let mut trial = control.clone();
@@ -195,9 +201,14 @@ impl Replica {
             .insert(entry.clone())
             .map_err(|error| refused(&error))?;
         if trial.verdicts(&entry.id()).iter().any(|(_, valid)| !valid) {
-            return Err(DriveError::NotAllowed);
+            return Err(if self.control.role() < Some(Role::Admin) {
+                DriveError::NotAllowed
+            } else {
+                DriveError::NotAbove
+            });
         }
-        self.add_control(entry)
+        self.add_control(entry.clone())?;
+        Ok(entry)
     }
 }
 
