@@ -90,6 +90,7 @@ pub struct RecoverReply {
 
 /// Seals this device's key under a passphrase, or leaves it in the clear.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PassphraseRequest {
     /// What every later start needs; `None` to need none.
     pub passphrase: Option<TicketText>,
@@ -97,6 +98,7 @@ pub struct PassphraseRequest {
 
 /// How the device's key lies on the disk now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PassphraseReply {
     /// Whether it is sealed.
     pub sealed: bool,
@@ -104,6 +106,7 @@ pub struct PassphraseReply {
 
 /// Writes a backup of who this device is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct BackupRequest {
     /// What the backup is sealed under.
     pub passphrase: TicketText,
@@ -113,6 +116,7 @@ pub struct BackupRequest {
 
 /// The backup is written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct BackupReply {
     /// The file.
     pub path: PathBuf,
@@ -122,6 +126,7 @@ pub struct BackupReply {
 
 /// Keeps a drive of this device as a folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct KeepRequest {
     /// Id or unique name of the drive.
     pub drive: String,

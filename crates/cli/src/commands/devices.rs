@@ -41,9 +41,8 @@ enum Action {
     /// Take one of your devices out of a drive: lost, stolen, or no longer used
     ///
     /// It gets nothing that is written from then on. What it has on its disk stays there, and nobody can
-    /// take that back. A device can take out itself and those that came in by its codes; an admin can
-    /// take out any of a writer or reader. The one that came first is taken out by an admin, or by
-    /// `peerdrive recover`.
+    /// take that back. A device can take out those that came in by its codes, and an admin any of a writer
+    /// or reader. The one that came first is taken out by an admin, or by `peerdrive recover`.
     Remove(Remove),
     /// Print where this device can be reached; it lets nobody in
     Address(Where),

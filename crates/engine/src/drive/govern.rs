@@ -38,13 +38,7 @@ impl Replica {
             }
             Act::RemoveDevice(bind, reason) => {
                 let cut = self.cuts_of(&bind);
-                let draft = Draft::new().revoke_device(RevokeDevice { bind, cut, reason });
-                // Whoever may only read ends a device of their own, and leaves the keys to a writer.
-                if self.control.role() < Some(Role::Writer) {
-                    draft.without_rekey()
-                } else {
-                    draft
-                }
+                Draft::new().revoke_device(RevokeDevice { bind, cut, reason })
             }
             Act::RevokeInvite(invite) => {
                 self.at_least(Role::Admin)?;
