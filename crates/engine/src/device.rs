@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use crate::pausing::Rates;
 use crate::passphrase::{self, Passphrase, PassphraseError, Sealed};
+use crate::pausing::Rates;
 
 /// The file with the device's secret.
 pub(crate) const KEY: &str = "device.key";
