@@ -123,6 +123,32 @@ export type AuditRequest = {
 drive: string, };
 
 /**
+ * The backup is written.
+ */
+export type BackupReply = { 
+/**
+ * The file.
+ */
+path: string, 
+/**
+ * How many drives it brings back.
+ */
+drives: number, };
+
+/**
+ * Writes a backup of who this device is.
+ */
+export type BackupRequest = { 
+/**
+ * What the backup is sealed under.
+ */
+passphrase: TicketText, 
+/**
+ * The file to make.
+ */
+out: string, };
+
+/**
  * A drive that cannot be opened; the others go on.
  */
 export type BrokenDrive = { 
@@ -1132,6 +1158,17 @@ up: number | null,
  * Bytes a second that are received at most; 0 for no limit.
  */
 down: number | null, };
+ * Keeps a drive of this device as a folder.
+ */
+export type KeepRequest = { 
+/**
+ * Id or unique name of the drive.
+ */
+drive: string, 
+/**
+ * The folder; made if it is missing.
+ */
+path: string, };
 
 /**
  * One entry of a folder.
@@ -1321,6 +1358,24 @@ export type NoItem = never;
  * What a node is.
  */
 export type NodeKind = "file" | "folder" | "symlink";
+
+/**
+ * How the device's key lies on the disk now.
+ */
+export type PassphraseReply = { 
+/**
+ * Whether it is sealed.
+ */
+sealed: boolean, };
+
+/**
+ * Seals this device's key under a passphrase, or leaves it in the clear.
+ */
+export type PassphraseRequest = { 
+/**
+ * What every later start needs; `None` to need none.
+ */
+passphrase: TicketText | null, };
 
 /**
  * How one file or folder does on this device.
@@ -2418,6 +2473,12 @@ export type Calls = {
   address: { request: AddressRequest; item: NoItem; reply: AddressReply };
   /** Tells a drive's recovery phrase, or forgets it. */
   phrase: { request: PhraseRequest; item: NoItem; reply: PhraseReply };
+  /** Seals this device's key under a passphrase, or leaves it in the clear. */
+  passphrase: { request: PassphraseRequest; item: NoItem; reply: PassphraseReply };
+  /** Writes a backup of who this device is. */
+  backup: { request: BackupRequest; item: NoItem; reply: BackupReply };
+  /** Keeps a drive of this device as a folder. */
+  keep: { request: KeepRequest; item: NoItem; reply: DriveRef };
   /** Comes back into a drive with its recovery phrase. */
   recover: { request: RecoverRequest; item: NoItem; reply: RecoverReply };
   /** Tells a drive's signed history, line by line. */

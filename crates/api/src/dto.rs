@@ -44,8 +44,9 @@ pub use holding::{
     PinRequest,
 };
 pub use identity::{
-    AddressReply, AddressRequest, DeviceCodeReply, DeviceCodeRequest, PhraseReply, PhraseRequest,
-    RecoverReply, RecoverRequest,
+    AddressReply, AddressRequest, BackupReply, BackupRequest, DeviceCodeReply, DeviceCodeRequest,
+    KeepRequest, PassphraseReply, PassphraseRequest, PhraseReply, PhraseRequest, RecoverReply,
+    RecoverRequest,
 };
 pub use limit::{LimitReply, LimitRequest, PauseReply, PauseRequest, Work};
 pub use live::{

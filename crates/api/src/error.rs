@@ -148,6 +148,8 @@ codes! {
     NotAllowed = "not_allowed", Refused, false;
     /// The invite has expired, is used up or was revoked, or the inviter said no.
     InviteRefused = "invite_refused", Refused, false;
+    /// This device's key, or a backup, is sealed, and the passphrase is missing or not the right one.
+    Locked = "locked", Refused, false;
     /// The running daemon was started with other settings than this command asks for.
     SettingsDiffer = "settings_differ", Refused, false;
     /// The request did not carry this daemon's token.

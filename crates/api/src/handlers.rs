@@ -8,7 +8,7 @@ mod contents;
 mod drives;
 pub mod errors;
 mod holding;
-mod identity;
+pub mod identity;
 mod limits;
 mod members;
 mod mounts;
@@ -267,6 +267,30 @@ impl<M: MountDoor> Commands for Host<M> {
         _: &mut Replies<NoItem>,
     ) -> Result<PhraseReply, ApiError> {
         identity::phrase(&self.drive(&request.drive)?, &request)
+    }
+
+    async fn passphrase(
+        &self,
+        request: PassphraseRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<PassphraseReply, ApiError> {
+        identity::passphrase(&self.engine, &request).await
+    }
+
+    async fn backup(
+        &self,
+        request: BackupRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<BackupReply, ApiError> {
+        identity::backup(&self.engine, &request).await
+    }
+
+    async fn keep(
+        &self,
+        request: KeepRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<DriveRef, ApiError> {
+        identity::keep(&self.engine, &self.drive(&request.drive)?, &request.path)
     }
 
     async fn recover(

@@ -142,6 +142,12 @@ commands! {
     address: Address(dto::AddressRequest) => dto::AddressReply;
     /// Tells a drive's recovery phrase, or forgets it.
     phrase: Phrase(dto::PhraseRequest) => dto::PhraseReply;
+    /// Seals this device's key under a passphrase, or leaves it in the clear.
+    passphrase: Passphrase(dto::PassphraseRequest) => dto::PassphraseReply;
+    /// Writes a backup of who this device is.
+    backup: Backup(dto::BackupRequest) => dto::BackupReply;
+    /// Keeps a drive of this device as a folder.
+    keep: Keep(dto::KeepRequest) => dto::DriveRef;
     /// Comes back into a drive with its recovery phrase.
     recover: Recover(dto::RecoverRequest) => dto::RecoverReply;
     /// Tells a drive's signed history, line by line.

@@ -285,6 +285,31 @@ impl Commands for Fake {
         })
     }
 
+    async fn passphrase(
+        &self,
+        r: PassphraseRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<PassphraseReply, ApiError> {
+        Ok(PassphraseReply {
+            sealed: r.passphrase.is_some(),
+        })
+    }
+
+    async fn backup(
+        &self,
+        r: BackupRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<BackupReply, ApiError> {
+        Ok(BackupReply {
+            path: r.out,
+            drives: 0,
+        })
+    }
+
+    async fn keep(&self, r: KeepRequest, _: &mut Replies<NoItem>) -> Result<DriveRef, ApiError> {
+        Ok(some_drive(&r.drive, r.path))
+    }
+
     async fn recover(
         &self,
         _: RecoverRequest,

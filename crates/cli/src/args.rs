@@ -43,6 +43,9 @@ pub(crate) struct Options {
     /// Reach others through this relay instead of the public ones
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) relay: Option<String>,
+    /// Read the passphrase that this device's key is sealed under from this file, if a daemon is started
+    #[arg(long, global = true, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) passphrase_file: Option<PathBuf>,
     /// Listen for other devices on this address
     #[arg(long, global = true, value_name = "ADDR")]
     pub(crate) bind: Option<SocketAddr>,
@@ -75,11 +78,13 @@ subcommands! {
     devices::Devices,
     phrase::Phrase,
     audit::Audit,
+    backup::Backup,
     recover::Recover,
     members::Members,
     role::Role,
     revoke::Revoke,
     review::Review,
+    passphrase::Passphrase,
     mount::Mount,
     unmount::Unmount,
     status::Status,

@@ -1,6 +1,7 @@
 //! The commands, one file each: what can be typed, what is asked of the daemon, and how the answer reads.
 
 pub(crate) mod audit;
+pub(crate) mod backup;
 pub(crate) mod cat;
 pub(crate) mod collect;
 pub(crate) mod completions;
@@ -17,6 +18,7 @@ pub(crate) mod limit;
 pub(crate) mod ls;
 pub(crate) mod members;
 pub(crate) mod mount;
+pub(crate) mod passphrase;
 pub(crate) mod pause;
 pub(crate) mod peers;
 pub(crate) mod phrase;

@@ -14,12 +14,15 @@ use crate::daemon::start;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::progress::Bar;
+use crate::unlock::Unlock;
 
 /// One run of the program.
 #[derive(Debug)]
 pub(crate) struct Context {
     /// Absolute.
     pub(crate) data_dir: PathBuf,
+    /// How the passphrase of this device's key can be had.
+    pub(crate) unlock: Unlock,
     /// What was asked of the daemon's network on this command line.
     pub(crate) asked: Asked,
     /// Where answers go.
@@ -69,10 +72,13 @@ impl Context {
             no_discovery,
             relay,
             bind,
+            passphrase_file,
             ..
         } = options;
+        let file = passphrase_file.map(|file| absolute(&file)).transpose()?;
         Ok(Self {
             data_dir,
+            unlock: Unlock { file },
             asked: Asked {
                 no_discovery,
                 relay,
@@ -111,7 +117,7 @@ impl Context {
     }
 
     async fn begin<C: Call>(&self, request: &C::Request) -> Result<Answer<C>, Failure> {
-        let client: Client = start::attach(&self.data_dir, &self.asked).await?;
+        let client: Client = start::attach(&self.data_dir, &self.asked, &self.unlock).await?;
         Ok(client.start::<C>(request).await?)
     }
 }

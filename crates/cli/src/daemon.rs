@@ -13,10 +13,12 @@ use peerdrive_api::handlers::{Host, errors};
 use peerdrive_api::http::{AppFiles, Server};
 use peerdrive_api::rendezvous::{DaemonLock, LockError, Rendezvous};
 use peerdrive_api::router::Router;
+use peerdrive_engine::passphrase::Passphrase;
 use peerdrive_engine::{Engine, EngineConfig};
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -30,6 +32,15 @@ const LAST_COMMANDS: Duration = Duration::from_secs(5);
 /// points at the level `info`.
 const LOGGED: &str = "warn,peerdrive=info,peerdrive_api=info,peerdrive_cli=info,peerdrive_crdt_tree=info,\
      peerdrive_crypto=info,peerdrive_engine=info,peerdrive_log=info,peerdrive_mount=info,peerdrive_net=info";
+
+/// Libraries that write names of files at their finer levels: a log that is sent to somebody who helps must
+/// not hold them, whatever was asked for.
+const HUSHED: [&str; 2] = ["notify=warn", "fuser=warn"];
+
+fn filter(asked: &str) -> EnvFilter {
+    let hushed = HUSHED.into_iter().filter_map(|word| word.parse().ok());
+    hushed.fold(EnvFilter::new(asked), EnvFilter::add_directive)
+}
 
 /// What a started daemon tells the one who started it, as one line on standard output.
 #[derive(Debug, Serialize, Deserialize)]
@@ -45,14 +56,19 @@ pub(crate) enum Report {
 }
 
 /// Runs the daemon until it is asked to end.
-pub(crate) fn run(context: Context, detached: bool) -> Result<(), Failure> {
+pub(crate) fn run(
+    context: Context,
+    detached: bool,
+    passphrase: Option<String>,
+) -> Result<(), Failure> {
+    let passphrase = passphrase.map(|text| Passphrase::new(&text));
     if detached {
         // No longer of the terminal's session: neither Ctrl-C nor closing the window reaches it.
         rustix::process::setsid().ok();
     }
     let log = std::env::var("PEERDRIVE_LOG").unwrap_or_else(|_| LOGGED.into());
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(log))
+        .with_env_filter(filter(&log))
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .init();
@@ -64,7 +80,7 @@ pub(crate) fn run(context: Context, detached: bool) -> Result<(), Failure> {
             ApiError::new(Code::Io, format!("this system lets no threads run: {e}"))
                 .hint("check the limits of this user")
         })?;
-    let ended = runtime.block_on(serve(&context, detached));
+    let ended = runtime.block_on(serve(&context, detached, passphrase));
     runtime.shutdown_background();
     if detached && let Err(Failure::Api(error)) = &ended {
         report(&Report::Error(error.clone()));
@@ -72,20 +88,25 @@ pub(crate) fn run(context: Context, detached: bool) -> Result<(), Failure> {
     ended
 }
 
-async fn serve(context: &Context, detached: bool) -> Result<(), Failure> {
+async fn serve(
+    context: &Context,
+    detached: bool,
+    passphrase: Option<Passphrase>,
+) -> Result<(), Failure> {
     let lock = DaemonLock::acquire(&context.data_dir).map_err(|e| locked_out(&e))?;
     // Asked for before anything exists that would have to be put in order.
     let mut ending = Ending::new()?;
     let settings = context.asked.settings();
-    let engine = Engine::open(EngineConfig {
+    let config = EngineConfig {
         data_dir: context.data_dir.clone(),
         device_name: device_name(),
         bind: settings.bind,
         discovery: settings.discovery,
         relay: settings.relay.clone(),
-    })
-    .await
-    .map_err(|e| errors::open(&e))?;
+    };
+    let engine = Engine::open_with(config, passphrase)
+        .await
+        .map_err(|e| errors::open(&e))?;
 
     let closing = CancellationToken::new();
     let mounts = Mounts::new(context.data_dir.join("staging"));

@@ -10,6 +10,7 @@ mod failure;
 mod output;
 mod progress;
 mod secret;
+mod unlock;
 mod words;
 
 use std::ffi::OsString;

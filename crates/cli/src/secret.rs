@@ -42,6 +42,11 @@ pub(crate) fn ask(question: &str) -> Result<String, Failure> {
     Ok(text.to_owned())
 }
 
+/// Whether a person types what [`ask`] asks for.
+pub(crate) fn is_typed() -> bool {
+    io::stdin().is_terminal()
+}
+
 fn typed(question: &str) -> io::Result<String> {
     write!(io::stderr().lock(), "{question} ")?;
     let hidden = Hidden::begin();

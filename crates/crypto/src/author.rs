@@ -135,13 +135,6 @@ impl Draft {
         self
     }
 
-    /// Leaves the new epoch to somebody else: for whoever may end a device of their own, but begin no
-    /// epoch.
-    pub fn without_rekey(mut self) -> Self {
-        self.rekey = false;
-        self
-    }
-
     /// Begins a new epoch for the readers that there are.
     pub fn rekey(mut self) -> Self {
         self.rekey = true;

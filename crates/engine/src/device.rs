@@ -8,7 +8,11 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use crate::passphrase::{self, Passphrase, PassphraseError, Sealed};
 use crate::pausing::Rates;
+
+/// The file with the device's secret.
+pub(crate) const KEY: &str = "device.key";
 
 /// A data directory held by this process. Released when dropped.
 #[derive(Debug)]
@@ -45,6 +49,22 @@ pub enum DataDirError {
     BadKey {
         /// The key file.
         path: PathBuf,
+    },
+    /// The device's secret is sealed, and nobody said under what.
+    #[error(
+        "{path} is sealed under a passphrase, which was not given; name a file with it by --passphrase-file, or start from a terminal"
+    )]
+    Locked {
+        /// The key file.
+        path: PathBuf,
+    },
+    /// The device's secret is sealed, and does not open.
+    #[error("{path} does not open: {why}")]
+    Passphrase {
+        /// The key file.
+        path: PathBuf,
+        /// In what way.
+        why: PassphraseError,
     },
     /// The device's secret can be read by others.
     #[error(
@@ -109,9 +129,12 @@ impl DataDir {
     }
 
     /// The device's 32 secret bytes, made on first use and kept in `device.key`, readable by the
-    /// owner only.
-    pub fn secret(&self) -> Result<Zeroizing<[u8; 32]>, DataDirError> {
-        let path = self.path.join("device.key");
+    /// owner only. One that was sealed opens with its passphrase only.
+    pub fn secret(
+        &self,
+        passphrase: Option<&Passphrase>,
+    ) -> Result<Zeroizing<[u8; 32]>, DataDirError> {
+        let path = self.path.join(KEY);
         let io = |doing| {
             let path = path.clone();
             move |source| DataDirError::Io {
@@ -127,32 +150,79 @@ impl DataDir {
                     return Err(DataDirError::OpenKey { path: path.clone() });
                 }
                 let mut bytes = Zeroizing::new(Vec::new());
-                file.take(64).read_to_end(&mut bytes).map_err(io("read"))?;
+                file.take(1024)
+                    .read_to_end(&mut bytes)
+                    .map_err(io("read"))?;
+                if passphrase::is_sealed(&bytes) {
+                    let locked = || DataDirError::Locked { path: path.clone() };
+                    let given = passphrase.ok_or_else(locked)?;
+                    bytes = passphrase::open(given, Sealed::Key, &bytes).map_err(|why| {
+                        DataDirError::Passphrase {
+                            path: path.clone(),
+                            why,
+                        }
+                    })?;
+                }
                 let secret = <[u8; 32]>::try_from(bytes.as_slice())
                     .map_err(|_| DataDirError::BadKey { path: path.clone() })?;
                 Ok(Zeroizing::new(secret))
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let secret = Zeroizing::new(crate::env::random());
-                // Written beside and renamed, so that a crash leaves a whole key or none.
-                let fresh = self.path.join("device.key.new");
-                let _ = std::fs::remove_file(&fresh);
-                let mut file = OpenOptions::new()
-                    .create_new(true)
-                    .write(true)
-                    .mode(0o600)
-                    .open(&fresh)
-                    .map_err(io("create"))?;
-                file.write_all(secret.as_slice()).map_err(io("write"))?;
-                file.sync_all().map_err(io("write"))?;
-                std::fs::rename(&fresh, &path).map_err(io("write"))?;
-                File::open(&self.path)
-                    .and_then(|dir| dir.sync_all())
-                    .map_err(io("write"))?;
+                self.write_key(&secret, None)?;
                 Ok(secret)
             }
             Err(error) => Err(io("open")(error)),
         }
+    }
+
+    /// Whether the device has a secret.
+    pub(crate) fn has_key(&self) -> bool {
+        self.path.join(KEY).symlink_metadata().is_ok()
+    }
+
+    /// Writes the device's secret, sealed if there is a passphrase. What it replaces is gone from the
+    /// directory, but may be found on the disk itself for some time.
+    pub(crate) fn write_key(
+        &self,
+        secret: &[u8; 32],
+        passphrase: Option<&Passphrase>,
+    ) -> Result<(), DataDirError> {
+        let path = self.path.join(KEY);
+        let io = |doing| {
+            let path = path.clone();
+            move |source| DataDirError::Io {
+                doing,
+                path,
+                source,
+            }
+        };
+        let bytes = match passphrase {
+            None => Zeroizing::new(secret.to_vec()),
+            Some(passphrase) => {
+                Zeroizing::new(passphrase::seal(passphrase, Sealed::Key, secret).map_err(
+                    |why| DataDirError::Passphrase {
+                        path: path.clone(),
+                        why,
+                    },
+                )?)
+            }
+        };
+        // Written beside and renamed, so that a crash leaves a whole key or the one before.
+        let fresh = self.path.join("device.key.new");
+        let _ = std::fs::remove_file(&fresh);
+        let mut file = OpenOptions::new()
+            .create_new(true)
+            .write(true)
+            .mode(0o600)
+            .open(&fresh)
+            .map_err(io("create"))?;
+        file.write_all(&bytes).map_err(io("write"))?;
+        file.sync_all().map_err(io("write"))?;
+        std::fs::rename(&fresh, &path).map_err(io("write"))?;
+        File::open(&self.path)
+            .and_then(|dir| dir.sync_all())
+            .map_err(io("write"))
     }
 
     /// The UDP port of the last run, so that devices which know this one's address find it again
@@ -236,15 +306,31 @@ mod tests {
     fn the_secret_is_made_once_and_readable_by_nobody_else() -> TestResult {
         let folder = tempfile::tempdir()?;
         let data = DataDir::open(folder.path())?;
-        let secret = data.secret()?;
-        assert_eq!(data.secret()?, secret);
+        let secret = data.secret(None)?;
+        assert_eq!(data.secret(None)?, secret);
         let key = folder.path().join("device.key");
         assert_eq!(std::fs::metadata(&key)?.permissions().mode() & 0o777, 0o600);
         std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o640))?;
-        assert!(matches!(data.secret(), Err(DataDirError::OpenKey { .. })));
+        assert!(matches!(
+            data.secret(None),
+            Err(DataDirError::OpenKey { .. })
+        ));
         std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600))?;
+        let passphrase = Passphrase::new("correct horse");
+        data.write_key(&secret, Some(&passphrase))?;
+        assert_eq!(std::fs::metadata(&key)?.permissions().mode() & 0o777, 0o600);
+        let locked = data.secret(None);
+        assert!(matches!(locked, Err(DataDirError::Locked { .. })));
+        assert_eq!(data.secret(Some(&passphrase))?, secret);
+        let sealed = std::fs::read(&key)?;
+        assert!(!sealed.windows(32).any(|window| window == secret.as_slice()));
+        data.write_key(&secret, None)?;
+        assert_eq!(data.secret(None)?, secret);
         std::fs::write(&key, b"short")?;
-        assert!(matches!(data.secret(), Err(DataDirError::BadKey { .. })));
+        assert!(matches!(
+            data.secret(None),
+            Err(DataDirError::BadKey { .. })
+        ));
         Ok(())
     }
 }

@@ -24,6 +24,7 @@ use crate::gate::MemberGate;
 use crate::holding::{Answers, Ledger};
 use crate::incarnation::Here;
 use crate::open::{Device, Running, record_folder};
+use crate::passphrase::Passphrase;
 use crate::working_copy::{WorkingCopy, WorkingCopyError, WorkingCopyOptions};
 
 /// How long an orderly end waits for one drive's last write.
@@ -137,13 +138,21 @@ pub enum FolderError {
 impl Engine {
     /// Takes the data directory, joins the network and brings every drive back to life.
     pub async fn open(config: EngineConfig) -> Result<Engine, OpenError> {
+        Self::open_with(config, None).await
+    }
+
+    /// As [`Engine::open`], with the passphrase that the device's key may be sealed under.
+    pub async fn open_with(
+        config: EngineConfig,
+        passphrase: Option<Passphrase>,
+    ) -> Result<Engine, OpenError> {
         let data = DataDir::open(&config.data_dir)?;
         let here = Here::look(data.path()).map_err(|source| DataDirError::Io {
             doing: "look at",
             path: data.path().to_owned(),
             source,
         })?;
-        let secret = Arc::new(DeviceSecret::from_bytes(*data.secret()?));
+        let secret = Arc::new(DeviceSecret::from_bytes(*data.secret(passphrase.as_ref())?));
         let endpoint = EndpointSecret::from_bytes(kdf(
             secret.expose_for_sealing(),
             label::ENDPOINT,
@@ -194,6 +203,23 @@ impl Engine {
         tokio::spawn(crate::holding::rounds::run(Arc::downgrade(&engine.inner)));
         tokio::spawn(crate::join::admit_joiners(Arc::downgrade(&engine.inner)));
         Ok(engine)
+    }
+
+    /// Seals the device's key under a passphrase, which every later start needs; without one, leaves the
+    /// key in the clear. Takes as long as the passphrase is to be hard to guess.
+    pub async fn set_passphrase(&self, passphrase: Option<Passphrase>) -> Result<(), DataDirError> {
+        let inner = self.inner.clone();
+        let written = tokio::task::spawn_blocking(move || {
+            let secret = inner.device.secret.expose_for_sealing();
+            inner.data.write_key(secret, passphrase.as_ref())
+        });
+        written.await.unwrap_or_else(|error| {
+            Err(DataDirError::Io {
+                doing: "write",
+                path: self.inner.data.path().to_owned(),
+                source: std::io::Error::other(error),
+            })
+        })
     }
 
     /// Every drive that is open, in the order of their ids.

@@ -3,6 +3,7 @@
 //! working copy, which lives here.
 
 pub mod audit;
+pub mod backup;
 pub mod config;
 pub mod content;
 pub mod device;
@@ -22,6 +23,7 @@ pub mod listing;
 pub mod local;
 pub mod members;
 mod open;
+pub mod passphrase;
 pub mod pausing;
 mod peers;
 pub mod recover;

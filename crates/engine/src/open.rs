@@ -31,7 +31,7 @@ use crate::peers::{DrivePeers, Entries};
 /// Requests that may wait for the actor before who asks has to wait too.
 const REQUESTS: usize = 1024;
 
-const SELF_KEY: &[u8] = b"self";
+pub(crate) const SELF_KEY: &[u8] = b"self";
 
 /// Under which the incarnations of this device's logs are kept, once they are not the first ones.
 pub(crate) const INCARNATIONS_KEY: &[u8] = b"incarnations";

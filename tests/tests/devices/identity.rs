@@ -133,3 +133,65 @@ fn a_phrase_brings_nobody_into_a_drive_that_it_did_not_found() -> Result<()> {
         Ok(())
     })
 }
+
+#[test]
+fn a_member_with_three_devices_loses_one_and_the_others_go_on() -> Result<()> {
+    Lab::run(|lab| {
+        let ana = lab.device("ana")?;
+        let (one, two, three) = (lab.device("one")?, lab.device("two")?, lab.device("three")?);
+        let hers = lab.folder("hers")?;
+        fs::write(hers.join("a.txt"), "a")?;
+        let drive = ana.share(&hers)?.drive;
+        let ticket = ana.invite(&drive, Role::Writer)?;
+        let places = [lab.path("first"), lab.path("second"), lab.path("third")];
+        one.join(&ticket, Door::Folder(&places[0]))?;
+        for (device, place) in [(&two, &places[1]), (&three, &places[2])] {
+            let offered: Value = one.call(&["devices", "add", &drive])?.ok()?.json()?;
+            let code = offered["code"].as_str().context("no code")?;
+            let place = place.to_str().context("UTF-8")?;
+            let words = ["devices", "accept", "-", place];
+            device.call_with(&words, code)?.ok()?;
+        }
+        fs::write(places[2].join("kept.txt"), "written before it was lost")?;
+        lab.converge(&[&ana, &one, &two, &three], &drive)?;
+        let listed = one.call(&["devices", &drive])?.ok()?.lines()?;
+        ensure!(listed.len() == 3, "{listed:?}");
+        let this = |device: &peerdrive_tests::Device| -> Result<String> {
+            let listed = device.call(&["devices", &drive])?.ok()?.lines()?;
+            let this = listed.iter().find(|line| line["you"] == true);
+            let this = this.and_then(|line| line["device"].as_str());
+            Ok(this.context("not listed")?.to_owned())
+        };
+        let lost = this(&three)?;
+        three.stop()?;
+
+        // The second was not the one that let it in.
+        let words = ["devices", "remove", &drive, &lost];
+        two.call(&words)?.refusal(4)?;
+        one.call(&["devices", "remove", &drive, "nobody"])?
+            .refusal(3)?;
+        one.call(&words)?.ok()?;
+        lab.converge(&[&ana, &one, &two], &drive)?;
+        let listed = two.call(&["devices", &drive])?.ok()?.lines()?;
+        ensure!(listed.len() == 2, "{listed:?}");
+        fs::write(places[1].join("after.txt"), "after")?;
+        for place in [&hers, &places[0]] {
+            within_ms(SOON, "the others go on", || {
+                place.join("after.txt").exists()
+            })?;
+            ensure!(place.join("kept.txt").exists(), "what it wrote is gone");
+        }
+        three.start()?;
+        fs::write(places[2].join("thief.txt"), "of the thief")?;
+        std::thread::sleep(std::time::Duration::from_secs(3));
+        ensure!(!places[2].join("after.txt").exists(), "it reads on");
+        for place in [&hers, &places[0], &places[1]] {
+            ensure!(!place.join("thief.txt").exists(), "it writes on");
+        }
+        // The one that came first is out of reach of those it let in.
+        let first = this(&one)?;
+        two.call(&["devices", "remove", &drive, &first])?
+            .refusal(4)?;
+        Ok(())
+    })
+}

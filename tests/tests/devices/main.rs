@@ -9,6 +9,7 @@ mod failpoints;
 mod holding;
 mod identity;
 mod invites;
+mod keys;
 mod large_file;
 mod members;
 mod nasty;

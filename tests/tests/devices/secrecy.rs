@@ -79,7 +79,7 @@ fn no_name_content_or_ticket_lies_in_the_clear_on_any_device() -> Result<()> {
     })
 }
 
-fn files_below(root: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn files_below(root: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -95,12 +95,12 @@ fn files_below(root: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Whether bytes hold a text, as UTF-8 or as UTF-16.
-fn contains(bytes: &[u8], text: &str) -> bool {
+pub(crate) fn contains(bytes: &[u8], text: &str) -> bool {
     let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
     finds(bytes, text.as_bytes()) || finds(bytes, &wide)
 }
 
-fn finds(bytes: &[u8], wanted: &[u8]) -> bool {
+pub(crate) fn finds(bytes: &[u8], wanted: &[u8]) -> bool {
     let Some((first, rest)) = wanted.split_first() else {
         return true;
     };

@@ -87,3 +87,49 @@ pub struct RecoverReply {
     /// Whether every other device of the owner is ended.
     pub alone: bool,
 }
+
+/// Seals this device's key under a passphrase, or leaves it in the clear.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct PassphraseRequest {
+    /// What every later start needs; `None` to need none.
+    pub passphrase: Option<TicketText>,
+}
+
+/// How the device's key lies on the disk now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct PassphraseReply {
+    /// Whether it is sealed.
+    pub sealed: bool,
+}
+
+/// Writes a backup of who this device is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct BackupRequest {
+    /// What the backup is sealed under.
+    pub passphrase: TicketText,
+    /// The file to make.
+    pub out: PathBuf,
+}
+
+/// The backup is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct BackupReply {
+    /// The file.
+    pub path: PathBuf,
+    /// How many drives it brings back.
+    pub drives: u64,
+}
+
+/// Keeps a drive of this device as a folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct KeepRequest {
+    /// Id or unique name of the drive.
+    pub drive: String,
+    /// The folder; made if it is missing.
+    pub path: PathBuf,
+}

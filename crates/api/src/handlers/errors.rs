@@ -12,8 +12,8 @@ use peerdrive_engine::device::DataDirError;
 use peerdrive_engine::drive::error::{DriveError, LoadError};
 use peerdrive_engine::engine::{FindError, FolderError, KeepError, OpenError};
 use peerdrive_engine::errors::{
-    AppendError, BlobError, ConnectionError, ProtocolError, RecordError, ReentryError, Refused,
-    StartError, TicketError,
+    AppendError, BlobError, ConnectionError, PassphraseError, ProtocolError, RecordError,
+    ReentryError, Refused, StartError, TicketError,
 };
 use peerdrive_engine::history::HistoryError;
 use peerdrive_engine::holding::HoldError;
@@ -114,6 +114,22 @@ pub fn open(error: &OpenError) -> ApiError {
     }
 }
 
+pub(super) fn passphrase(error: PassphraseError) -> ApiError {
+    let hint = match error {
+        PassphraseError::Wrong => "try again; capital letters and blanks inside count",
+        PassphraseError::NotSealed | PassphraseError::TooCostly => "check which file it is",
+        PassphraseError::Short => "several words that nobody would put together are best",
+        PassphraseError::Memory => "end other programs, then try again",
+    };
+    let code = match error {
+        PassphraseError::Wrong => Code::Locked,
+        PassphraseError::NotSealed | PassphraseError::TooCostly => Code::Damaged,
+        PassphraseError::Short => Code::BadRequest,
+        PassphraseError::Memory => Code::Failed,
+    };
+    told(code, &error, hint)
+}
+
 pub(super) fn data_dir(error: &DataDirError) -> ApiError {
     match error {
         DataDirError::InUse { .. } => told(Code::DaemonRunning, error, "stop the other process"),
@@ -123,6 +139,8 @@ pub(super) fn data_dir(error: &DataDirError) -> ApiError {
             source,
         } => io(format!("cannot {doing} {}", path.display()), source),
         DataDirError::BadKey { .. } => told(Code::Damaged, error, "restore it from a backup"),
+        DataDirError::Locked { .. } => told(Code::Locked, error, "give the passphrase"),
+        DataDirError::Passphrase { why, .. } => passphrase(*why),
         DataDirError::OpenKey { .. } => {
             told(Code::NotAllowed, error, "make it readable by you alone")
         }

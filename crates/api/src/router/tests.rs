@@ -28,6 +28,9 @@ fn request(name: &str) -> Option<&'static str> {
         "status" | "stop" | "address" => "",
         "device_code" | "audit" => r#"{"drive":"d"}"#,
         "phrase" => r#"{"drive":"d","forget":false}"#,
+        "passphrase" => r#"{"passphrase":null}"#,
+        "backup" => r#"{"passphrase":"w","out":"/p"}"#,
+        "keep" => r#"{"drive":"d","path":"/p"}"#,
         "recover" => r#"{"phrase":"w","contact":"c","place":{"inside":"/p"},"keep_devices":false}"#,
         "tree" | "ls" | "wait" | "peers" | "conflicts" | "members" | "invites"
         | "join_requests" => r#"{"drive":"d","timeout":1}"#,

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use peerdrive_api::dto::{Place, RecoverReply, RecoverRequest, TicketText};
+use peerdrive_api::dto::{DriveRef, KeepRequest, Place, RecoverReply, RecoverRequest, TicketText};
+use peerdrive_api::handlers::identity;
 use peerdrive_api::schema;
 
 use crate::context::{Context, absolute};
@@ -22,9 +23,16 @@ use crate::words::plain;
 #[derive(Debug, Args)]
 pub(crate) struct Recover {
     /// What leads to a device of the drive
-    #[arg(long, value_name = "INVITE|ADDRESS")]
-    from: String,
-    /// Keep the drive as this folder [default: a new folder of its name, here]
+    #[arg(
+        long,
+        value_name = "INVITE|ADDRESS",
+        required_unless_present = "backup"
+    )]
+    from: Option<String>,
+    /// Be the device of this backup again, in all its drives; its passphrase is asked for instead of a phrase
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "mount", "keep_devices"], value_hint = clap::ValueHint::FilePath)]
+    backup: Option<PathBuf>,
+    /// Keep the drive as this folder; with --backup, all drives in folders of their names in it [default: a new folder of its name, here]
     #[arg(value_name = "DIR", conflicts_with = "mount", value_hint = clap::ValueHint::DirPath)]
     dir: Option<PathBuf>,
     /// Mount the drive on this empty folder instead; contents come on demand
@@ -37,6 +45,9 @@ pub(crate) struct Recover {
 
 impl Recover {
     pub(crate) fn run(self, context: Context) -> Result<(), Failure> {
+        if let Some(file) = &self.backup {
+            return from_backup(&context, file, self.dir.as_deref());
+        }
         let place = match (&self.dir, &self.mount) {
             (Some(dir), _) => Place::Folder(absolute(dir)?),
             (None, Some(dir)) => Place::Mount(absolute(dir)?),
@@ -45,7 +56,7 @@ impl Recover {
         let phrase = secret::ask("The 24 words of the recovery phrase:")?;
         let reply = context.call::<schema::Recover>(&RecoverRequest {
             phrase: TicketText(phrase),
-            contact: TicketText(self.from),
+            contact: TicketText(self.from.unwrap_or_default()),
             place,
             keep_devices: self.keep_devices,
         })?;
@@ -55,6 +66,47 @@ impl Recover {
         context.out.say(&said(&reply, self.keep_devices));
         Ok(())
     }
+}
+
+/// Makes this data directory, in which there is nothing yet, the device of a backup.
+fn from_backup(context: &Context, file: &Path, dir: Option<&Path>) -> Result<(), Failure> {
+    let file = absolute(file)?;
+    let dir = dir.map(absolute).transpose()?;
+    let passphrase = secret::ask("The passphrase of the backup:")?;
+    let drives = identity::restore(&context.data_dir, &file, &passphrase)?;
+    for drive in drives {
+        let id = drive.id.to_string();
+        let name = folder_name(&drive.name).unwrap_or(&id);
+        let shown = match &dir {
+            Some(dir) => context.call::<schema::Keep>(&KeepRequest {
+                drive: id.clone(),
+                path: dir.join(name),
+            })?,
+            None => DriveRef {
+                drive: id,
+                name: drive.name,
+                path: PathBuf::new(),
+            },
+        };
+        context.out.answer(&shown, |d| {
+            format!("{}  {}  {}\n", plain(&d.name), d.drive, d.path.display())
+        })?;
+    }
+    context.out.say(
+        "This is the device of the backup again. What is in its drives comes from whoever else has them.\n\
+         `peerdrive passphrase` seals its key; `peerdrive mount` shows a drive.",
+    );
+    Ok(())
+}
+
+/// A drive's name, where it can be a folder's.
+fn folder_name(name: &str) -> Option<&str> {
+    let fits = !name.is_empty()
+        && name.len() <= 200
+        && !name.starts_with(['.', '-', ' '])
+        && !name.contains(['/', '\\', ':'])
+        && !name.chars().any(char::is_control);
+    fits.then_some(name)
 }
 
 fn said(reply: &RecoverReply, keep: bool) -> String {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use peerdrive_api::dto::{DriveStatus, StatusReply, StatusRequest, Work};
 use peerdrive_api::schema;
+use peerdrive_engine::passphrase::key_is_sealed;
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -32,6 +33,9 @@ impl Status {
             path: self.path,
         })?;
         context.out.answer(&reply, text)?;
+        if key_is_sealed(&context.data_dir) == Some(false) {
+            context.out.say("This device's key lies in the clear, readable by you alone; `peerdrive passphrase` seals it.");
+        }
         if reply.drives.is_empty() && reply.broken.is_empty() {
             context.out.say("No drives yet. Make one:\n  peerdrive share DIR\nor join one:\n  peerdrive join TICKET DIR");
         }

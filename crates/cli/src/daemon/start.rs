@@ -4,7 +4,7 @@
 //! directory who stays, and every command ends up with the one that did.
 
 use std::fs::OpenOptions;
-use std::io::{self, BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -18,6 +18,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 
 use super::Report;
 use crate::context::Asked;
+use crate::unlock::Unlock;
 
 /// Its log, in the data directory.
 pub(crate) const LOG: &str = "daemon.log";
@@ -31,7 +32,11 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// A way to the daemon, which is started if there is none.
-pub(crate) async fn attach(data_dir: &Path, asked: &Asked) -> Result<Client, ApiError> {
+pub(crate) async fn attach(
+    data_dir: &Path,
+    asked: &Asked,
+    unlock: &Unlock,
+) -> Result<Client, ApiError> {
     let begun = Instant::now();
     let mut started: Option<oneshot::Receiver<Option<Report>>> = None;
     while begun.elapsed() < PATIENCE {
@@ -43,7 +48,9 @@ pub(crate) async fn attach(data_dir: &Path, asked: &Asked) -> Result<Client, Api
                     return Ok(client);
                 }
             }
-            Found::Nobody if started.is_none() => started = Some(start(data_dir, asked)?),
+            Found::Nobody if started.is_none() => {
+                started = Some(start(data_dir, asked, unlock)?);
+            }
             // It has not got as far as the lock, or it has died.
             Found::Nobody => {}
             // Another command started one, or one is about to end.
@@ -117,7 +124,12 @@ fn died(data_dir: &Path) -> ApiError {
 }
 
 /// Starts a daemon; the receiver yields what it reports, `None` if it ends without a word.
-fn start(data_dir: &Path, asked: &Asked) -> Result<oneshot::Receiver<Option<Report>>, ApiError> {
+fn start(
+    data_dir: &Path,
+    asked: &Asked,
+    unlock: &Unlock,
+) -> Result<oneshot::Receiver<Option<Report>>, ApiError> {
+    let passphrase = unlock.passphrase(data_dir)?;
     let fail = |error: io::Error| unusable(data_dir, &error);
     rendezvous::prepare(data_dir).map_err(fail)?;
     let path = data_dir.join(LOG);
@@ -145,8 +157,15 @@ fn start(data_dir: &Path, asked: &Asked) -> Result<oneshot::Receiver<Option<Repo
     }
     // From `/`, so that it keeps no disk busy.
     command.args(["daemon", "--detached"]).current_dir("/");
-    let child = command
-        .stdin(Stdio::null())
+    command.env_remove("PEERDRIVE_PASSPHRASE_FD");
+    let input = if passphrase.is_some() {
+        command.arg("--passphrase-stdin");
+        Stdio::piped()
+    } else {
+        Stdio::null()
+    };
+    let mut child = command
+        .stdin(input)
         .stdout(Stdio::piped())
         .stderr(log)
         .spawn()
@@ -158,6 +177,10 @@ fn start(data_dir: &Path, asked: &Asked) -> Result<oneshot::Receiver<Option<Repo
             .hint("run `peerdrive daemon` in another terminal to see more")
         })?;
 
+    if let (Some(passphrase), Some(mut input)) = (passphrase, child.stdin.take()) {
+        // One that has ended already says why by itself.
+        input.write_all(passphrase.as_bytes()).ok();
+    }
     let (sender, report) = oneshot::channel();
     // A thread of its own, since a read from a pipe cannot be given up; it ends with this process.
     std::thread::Builder::new()

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use peerdrive_crypto::author::{Draft, Signer, brought_in, control_entry, recovery_position};
 use peerdrive_crypto::body::{Cut, Reason, RevokeDevice, Role};
-use peerdrive_crypto::entry::{Entry, LogPosition, Plane};
+use peerdrive_crypto::entry::{Entry, LogPosition};
 use peerdrive_crypto::identity::RootKey;
 use peerdrive_crypto::ids::{BindId, EndpointKey, LogId};
 use peerdrive_crypto::invite::{Challenged, JoinError, Newcomer, Refused};
@@ -128,9 +128,7 @@ impl Replica {
             .member_of(&self.own.bind)
             .ok_or(Refused::NotAdmitted)?;
         let draft = Draft::new().add_device(applicant.cert.clone(), &applicant.device_label);
-        let at = self.own_position(Plane::Control);
-        let keys = self.own.keys.clone();
-        let entry = self.author_as(&at, Signer::Device(&keys), draft)?;
+        let entry = self.author(draft)?;
         let bind = brought_in(&entry);
         let part = self.control.control.genesis_part();
         let part = part.ok_or(JoinError::Protocol)?;
@@ -177,22 +175,11 @@ impl Replica {
     }
 
     /// Up to where a device's content has come here.
-    fn ends_of(&self, bind: &BindId) -> Vec<Cut> {
-        let mut cuts = Vec::new();
-        for tip in self.log.tips() {
-            let last = self.log.get(&tip.tip).ok().flatten();
-            let last = last.and_then(|record| Entry::decode(&record.bytes).ok());
-            if let Some(entry) = last.filter(|entry| entry.header.plane == Plane::Content)
-                && entry.header.bind == *bind
-            {
-                cuts.push(Cut {
-                    log: entry.log_id(),
-                    seq: entry.header.seq,
-                    entry: entry.id(),
-                });
-            }
-        }
-        cuts
+    fn ends_of(&self, device: &BindId) -> Vec<Cut> {
+        let ends = self.frontier().into_iter();
+        ends.filter(|(_, bind, _, _)| bind == device)
+            .map(|(log, _, seq, entry)| Cut { log, seq, entry })
+            .collect()
     }
 
     /// Makes a control entry, tries it out, and stages it if everything in it is valid.
