@@ -84,6 +84,7 @@ subcommands! {
     status::Status,
     peers::Peers,
     conflicts::Conflicts,
+    deletions::Deletions,
     tree::Tree,
     ls::Ls,
     cat::Cat,

@@ -172,6 +172,28 @@ impl<D: Drive> Keeper<D> {
         Ok(true)
     }
 
+    /// What was put back by itself needs no answer any more.
+    pub(super) fn came_back(&mut self) {
+        if self.deletions.asked.is_empty() {
+            return;
+        }
+        let back: Vec<NodeId> = self
+            .deletions
+            .asked
+            .iter()
+            .filter(|id| {
+                self.in_step.path(**id).is_none_or(|path| {
+                    matches!(self.root.stat(&path), Ok(Some(stat)) if !self.is_another(**id, &stat))
+                })
+            })
+            .copied()
+            .collect();
+        for id in back {
+            self.deletions.asked.remove(&id);
+            self.vanished.remove(&id);
+        }
+    }
+
     /// The user said yes: what is still gone is deleted now.
     pub(super) async fn deletions_confirmed(&mut self, now: Instant) -> Result<(), Pause> {
         let asked = std::mem::take(&mut self.deletions.asked);

@@ -11,7 +11,7 @@ use peerdrive_crdt_tree::id::NodeId;
 use super::beneath::{Root, Stat};
 use super::ignored::Ignored;
 use super::in_step::{Held, InStep, Record};
-use super::linger::Lingering;
+use super::linger::{Lingering, Stub};
 use super::marker::{self, Marked};
 use super::names::DiskRules;
 use super::port::Drive;
@@ -141,6 +141,9 @@ impl<D: Drive> Keeper<D> {
         let base = root.path().to_owned();
         let mut add = |rel: &str| watch.add(&base, rel);
         let mut scan = Scan::new(root, in_step, ignored, &mut add);
+        if self.drive.can_write() {
+            scan = scan.moves_first();
+        }
         for look in looks {
             scan.look(&look.path, look.deep || look.whole);
         }
@@ -277,10 +280,15 @@ impl<D: Drive> Keeper<D> {
         }
     }
 
-    /// A path for a temporary file.
-    pub(super) fn temp_path(&mut self) -> String {
+    /// A path for a temporary file that will take the place of the entry of a node, or hold it: if
+    /// there is one, its name says which it is, for the start after a crash.
+    pub(super) fn temp_path(&mut self, id: NodeId) -> String {
         self.next_temp += 1;
-        format!("{}/{}", marker::TMP, self.next_temp)
+        let stub = match self.in_step.get(id) {
+            Some(record) => Stub::of(&record.stat, &record.name).write(self.next_temp),
+            None => self.next_temp.to_string(),
+        };
+        format!("{}/{stub}", marker::TMP)
     }
 }
 
