@@ -176,7 +176,7 @@ impl Author<'_> {
             .for_each(|witness| witness.allow(&bytes));
         self.next += 1;
         let beside = target.with_file_name(format!(".{}-{}.swp", self.side, self.next));
-        let done = self.save_over(&target, &beside, &bytes);
+        let done = self.save_over(write, &target, &beside, &bytes);
         if !matches!(done, Ok(true)) {
             self.account().withdraw(write);
             let _ = fs::remove_file(&beside);
@@ -184,7 +184,13 @@ impl Author<'_> {
         done.map(|_| ())
     }
 
-    fn save_over(&mut self, target: &Path, beside: &Path, bytes: &[u8]) -> Result<bool> {
+    fn save_over(
+        &mut self,
+        write: Write,
+        target: &Path,
+        beside: &Path,
+        bytes: &[u8],
+    ) -> Result<bool> {
         fs::write(beside, bytes)?;
         match renameat_with(CWD, beside, CWD, target, RenameFlags::NOREPLACE) {
             Ok(()) => return Ok(true),
@@ -199,7 +205,7 @@ impl Author<'_> {
             return Ok(false);
         }
         if let Some(replaced) = write_in(&fs::read(beside)?) {
-            self.account().overwritten(self.side, replaced);
+            self.account().overwritten(self.side, write, replaced);
         }
         fs::remove_file(beside)?;
         Ok(true)
@@ -225,7 +231,7 @@ impl Author<'_> {
             .witnesses
             .iter()
             .for_each(|witness| witness.allow(&bytes));
-        self.account().overwritten(self.side, replaced);
+        self.account().overwritten(self.side, write, replaced);
         Ok(file.write_all_at(&bytes, 0)?)
     }
 

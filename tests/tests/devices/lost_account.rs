@@ -11,6 +11,8 @@ pub(crate) type Write = u64;
 struct Written {
     side: usize,
     path: String,
+    /// What it was written over.
+    over: Option<Write>,
     /// Who had seen it wrote over it, or deleted it, since.
     ended: Option<&'static str>,
 }
@@ -23,16 +25,19 @@ pub(crate) struct Account {
     deleted: BTreeMap<Write, usize>,
     /// What each side had to do with in this round: such a deletion is raced.
     touched: [BTreeSet<Write>; 2],
+    /// Where each side wrote in this round.
+    written_at: [BTreeSet<String>; 2],
 }
 
 impl Account {
     /// Takes the next number; the write is about to happen.
     pub(crate) fn begin(&mut self, side: usize, path: &str) -> Write {
         let number = self.writes.len() as Write + 1;
-        let path = path.to_owned();
+        self.written_at[side].insert(path.to_owned());
         let written = Written {
             side,
-            path,
+            path: path.to_owned(),
+            over: None,
             ended: None,
         };
         self.writes.insert(number, written);
@@ -45,10 +50,13 @@ impl Account {
         self.end(write, "never happened");
     }
 
-    /// Somebody on `side` wrote over what held this write.
-    pub(crate) fn overwritten(&mut self, side: usize, write: Write) {
-        self.end(write, "overwritten by who saw it");
-        self.touched[side].insert(write);
+    /// The write took the place of another, which its author on `side` had seen.
+    pub(crate) fn overwritten(&mut self, side: usize, write: Write, replaced: Write) {
+        self.end(replaced, "overwritten by who saw it");
+        self.touched[side].insert(replaced);
+        if let Some(written) = self.writes.get_mut(&write) {
+            written.over = Some(replaced);
+        }
     }
 
     /// Somebody on `side` deleted what held this write.
@@ -95,30 +103,50 @@ impl Account {
     pub(crate) fn resurrected(&self, visible: &BTreeSet<Write>) -> Vec<String> {
         self.deleted
             .iter()
-            .filter(|(write, side)| {
-                visible.contains(*write) && !self.touched[1 - **side].contains(*write)
+            .filter(|(write, side)| visible.contains(*write) && !self.raced(**write, 1 - **side))
+            .map(|(write, side)| {
+                format!(
+                    "write {write}, deleted by device {side}: {:?}",
+                    self.writes.get(write)
+                )
             })
-            .map(|(write, side)| format!("write {write}, deleted by device {side}"))
             .collect()
+    }
+
+    /// Whether the other side had to do in this round with what a write stands in for: with it, with a
+    /// version it grew from, or with its place.
+    fn raced(&self, write: Write, other: usize) -> bool {
+        let mut at = Some(write);
+        while let Some(number) = at {
+            if self.touched[other].contains(&number) {
+                return true;
+            }
+            let Some(written) = self.writes.get(&number) else {
+                return false;
+            };
+            if self.written_at[other].contains(&written.path) {
+                return true;
+            }
+            at = written.over;
+        }
+        false
     }
 
     /// The devices have met and are the same: what comes now is another round.
     pub(crate) fn next_round(&mut self) {
         self.deleted.clear();
         self.touched = Default::default();
+        self.written_at = Default::default();
     }
 }
 
 #[test]
 fn the_account_finds_what_is_lost_and_what_came_back() {
     let mut account = Account::default();
-    let (one, two, three) = (
-        account.begin(0, "a"),
-        account.begin(0, "b"),
-        account.begin(1, "c"),
-    );
+    let (one, two) = (account.begin(0, "a"), account.begin(0, "b"));
     account.next_round();
-    account.overwritten(1, one);
+    let three = account.begin(1, "c");
+    account.overwritten(1, three, one);
     account.deleted(0, two);
     assert_eq!(account.lost(&BTreeSet::from([three])), Vec::<String>::new());
     assert_eq!(account.lost(&BTreeSet::new()).len(), 1);

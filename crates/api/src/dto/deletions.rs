@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Asks for the deletions that wait, or answers for them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct DeletionsRequest {
     /// Id or unique name.
     pub drive: String,
@@ -14,6 +15,7 @@ pub struct DeletionsRequest {
 
 /// What becomes of deletions that wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum DeletionsAnswer {
     /// They are meant: deleted for everybody.
@@ -24,6 +26,7 @@ pub enum DeletionsAnswer {
 
 /// How deletions stand, after the answer if there was one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct DeletionsReply {
     /// The drive's id.
     pub drive: String,

@@ -127,7 +127,7 @@ impl<D: Drive> Keeper<D> {
             self.in_step
                 .subtree(*id)
                 .iter()
-                .filter(|id| is_file(id))
+                .filter(|id| is_file(id) && !self.deletions.is_fresh(**id, now))
                 .count()
         };
         let files: usize = ids
@@ -135,9 +135,11 @@ impl<D: Drive> Keeper<D> {
             .filter(|id| !self.deletions.allowed.contains(id))
             .map(count)
             .sum();
-        if !self.deletions.asked.is_empty()
-            || !self.deletions.admit(files, self.in_step.files(), now)
-        {
+        let before = self
+            .in_step
+            .files()
+            .saturating_sub(self.deletions.fresh(now));
+        if !self.deletions.asked.is_empty() || !self.deletions.admit(files, before, now) {
             self.deletions.asked.extend(
                 ids.into_iter()
                     .filter(|id| !self.deletions.allowed.contains(id)),
@@ -159,7 +161,9 @@ impl<D: Drive> Keeper<D> {
             self.deletions.allowed.remove(&id);
             match result {
                 Ok(_) => {
-                    self.dirty.extend(self.in_step.subtree(id));
+                    let all = self.in_step.subtree(id);
+                    all.iter().for_each(|id| self.deletions.gone(*id));
+                    self.dirty.extend(all);
                     self.in_step.remove_subtree(id);
                 }
                 Err(reason) => {

@@ -66,6 +66,9 @@ pub(super) struct DeletionGuard {
     since: Option<Instant>,
     files_then: usize,
     deleted: usize,
+    /// Files that were made here a moment ago: what a build makes and removes again and again is not
+    /// most of a drive.
+    made: HashMap<NodeId, Instant>,
     /// Nodes that wait for a yes.
     pub(super) asked: BTreeSet<NodeId>,
     /// The yes was given for these.
@@ -77,6 +80,35 @@ impl DeletionGuard {
     const SMALL: usize = 100;
     /// A tool that deletes file by file is one deletion if it pauses for less than this.
     const ONE_STROKE: Duration = Duration::from_secs(60);
+
+    /// More than this many are not remembered, and count as if they had been there before.
+    const MOST_MADE: usize = 20_000;
+
+    /// A file was made here.
+    pub(super) fn made(&mut self, id: NodeId, now: Instant) {
+        if self.made.len() < Self::MOST_MADE {
+            self.made.insert(id, now);
+        }
+    }
+
+    /// Whether a file was made here within one stroke before now.
+    pub(super) fn is_fresh(&self, id: NodeId, now: Instant) -> bool {
+        self.made
+            .get(&id)
+            .is_some_and(|made| now.duration_since(*made) <= Self::ONE_STROKE)
+    }
+
+    /// How many such files there are, forgetting those that no longer are.
+    pub(super) fn fresh(&mut self, now: Instant) -> usize {
+        self.made
+            .retain(|_, made| now.duration_since(*made) <= Self::ONE_STROKE);
+        self.made.len()
+    }
+
+    /// A file is gone.
+    pub(super) fn gone(&mut self, id: NodeId) {
+        self.made.remove(&id);
+    }
 
     /// Whether `more` files may be deleted now from a drive that has `files` left.
     pub(super) fn admit(&mut self, more: usize, files: usize, now: Instant) -> bool {

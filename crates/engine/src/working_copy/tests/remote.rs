@@ -405,7 +405,7 @@ fn p5_no_path_leads_out_of_the_root_whatever_it_says() -> TestResult {
         assert!(root.set_mtime(hostile, 0).is_err(), "{hostile:?}");
         assert!(root.read_link(hostile).is_err(), "{hostile:?}");
         assert!(!matches!(root.stat(hostile), Ok(Some(_))), "{hostile:?}");
-        if !matches!(hostile, "." | "/") {
+        if !matches!(hostile, "." | "/" | "d/..") {
             assert!(root.list(hostile).is_err(), "{hostile:?} was listed");
             assert!(root.chmod(hostile, 0o777).is_err(), "{hostile:?}");
         }
