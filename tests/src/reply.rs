@@ -61,6 +61,8 @@ pub struct DriveStatus {
 pub struct Listed {
     /// Path from the drive's root, components joined by `/`.
     pub path: String,
+    /// What stays the same through renames and edits.
+    pub id: String,
     /// `file`, `folder` or `symlink`.
     pub kind: String,
     /// Bytes.

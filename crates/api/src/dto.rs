@@ -10,6 +10,7 @@ mod audit;
 mod browse;
 mod change;
 mod daemon;
+mod deletions;
 mod drive;
 mod file;
 mod holding;
@@ -32,6 +33,7 @@ pub use change::{
     Refused, RenameRequest,
 };
 pub use daemon::{Settings, StopReply, StopRequest};
+pub use deletions::{DeletionsAnswer, DeletionsReply, DeletionsRequest};
 pub use drive::{
     BrokenDrive, Conflict, ConflictsReply, ConflictsRequest, DriveRef, DriveStatus, PathStatus,
     Peer, PeersReply, PeersRequest, Problem, StatusReply, StatusRequest, WaitReply, WaitRequest,

@@ -5,6 +5,7 @@ pub mod audit;
 mod browse;
 mod change;
 mod contents;
+mod deletions;
 mod drives;
 pub mod errors;
 mod holding;
@@ -222,6 +223,14 @@ impl<M: MountDoor> Commands for Host<M> {
         _: &mut Replies<NoItem>,
     ) -> Result<ConflictsReply, ApiError> {
         Ok(drives::conflicts(&self.drive(&request.drive)?))
+    }
+
+    async fn deletions(
+        &self,
+        request: DeletionsRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<DeletionsReply, ApiError> {
+        deletions::answer(&self.drive(&request.drive)?, request.answer).await
     }
 
     async fn ls(

@@ -132,6 +132,8 @@ commands! {
     peers: Peers(dto::PeersRequest) => dto::PeersReply;
     /// Lists what was changed in two ways at once and awaits a choice.
     conflicts: Conflicts(dto::ConflictsRequest) => dto::ConflictsReply;
+    /// Tells of deletions that wait for a yes, or gives it.
+    deletions: Deletions(dto::DeletionsRequest) => dto::DeletionsReply;
     /// Lists one folder of a drive.
     ls: Ls(dto::LsRequest) streams dto::LsEntry => dto::LsReply;
     /// Reads a file of a drive.

@@ -197,6 +197,7 @@ impl Commands for Fake {
         for n in 0..lines {
             let line = TreeLine {
                 path: format!("f{n}"),
+                id: n.to_string(),
                 kind: "file".into(),
                 size: n,
                 mode: 0o644,
@@ -242,6 +243,17 @@ impl Commands for Fake {
         Ok(ConflictsReply {
             drive: r.drive,
             conflicts: Vec::new(),
+        })
+    }
+
+    async fn deletions(
+        &self,
+        r: DeletionsRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<DeletionsReply, ApiError> {
+        Ok(DeletionsReply {
+            drive: r.drive,
+            waiting: 0,
         })
     }
 

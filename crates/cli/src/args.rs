@@ -90,6 +90,7 @@ subcommands! {
     status::Status,
     peers::Peers,
     conflicts::Conflicts,
+    deletions::Deletions,
     tree::Tree,
     ls::Ls,
     cat::Cat,

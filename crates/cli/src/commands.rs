@@ -8,6 +8,7 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod conflicts;
 pub(crate) mod daemon;
+pub(crate) mod deletions;
 pub(crate) mod devices;
 pub(crate) mod evict;
 pub(crate) mod history;

@@ -10,6 +10,8 @@ use peerdrive_crdt_tree::tree::DriveTree;
 pub struct Listed {
     /// Path from the drive's root, components joined by `/`.
     pub path: String,
+    /// The node, which stays the same through renames and edits.
+    pub id: NodeId,
     /// What it is.
     pub kind: Kind,
     /// Length in bytes of a file, or of a symlink's target; 0 for folders.
@@ -50,6 +52,7 @@ pub fn line(node: &Node, path: String) -> Listed {
     };
     Listed {
         path,
+        id: node.id,
         kind: node.kind,
         size,
         mode: node.mode,

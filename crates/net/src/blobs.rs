@@ -27,6 +27,7 @@ use iroh_blobs::{
         mem::MemStore,
     },
 };
+use parking_lot::Mutex;
 
 use self::{claims::Claims, removal::Sweeper};
 pub use self::{error::BlobError, fetch::FetchError};
@@ -59,6 +60,36 @@ struct Inner {
     claims: Claims,
     /// Bytes of blobs that were stored since the start, whether new or not.
     stored: AtomicU64,
+    unsynced: Mutex<Unsynced>,
+    /// Held by a sync to its end: another that finds nothing left to do must not return before.
+    syncing: tokio::sync::Mutex<()>,
+}
+
+/// Blobs with files of their own that were put since the last sync.
+#[derive(Debug, Default)]
+struct Unsynced {
+    files: HashSet<Hash>,
+    /// More than are worth naming.
+    many: bool,
+}
+
+impl Unsynced {
+    /// Above this many, one flush of the whole file system is cheaper than one a file.
+    const MOST: usize = 8;
+    /// The store keeps smaller blobs in its database, and their outboards too.
+    const INLINED: usize = 16 * 1024;
+
+    fn note(&mut self, hash: Hash, len: usize) {
+        if len > Self::INLINED && !self.many {
+            self.files.insert(hash);
+            self.many = self.files.len() > Self::MOST;
+        }
+    }
+
+    fn give_back(&mut self, taken: Unsynced) {
+        self.files.extend(taken.files);
+        self.many |= taken.many || self.files.len() > Self::MOST;
+    }
 }
 
 impl Drop for Inner {
@@ -118,6 +149,8 @@ impl BlobStore {
                 removals,
                 claims: Claims::default(),
                 stored: AtomicU64::new(0),
+                unsynced: Mutex::default(),
+                syncing: tokio::sync::Mutex::default(),
             }),
         }
     }
@@ -139,6 +172,7 @@ impl BlobStore {
             let id = BlobId::from(tag.hash());
             // Before the look at removals: one that begins after it sees the claim.
             self.claim(&id);
+            self.inner.unsynced.lock().note(tag.hash(), bytes.len());
             if self.outlasts_removals(before, &id).await? {
                 self.count_stored(bytes.len() as u64);
                 return Ok(id);
@@ -295,9 +329,31 @@ impl BlobStore {
     ///
     /// A [`BlobError`] when the disk refuses or the store fails.
     pub async fn sync(&self) -> Result<(), BlobError> {
-        if let Some(dir) = self.inner.dir.clone() {
-            // The files first: metadata must not promise bytes that are not on the disk.
-            run_blocking(move || sync::flush_files(&dir)).await?;
+        let _turn = self.inner.syncing.lock().await;
+        let taken = std::mem::take(&mut *self.inner.unsynced.lock());
+        let mut owed = Owed {
+            unsynced: &self.inner.unsynced,
+            taken,
+        };
+        self.sync_taken(&owed.taken).await?;
+        owed.taken = Unsynced::default();
+        Ok(())
+    }
+
+    async fn sync_taken(&self, taken: &Unsynced) -> Result<(), BlobError> {
+        // The files first: metadata must not promise bytes that are not on the disk. Not the whole
+        // file system for a handful: it would wait for whatever everybody else has written.
+        match &self.inner.dir {
+            Some(dir) if taken.many => {
+                let dir = dir.clone();
+                run_blocking(move || sync::flush_files(&dir)).await?;
+            }
+            Some(dir) if !taken.files.is_empty() => {
+                let data = dir.join("data");
+                let names: Vec<String> = taken.files.iter().map(Hash::to_hex).collect();
+                run_blocking(move || sync::flush_blobs(&data, &names)).await?;
+            }
+            _ => {}
         }
         Ok(self.store().sync_db().await?)
     }
@@ -370,6 +426,20 @@ pub struct Writing {
 impl Drop for Writing {
     fn drop(&mut self) {
         self.store.inner.claims.end(self.ticket);
+    }
+}
+
+/// What a sync has taken on: given back when it fails, or is given up half way.
+struct Owed<'a> {
+    unsynced: &'a Mutex<Unsynced>,
+    taken: Unsynced,
+}
+
+impl Drop for Owed<'_> {
+    fn drop(&mut self) {
+        self.unsynced
+            .lock()
+            .give_back(std::mem::take(&mut self.taken));
     }
 }
 

@@ -18,6 +18,8 @@ pub struct TreeRequest {
 pub struct TreeLine {
     /// Its path in the drive.
     pub path: String,
+    /// What stays the same through renames, moves and edits.
+    pub id: String,
     /// `file`, `folder` or `symlink`.
     pub kind: String,
     /// Bytes; of a symlink, the length of its target.

@@ -35,6 +35,7 @@ pub(super) async fn tree(
 fn tree_line(line: Listed) -> TreeLine {
     TreeLine {
         path: line.path,
+        id: line.id.to_string(),
         kind: kind_word(line.kind),
         size: line.size,
         mode: line.mode,

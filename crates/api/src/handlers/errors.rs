@@ -86,6 +86,15 @@ pub(super) fn no_path(path: &str) -> ApiError {
     .hint("`peerdrive tree DRIVE` lists everything; paths do not begin with `/`")
 }
 
+/// The drive is not kept as a folder here.
+pub(super) fn no_folder(drive: &str) -> ApiError {
+    ApiError::new(
+        Code::FolderNotFound,
+        format!("`{drive}` is not kept as a folder on this device"),
+    )
+    .hint("`peerdrive status` tells where a drive is kept or mounted")
+}
+
 pub(super) fn find(error: &FindError) -> ApiError {
     match error {
         FindError::NotFound { wanted } => ApiError::new(

@@ -32,7 +32,7 @@ fn request(name: &str) -> Option<&'static str> {
         "backup" => r#"{"passphrase":"w","out":"/p"}"#,
         "keep" => r#"{"drive":"d","path":"/p"}"#,
         "recover" => r#"{"phrase":"w","contact":"c","place":{"inside":"/p"},"keep_devices":false}"#,
-        "tree" | "ls" | "wait" | "peers" | "conflicts" | "members" | "invites"
+        "tree" | "ls" | "wait" | "peers" | "conflicts" | "deletions" | "members" | "invites"
         | "join_requests" => r#"{"drive":"d","timeout":1}"#,
         "role" => r#"{"drive":"d","member":"m","role":"reader"}"#,
         "revoke" => r#"{"drive":"d","who":"m","compromised":false}"#,

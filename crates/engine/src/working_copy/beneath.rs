@@ -175,7 +175,7 @@ impl Root {
     /// The entry at `rel`. `Ok(None)` only when the disk says that there is none; every other
     /// failure is an error, so that nobody takes it for a deletion.
     pub(super) fn stat(&self, rel: &str) -> io::Result<Option<Stat>> {
-        let (parent, name) = split(rel);
+        let (parent, name) = entry(rel)?;
         let found = self.folder(parent).and_then(|dir| self.stat_in(&dir, name));
         match found {
             Ok(stat) => Ok(Some(stat)),
@@ -244,10 +244,7 @@ impl Root {
 
     /// All entries of a folder but `.` and `..`, in no order. An entry that vanishes meanwhile is left out.
     pub(super) fn list(&self, rel: &str) -> io::Result<Vec<(OsString, Stat)>> {
-        let dir = self.open_beneath(
-            rel,
-            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW,
-        )?;
+        let dir = self.open_folder(rel)?;
         let mut entries = Vec::new();
         for entry in Dir::read_from(&dir)? {
             let entry = entry?;
@@ -276,7 +273,7 @@ impl Root {
 
     /// Makes a file that must not exist yet, for reading and writing, seen by its owner only.
     pub(super) fn create_file(&self, rel: &str) -> io::Result<File> {
-        let (parent, name) = split(rel);
+        let (parent, name) = entry(rel)?;
         let flags =
             OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Ok(File::from(fs::openat(
@@ -289,19 +286,19 @@ impl Root {
 
     /// The target of a symlink, as bytes.
     pub(super) fn read_link(&self, rel: &str) -> io::Result<Vec<u8>> {
-        let (parent, name) = split(rel);
+        let (parent, name) = entry(rel)?;
         Ok(fs::readlinkat(&self.folder(parent)?, name, Vec::new())?.into_bytes())
     }
 
     /// Makes a symlink that must not exist yet.
     pub(super) fn symlink(&self, target: &str, rel: &str) -> io::Result<()> {
-        let (parent, name) = split(rel);
+        let (parent, name) = entry(rel)?;
         Ok(fs::symlinkat(target, &self.folder(parent)?, name)?)
     }
 
     /// Makes a folder that must not exist yet.
     pub(super) fn make_folder(&self, rel: &str) -> io::Result<()> {
-        let (parent, name) = split(rel);
+        let (parent, name) = entry(rel)?;
         Ok(fs::mkdirat(&self.folder(parent)?, name, Mode::RWXU)?)
     }
 
@@ -332,7 +329,7 @@ impl Root {
     }
 
     fn rename_with(&self, from: &str, to: &str, flags: RenameFlags) -> io::Result<()> {
-        let ((from_parent, from_name), (to_parent, to_name)) = (split(from), split(to));
+        let ((from_parent, from_name), (to_parent, to_name)) = (entry(from)?, entry(to)?);
         let (from_dir, to_dir) = (self.folder(from_parent)?, self.folder(to_parent)?);
         if flags.is_empty() {
             fs::renameat(&from_dir, from_name, &to_dir, to_name)?;
@@ -344,13 +341,13 @@ impl Root {
 
     /// Removes a file or symlink.
     pub(super) fn unlink(&self, rel: &str) -> io::Result<()> {
-        let (parent, name) = split(rel);
+        let (parent, name) = entry(rel)?;
         Ok(fs::unlinkat(&self.folder(parent)?, name, AtFlags::empty())?)
     }
 
     /// Removes an empty folder.
     pub(super) fn remove_folder(&self, rel: &str) -> io::Result<()> {
-        let (parent, name) = split(rel);
+        let (parent, name) = entry(rel)?;
         Ok(fs::unlinkat(
             &self.folder(parent)?,
             name,
@@ -390,7 +387,7 @@ impl Root {
 
     /// Sets the modification time of a file, folder or symlink itself.
     pub(super) fn set_mtime(&self, rel: &str, mtime_ns: i64) -> io::Result<()> {
-        let (parent, name) = split(rel);
+        let (parent, name) = entry(rel)?;
         Ok(fs::utimensat(
             &self.folder(parent)?,
             name,
@@ -399,13 +396,17 @@ impl Root {
         )?)
     }
 
-    /// Makes the entries of one folder durable.
-    pub(super) fn sync_folder(&self, rel: &str) -> io::Result<()> {
-        let dir = self.open_beneath(
+    /// Opens a folder for listing or flushing it.
+    pub(super) fn open_folder(&self, rel: &str) -> io::Result<OwnedFd> {
+        self.open_beneath(
             rel,
             OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW,
-        )?;
-        Ok(fs::fsync(dir)?)
+        )
+    }
+
+    /// Makes the entries of one folder durable.
+    pub(super) fn sync_folder(&self, rel: &str) -> io::Result<()> {
+        Ok(fs::fsync(self.open_folder(rel)?)?)
     }
 
     /// Makes everything on the root's file system durable: one call for a whole batch.
@@ -448,6 +449,16 @@ fn unsupported(error: &io::Error) -> bool {
         Errno::from_io_error(error),
         Some(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP)
     )
+}
+
+/// Parent and last component of a path to act on. The parent is resolved beneath the root; of the last
+/// component the kernel would make whatever it says, so it must be a name (`""` is the root itself).
+fn entry(rel: &str) -> io::Result<(&str, &str)> {
+    match split(rel) {
+        (_, "." | "..") => Err(Errno::XDEV.into()),
+        ("", "") if !rel.is_empty() => Err(Errno::XDEV.into()),
+        parts => Ok(parts),
+    }
 }
 
 /// Parent and last component of a relative path.

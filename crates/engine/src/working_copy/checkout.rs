@@ -281,7 +281,7 @@ impl<D: Drive> Keeper<D> {
         let Held::Symlink(target) = Held::of(&node) else {
             return Outcome::Skipped;
         };
-        let temp = self.temp_path();
+        let temp = self.temp_path(id);
         if let Err(error) = self.root.symlink(&target, &temp) {
             return Outcome::Waits {
                 path,
@@ -375,7 +375,7 @@ impl<D: Drive> Keeper<D> {
             return Outcome::Changed(path);
         }
         // Out of sight first, then looked at again: a save in between is not lost.
-        let temp = self.temp_path();
+        let temp = self.temp_path(id);
         if let Err(error) = self.root.rename_new(&path, &temp) {
             return Outcome::io(&path, &error);
         }

@@ -127,7 +127,7 @@ impl<D: Drive> Keeper<D> {
             self.in_step
                 .subtree(*id)
                 .iter()
-                .filter(|id| is_file(id))
+                .filter(|id| is_file(id) && !self.deletions.is_fresh(**id, now))
                 .count()
         };
         let files: usize = ids
@@ -135,9 +135,11 @@ impl<D: Drive> Keeper<D> {
             .filter(|id| !self.deletions.allowed.contains(id))
             .map(count)
             .sum();
-        if !self.deletions.asked.is_empty()
-            || !self.deletions.admit(files, self.in_step.files(), now)
-        {
+        let before = self
+            .in_step
+            .files()
+            .saturating_sub(self.deletions.fresh(now));
+        if !self.deletions.asked.is_empty() || !self.deletions.admit(files, before, now) {
             self.deletions.asked.extend(
                 ids.into_iter()
                     .filter(|id| !self.deletions.allowed.contains(id)),
@@ -159,7 +161,9 @@ impl<D: Drive> Keeper<D> {
             self.deletions.allowed.remove(&id);
             match result {
                 Ok(_) => {
-                    self.dirty.extend(self.in_step.subtree(id));
+                    let all = self.in_step.subtree(id);
+                    all.iter().for_each(|id| self.deletions.gone(*id));
+                    self.dirty.extend(all);
                     self.in_step.remove_subtree(id);
                 }
                 Err(reason) => {
@@ -170,6 +174,28 @@ impl<D: Drive> Keeper<D> {
             }
         }
         Ok(true)
+    }
+
+    /// What was put back by itself needs no answer any more.
+    pub(super) fn came_back(&mut self) {
+        if self.deletions.asked.is_empty() {
+            return;
+        }
+        let back: Vec<NodeId> = self
+            .deletions
+            .asked
+            .iter()
+            .filter(|id| {
+                self.in_step.path(**id).is_none_or(|path| {
+                    matches!(self.root.stat(&path), Ok(Some(stat)) if !self.is_another(**id, &stat))
+                })
+            })
+            .copied()
+            .collect();
+        for id in back {
+            self.deletions.asked.remove(&id);
+            self.vanished.remove(&id);
+        }
     }
 
     /// The user said yes: what is still gone is deleted now.

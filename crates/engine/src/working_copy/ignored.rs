@@ -41,7 +41,10 @@ impl Ignored {
     /// Whether an entry is left alone. Asks of this entry only: folders above it were asked before.
     pub(super) fn covers(&mut self, root: &Root, rel: &str, folder: bool) -> bool {
         let name = split(rel).1;
-        if name == marker::FOLDER || name.starts_with(PARKED) || (!folder && never_travels(name)) {
+        if name == marker::FOLDER
+            || name.starts_with(PARKED)
+            || (!folder && (never_travels(name) || passes_in_git(rel)))
+        {
             return true;
         }
         if self.local_covers(rel, folder) {
@@ -102,22 +105,43 @@ fn build<'a>(lines: impl Iterator<Item = &'a str>) -> Option<Gitignore> {
 /// Files that programs keep beside a document while they have it open: they mean something on this
 /// machine, for this moment, only.
 fn never_travels(name: &str) -> bool {
-    let vim_swap = name.starts_with('.')
-        && name
-            .rsplit_once(".sw")
-            .is_some_and(|(_, end)| end.len() == 1 && end.bytes().all(|b| b.is_ascii_lowercase()));
-    vim_swap
-        || [
-            ".goutputstream-",
-            "~$",
-            ".#",
-            ".~lock.",
-            ".nfs0",
-            ".fuse_hidden",
-        ]
-        .iter()
-        .any(|start| name.starts_with(start))
+    let swap_of_vim = |end: &str| {
+        end == "px" || (end.len() == 1 && end.bytes().all(|byte| byte.is_ascii_lowercase()))
+    };
+    let swap = name.starts_with('.')
+        && (name.ends_with(".kate-swp")
+            || name
+                .rsplit_once(".sw")
+                .is_some_and(|(_, end)| swap_of_vim(end)));
+    swap || [
+        ".goutputstream-",
+        "~$",
+        ".#",
+        ".~lock.",
+        ".nfs0",
+        ".fuse_hidden",
+    ]
+    .iter()
+    .any(|start| name.starts_with(start))
         || (name.starts_with('#') && name.ends_with('#') && name.len() > 2)
+}
+
+/// Files of a git repository that say "I am at work here", and objects that are not finished: on
+/// another machine the first would lock the repository, and the second are rubbish. No branch can have
+/// such a name (git-check-ref-format(1)).
+fn passes_in_git(rel: &str) -> bool {
+    let (folder, name) = split(rel);
+    folder.split('/').any(|part| part == ".git")
+        && (name.ends_with(".lock")
+            || [
+                "tmp_obj_",
+                "tmp_pack_",
+                "tmp_idx_",
+                "tmp_rev_",
+                "tmp_bitmap_",
+            ]
+            .iter()
+            .any(|start| name.starts_with(start)))
 }
 
 /// Names that programs use for a moment on the way to a finished save, and that people use too: such
@@ -127,8 +151,10 @@ pub(super) fn may_be_passing(name: &str) -> bool {
         || [
             ".tmp",
             ".temp",
+            ".vsctmp",
             ".bak",
             ".part",
+            ".partial",
             ".crdownload",
             ".swp",
             ".new",
@@ -141,6 +167,7 @@ pub(super) fn may_be_passing(name: &str) -> bool {
         || number
         || name.contains(".tmp.")
         || name.strip_prefix("sed").is_some_and(suffixed)
+        || name.strip_prefix(".tmp").is_some_and(suffixed)
         || (name.starts_with('.')
             && name
                 .rsplit_once('.')

@@ -79,9 +79,20 @@ pub(super) struct InStep {
     children: HashMap<NodeId, BTreeMap<String, NodeId>>,
     inodes: HashMap<(u64, u64), NodeId>,
     changed: BTreeSet<NodeId>,
+    /// Folders that an entry came to or left since changes were taken last.
+    stirred: BTreeSet<NodeId>,
+    /// Changes came back, and nobody knows any more what they speak of.
+    unsure: bool,
     /// Nodes whose place another record took.
     displaced: BTreeSet<NodeId>,
     files: usize,
+}
+
+/// Paths of which changed records speak.
+#[derive(Debug, Default)]
+pub(super) struct SpokenOf {
+    pub(super) files: Vec<String>,
+    pub(super) folders: Vec<String>,
 }
 
 /// One change of the durable table: key, and value or deletion.
@@ -187,6 +198,7 @@ impl InStep {
         }
         self.inodes.insert((record.stat.dev, record.stat.ino), id);
         self.files += usize::from(record.held != Held::Folder);
+        self.stirred.insert(record.parent);
         self.records.insert(id, record);
         self.changed.insert(id);
     }
@@ -241,6 +253,7 @@ impl InStep {
         let Some(old) = self.records.get(&id) else {
             return false;
         };
+        self.stirred.insert(old.parent);
         if let Some(siblings) = self.children.get_mut(&old.parent) {
             if siblings.get(&old.name) == Some(&id) {
                 siblings.remove(&old.name);
@@ -266,8 +279,36 @@ impl InStep {
         !self.changed.is_empty()
     }
 
+    /// What must be durable on disk before the changes may be: files, and folders whose entries
+    /// came or went. `None` if they are more than `most`, or not known.
+    pub(super) fn spoken_of(&self, most: usize) -> Option<SpokenOf> {
+        if self.unsure || self.changed.len() + self.stirred.len() > most {
+            return None;
+        }
+        let is_file = |id: &&NodeId| {
+            self.get(**id)
+                .is_some_and(|record| matches!(record.held, Held::File { .. }))
+        };
+        Some(SpokenOf {
+            files: self
+                .changed
+                .iter()
+                .filter(is_file)
+                .filter_map(|id| self.path(*id))
+                .collect(),
+            // A folder without a path has left itself, and where it was is among them.
+            folders: self
+                .stirred
+                .iter()
+                .filter_map(|id| self.path(*id))
+                .collect(),
+        })
+    }
+
     /// What changed since the last call, as rows of the durable table.
     pub(super) fn take_changes(&mut self) -> Vec<Row> {
+        self.stirred.clear();
+        self.unsure = false;
         let changed = std::mem::take(&mut self.changed);
         changed
             .into_iter()
@@ -277,6 +318,7 @@ impl InStep {
 
     /// Hands rows back that could not be written, so that they are written with the next.
     pub(super) fn return_changes(&mut self, rows: &[Row]) {
+        self.unsure = true;
         self.changed.extend(
             rows.iter()
                 .filter_map(|(key, _)| Some(NodeId(key.as_slice().try_into().ok()?))),
@@ -308,6 +350,7 @@ impl InStep {
             }
         }
         all.changed.clear();
+        all.stirred.clear();
         all.displaced.clear();
         all
     }

@@ -11,7 +11,7 @@ use peerdrive_crdt_tree::id::NodeId;
 use super::beneath::{Root, Stat};
 use super::ignored::Ignored;
 use super::in_step::{Held, InStep, Record};
-use super::linger::Lingering;
+use super::linger::{Lingering, Stub};
 use super::marker::{self, Marked};
 use super::names::DiskRules;
 use super::port::Drive;
@@ -66,6 +66,9 @@ pub(super) struct DeletionGuard {
     since: Option<Instant>,
     files_then: usize,
     deleted: usize,
+    /// Files that were made here a moment ago: what a build makes and removes again and again is not
+    /// most of a drive.
+    made: HashMap<NodeId, Instant>,
     /// Nodes that wait for a yes.
     pub(super) asked: BTreeSet<NodeId>,
     /// The yes was given for these.
@@ -77,6 +80,35 @@ impl DeletionGuard {
     const SMALL: usize = 100;
     /// A tool that deletes file by file is one deletion if it pauses for less than this.
     const ONE_STROKE: Duration = Duration::from_secs(60);
+
+    /// More than this many are not remembered, and count as if they had been there before.
+    const MOST_MADE: usize = 20_000;
+
+    /// A file was made here.
+    pub(super) fn made(&mut self, id: NodeId, now: Instant) {
+        if self.made.len() < Self::MOST_MADE {
+            self.made.insert(id, now);
+        }
+    }
+
+    /// Whether a file was made here within one stroke before now.
+    pub(super) fn is_fresh(&self, id: NodeId, now: Instant) -> bool {
+        self.made
+            .get(&id)
+            .is_some_and(|made| now.duration_since(*made) <= Self::ONE_STROKE)
+    }
+
+    /// How many such files there are, forgetting those that no longer are.
+    pub(super) fn fresh(&mut self, now: Instant) -> usize {
+        self.made
+            .retain(|_, made| now.duration_since(*made) <= Self::ONE_STROKE);
+        self.made.len()
+    }
+
+    /// A file is gone.
+    pub(super) fn gone(&mut self, id: NodeId) {
+        self.made.remove(&id);
+    }
 
     /// Whether `more` files may be deleted now from a drive that has `files` left.
     pub(super) fn admit(&mut self, more: usize, files: usize, now: Instant) -> bool {
@@ -141,6 +173,9 @@ impl<D: Drive> Keeper<D> {
         let base = root.path().to_owned();
         let mut add = |rel: &str| watch.add(&base, rel);
         let mut scan = Scan::new(root, in_step, ignored, &mut add);
+        if self.drive.can_write() {
+            scan = scan.moves_first();
+        }
         for look in looks {
             scan.look(&look.path, look.deep || look.whole);
         }
@@ -277,10 +312,15 @@ impl<D: Drive> Keeper<D> {
         }
     }
 
-    /// A path for a temporary file.
-    pub(super) fn temp_path(&mut self) -> String {
+    /// A path for a temporary file that will take the place of the entry of a node, or hold it: if
+    /// there is one, its name says which it is, for the start after a crash.
+    pub(super) fn temp_path(&mut self, id: NodeId) -> String {
         self.next_temp += 1;
-        format!("{}/{}", marker::TMP, self.next_temp)
+        let stub = match self.in_step.get(id) {
+            Some(record) => Stub::of(&record.stat, &record.name).write(self.next_temp),
+            None => self.next_temp.to_string(),
+        };
+        format!("{}/{stub}", marker::TMP)
     }
 }
 

@@ -4,6 +4,7 @@
 use std::io::{self, Read, Write};
 
 use super::beneath::{EntryKind, Root};
+use super::linger;
 
 /// The folder in the root (and wherever one is found) that is never part of a drive.
 pub(super) const FOLDER: &str = ".peerdrive";
@@ -59,13 +60,15 @@ pub(super) fn write(root: &Root, drive: &str) -> io::Result<()> {
     root.sync_folder(FOLDER)
 }
 
-/// Makes the folder for temporary files and removes what a crash left in it.
+/// Makes the folder for temporary files and removes what a crash left in it, save what somebody wrote.
 pub(super) fn clean(root: &Root) -> io::Result<()> {
     match root.stat(TMP)? {
         None => root.make_folder(TMP)?,
         Some(_) => {
             for (name, stat) in root.list(TMP)? {
-                if let (Some(name), true) = (name.to_str(), stat.kind != EntryKind::Folder) {
+                if let (Some(name), true) = (name.to_str(), stat.kind != EntryKind::Folder)
+                    && !linger::rescue(root, TMP, name, &stat)?
+                {
                     root.unlink(&format!("{TMP}/{name}"))?;
                 }
             }

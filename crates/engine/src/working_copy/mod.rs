@@ -21,6 +21,7 @@ mod arrive;
 mod batch;
 mod beneath;
 mod checkout;
+mod durable;
 mod gone;
 mod handle;
 mod ignored;
@@ -193,6 +194,6 @@ fn deletions_problem(count: usize) -> Problem {
         reason: format!(
             "more than half of the drive was deleted here ({count} files and folders at the top); nothing is deleted for the others yet"
         ),
-        hint: "Confirm the deletion, or undo it to have everything written out again.".into(),
+        hint: "Confirm it (`peerdrive deletions DRIVE --confirm`), or undo it (`--undo`) to have everything written out again.".into(),
     }
 }

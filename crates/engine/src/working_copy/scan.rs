@@ -74,6 +74,8 @@ pub(super) struct Scan<'a> {
     claimed: BTreeSet<NodeId>,
     /// Folders found not to be what their place said.
     strangers: BTreeSet<String>,
+    /// What is in a moved folder is looked at with the rest.
+    moved_too: bool,
 }
 
 impl<'a> Scan<'a> {
@@ -92,7 +94,15 @@ impl<'a> Scan<'a> {
             by_place: HashMap::new(),
             claimed: BTreeSet::new(),
             strangers: BTreeSet::new(),
+            moved_too: true,
         }
+    }
+
+    /// Leaves for later what is in moved folders: whoever asks will look at them in full once the
+    /// moves are known to the drive, which then does not wait for it.
+    pub(super) fn moves_first(mut self) -> Self {
+        self.moved_too = false;
+        self
     }
 
     /// Looks at one path; with `deep`, at everything below it too.
@@ -279,7 +289,8 @@ impl<'a> Scan<'a> {
         if !unchanged {
             self.seen.at.insert(path.to_owned(), Seen::There(stat));
         }
-        if deep || !same {
+        let moved = is.is_some() && is != owner && !by_place;
+        if (deep || !same) && (self.moved_too || !moved) {
             self.list(path, is);
         }
     }

@@ -173,6 +173,9 @@ impl<D: Drive> Keeper<D> {
                     record.parent = parent;
                     work.made.insert(path.clone(), Place::In(id));
                     self.count_in(&record.held);
+                    if record.held != Held::Folder {
+                        self.deletions.made(id, work.now);
+                    }
                     self.adopt(id, record);
                     self.path_done(&path);
                 }

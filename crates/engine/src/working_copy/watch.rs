@@ -171,3 +171,42 @@ fn hint(kind: &EventKind) -> Option<Hint> {
         _ => Hint::Look,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use notify::event::Flag;
+
+    use super::*;
+
+    #[test]
+    fn an_overflow_without_a_path_means_that_everything_is_looked_at() {
+        let mut watch = Watch::start();
+        let gatherer = watch.gatherer();
+        let root = Path::new("/drive");
+        gatherer.take(Ok(Event::new(EventKind::Other).set_flag(Flag::Rescan)));
+        assert_eq!(watch.drain(root), (Vec::new(), true));
+        assert_eq!(watch.drain(root), (Vec::new(), false));
+    }
+
+    #[test]
+    fn more_paths_than_are_worth_naming_mean_the_same() {
+        let mut watch = Watch::start();
+        let gatherer = watch.gatherer();
+        let root = Path::new("/drive");
+        for n in 0..=MOST_PATHS {
+            let event = Event::new(EventKind::Create(CreateKind::File));
+            gatherer.take(Ok(event.add_path(root.join(n.to_string()))));
+        }
+        let (paths, lost) = watch.drain(root);
+        assert!(lost && paths.len() <= 1, "{} paths", paths.len());
+    }
+
+    #[test]
+    fn a_limit_of_the_system_is_remembered_and_its_events_count_as_lost() {
+        let mut watch = Watch::start();
+        let gatherer = watch.gatherer();
+        gatherer.take(Err(notify::Error::new(ErrorKind::MaxFilesWatch)));
+        assert!(watch.drain(Path::new("/drive")).1);
+        assert!(watch.is_limited());
+    }
+}

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::WorkingCopyError;
 use super::beneath::Root;
+use super::durable::Before;
 use super::ignored::Ignored;
 use super::in_step::{InStep, Row};
 use super::keeper::{DeletionGuard, Keeper, Pause};
@@ -257,6 +258,7 @@ impl<D: Drive> Worker<D> {
                 return Err(pause);
             }
             self.keeper.forget_displaced();
+            self.keeper.came_back();
             self.keeper.shared.status.lock().scanning = false;
         }
         // What was just found here goes first; a portion at a time, so that saves are not held up.
@@ -330,12 +332,12 @@ impl<D: Drive> Worker<D> {
             return;
         }
         self.changed_since = None;
+        let before = Before::of(&self.keeper.root, &self.keeper.in_step);
         let rows = self.keeper.in_step.take_changes();
         let drive = self.keeper.drive.clone();
-        let folder = self.keeper.root.descriptor();
         self.writing = Some(tokio::task::spawn_blocking(move || {
-            let done = folder
-                .and_then(|folder| Ok(rustix::fs::syncfs(folder)?))
+            let done = before
+                .and_then(Before::flush)
                 .map_err(|error| error.to_string())
                 .and_then(|()| drive.store(&rows));
             (rows, done)

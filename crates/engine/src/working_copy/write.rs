@@ -61,7 +61,7 @@ impl<D: Drive> Keeper<D> {
                 self.noted(id, outcome, now);
                 continue;
             }
-            let temp = self.temp_path();
+            let temp = self.temp_path(id);
             jobs.push(Job {
                 id,
                 parent,

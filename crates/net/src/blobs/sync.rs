@@ -19,6 +19,20 @@ pub(super) fn flush_files(dir: &Path) -> io::Result<()> {
     })
 }
 
+/// Makes the files of a few blobs durable, and their names. A blob removed meanwhile has none.
+pub(super) fn flush_blobs(data: &Path, names: &[String]) -> io::Result<()> {
+    for name in names {
+        for kind in ["data", "obao4"] {
+            match fs::File::open(data.join(format!("{name}.{kind}"))) {
+                Ok(file) => file.sync_all()?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    fs::File::open(data)?.sync_all()
+}
+
 /// The sum of the lengths of all files below `dir`.
 pub(super) fn disk_usage(dir: &Path) -> io::Result<u64> {
     let mut total = 0u64;

@@ -175,3 +175,38 @@ fn no_room_is_told_from_other_failures_wherever_it_is_said() {
         BlobError::Io(_)
     ));
 }
+
+#[test]
+fn a_sync_waits_for_the_files_that_were_put_and_no_others() {
+    let mut unsynced = Unsynced::default();
+    unsynced.note(Hash::new(b"small"), Unsynced::INLINED);
+    assert!(unsynced.files.is_empty() && !unsynced.many);
+    unsynced.note(Hash::new(b"large"), Unsynced::INLINED + 1);
+    assert_eq!(unsynced.files.len(), 1);
+    // What a failed sync gives back is there beside what came meanwhile.
+    let taken = std::mem::take(&mut unsynced);
+    for n in 0..Unsynced::MOST {
+        unsynced.note(Hash::new([n as u8]), 1 << 20);
+    }
+    assert!(!unsynced.many);
+    unsynced.give_back(taken);
+    assert!(unsynced.many && unsynced.files.contains(&Hash::new(b"large")));
+}
+
+#[tokio::test]
+async fn large_blobs_are_still_there_after_a_sync_and_a_new_start() -> TestResult {
+    let dir = tempfile::tempdir()?;
+    let store = BlobStore::open(&dir.path().join("blobs")).await?;
+    let mut ids = Vec::new();
+    for n in 0..12 {
+        ids.push(store.put(blob(n, 300_000)).await?);
+        store.sync().await?;
+    }
+    store.close().await;
+    drop(store);
+    let store = BlobStore::open(&dir.path().join("blobs")).await?;
+    for id in ids {
+        assert!(store.has(&id).await?);
+    }
+    Ok(())
+}

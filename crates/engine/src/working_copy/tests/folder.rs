@@ -430,3 +430,23 @@ async fn a_file_renamed_over_another_makes_room_for_a_folder() -> TestResult {
     );
     bench.assert_in_step()
 }
+
+#[tokio::test]
+async fn what_a_build_makes_and_removes_again_is_not_most_of_a_drive() -> TestResult {
+    let bench = Bench::started()?;
+    for n in 0..120 {
+        bench.put(&format!("src/{n}"), format!("{n}"))?;
+    }
+    bench.settle().await?;
+    for turn in 0..4 {
+        for n in 0..60 {
+            bench.put(&format!("out{turn}/{n}"), format!("{turn} {n}"))?;
+        }
+        bench.settle().await?;
+        fs::remove_dir_all(bench.path(&format!("out{turn}")))?;
+        let status = bench.settle().await?;
+        assert!(status.in_step(), "{status:?}");
+    }
+    assert_eq!(bench.there.shown().len(), 121);
+    Ok(())
+}

@@ -311,3 +311,107 @@ async fn what_is_written_through_a_handle_to_a_replaced_file_comes_back() -> Tes
     assert_eq!(bench.read("g (saved late).txt")?, "base of g and ours");
     bench.assert_in_step()
 }
+
+#[tokio::test]
+async fn what_was_written_to_a_replaced_file_survives_a_crash_before_it_came_back() -> TestResult {
+    use std::io::Write;
+    let mut bench = Bench::started()?;
+    bench.put("d/f.txt", "base")?;
+    bench.settle().await?;
+    let mut f = fs::OpenOptions::new()
+        .append(true)
+        .open(bench.path("d/f.txt"))?;
+    bench.there.write("d/f.txt", b"theirs")?;
+    bench.settle().await?;
+    f.write_all(b" and ours")?;
+    drop(f);
+    // As a crash leaves it: nobody has looked at what was replaced, and more lies there besides.
+    let tmp = bench.path(".peerdrive/tmp");
+    let left: Vec<_> = fs::read_dir(&tmp)?.collect::<Result<_, _>>()?;
+    assert_eq!(left.len(), 1, "{left:?}");
+    let aside = bench.dir.path().join("aside");
+    fs::rename(left[0].path(), &aside)?;
+    bench.stop().await;
+    fs::rename(&aside, left[0].path())?;
+    fs::write(tmp.join("77"), "half a file")?;
+    fs::write(tmp.join("78.1.2.3.name (saved late)"), "half of another")?;
+    bench.start()?;
+    bench.settle().await?;
+    assert_eq!(bench.read("f (saved late).txt")?, "base and ours");
+    assert_eq!(bench.read("d/f.txt")?, "theirs");
+    assert_eq!(fs::read_dir(&tmp)?.count(), 0);
+    bench.assert_in_step()
+}
+
+#[tokio::test]
+async fn ten_thousand_twins_by_case_are_ten_thousand_files() -> TestResult {
+    let bench = Bench::started()?;
+    bench.there.folder("twins")?;
+    for n in 0..10_000u32 {
+        let name: String = (0..14)
+            .map(|bit| if n >> bit & 1 == 1 { 'A' } else { 'a' })
+            .collect();
+        bench
+            .there
+            .write(&format!("twins/{name}"), &n.to_le_bytes())?;
+    }
+    let status = bench.settle().await?;
+    assert!(status.in_step(), "{status:?}");
+    assert_eq!(fs::read_dir(bench.path("twins"))?.count(), 10_000);
+    assert_eq!(fs::read_dir(bench.dir.path())?.count(), 1);
+    Ok(())
+}
+
+#[test]
+fn p5_no_path_leads_out_of_the_root_whatever_it_says() -> TestResult {
+    use super::super::beneath::Root;
+    let dir = tempfile::tempdir()?;
+    let (inside, outside) = (dir.path().join("inside"), dir.path().join("outside"));
+    fs::create_dir_all(inside.join("d"))?;
+    fs::create_dir(&outside)?;
+    fs::write(outside.join("secret"), "secret")?;
+    fs::write(inside.join("mine"), "mine")?;
+    symlink(&outside, inside.join("out"))?;
+    symlink("../../outside", inside.join("d/out"))?;
+    let root = Root::open(&inside)?;
+    let absolute = outside.join("secret");
+    let absolute = absolute.to_str().ok_or("UTF-8")?;
+    for hostile in [
+        "../outside/secret",
+        "..",
+        ".",
+        "d/..",
+        "d/../../outside/secret",
+        "../outside",
+        absolute,
+        "/",
+        "out/secret",
+        "d/out/secret",
+        "out/new",
+        "mine\0",
+        "d/\0/x",
+        "out/../secret",
+    ] {
+        assert!(root.open_file(hostile).is_err(), "{hostile:?} was read");
+        assert!(root.create_file(hostile).is_err(), "{hostile:?} was made");
+        assert!(root.make_folder(hostile).is_err(), "{hostile:?} was made");
+        assert!(root.symlink("x", hostile).is_err(), "{hostile:?} was made");
+        assert!(root.unlink(hostile).is_err(), "{hostile:?} was removed");
+        assert!(root.remove_folder(hostile).is_err(), "{hostile:?} removed");
+        assert!(root.rename_new("mine", hostile).is_err(), "{hostile:?}");
+        assert!(root.rename_new(hostile, "taken").is_err(), "{hostile:?}");
+        assert!(root.rename_over("mine", hostile).is_err(), "{hostile:?}");
+        assert!(root.exchange("mine", hostile).is_err(), "{hostile:?}");
+        assert!(root.set_mtime(hostile, 0).is_err(), "{hostile:?}");
+        assert!(root.read_link(hostile).is_err(), "{hostile:?}");
+        assert!(!matches!(root.stat(hostile), Ok(Some(_))), "{hostile:?}");
+        if !matches!(hostile, "." | "/" | "d/..") {
+            assert!(root.list(hostile).is_err(), "{hostile:?} was listed");
+            assert!(root.chmod(hostile, 0o777).is_err(), "{hostile:?}");
+        }
+    }
+    assert_eq!(fs::read_dir(&outside)?.count(), 1);
+    assert_eq!(fs::read_to_string(outside.join("secret"))?, "secret");
+    assert_eq!(fs::read_to_string(inside.join("mine"))?, "mine");
+    Ok(())
+}
