@@ -149,3 +149,28 @@ fn what_a_door_refuses() -> TestResult {
     );
     Ok(())
 }
+
+#[test]
+fn an_extended_attribute_is_as_long_as_allowed_and_taken_away_alone() -> TestResult {
+    let mut d = Device::new(1);
+    let file = d.file("f", 1)?;
+    let set = |key: &str, value: Option<Vec<u8>>| Edit::SetXattr {
+        node: file,
+        key: key.into(),
+        value,
+    };
+    d.one(set("user.a", Some(vec![7; 4096])))?;
+    d.one(set("user.b", Some(vec![1])))?;
+    let heads = d.tree.heads();
+    d.one(set("user.c", None))?;
+    assert_eq!(
+        d.tree.heads(),
+        heads,
+        "to take away what is not there writes nothing"
+    );
+    assert_eq!(d.tree.xattrs(file).len(), 2);
+    d.one(set("user.a", None))?;
+    let left: Vec<_> = d.tree.xattrs(file).into_iter().collect();
+    assert_eq!(left, [("user.b".to_owned(), vec![1])]);
+    Ok(())
+}
