@@ -22,7 +22,7 @@ pub(crate) struct Ui {
 impl Ui {
     pub(crate) fn run(self, context: Context) -> Result<(), Failure> {
         let url = block_on(async {
-            let client = start::attach(&context.data_dir, &context.asked).await?;
+            let client = start::attach(&context.data_dir, &context.asked, &context.unlock).await?;
             Ok::<_, Failure>(client.browser_address().await?)
         })??;
         if !self.no_open && !context.out.json() {
