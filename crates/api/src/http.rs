@@ -127,7 +127,7 @@ async fn rpc<H: Commands>(
     body: Bytes,
 ) -> Response {
     let Some(mut runs) = router.start(&command, body) else {
-        return unknown().await;
+        return unknown();
     };
     let lines = futures_util::stream::poll_fn(move |cx| {
         runs.poll_recv(cx).map(|run| run.map(Ok::<_, io::Error>))
@@ -204,11 +204,11 @@ async fn other(State(door): State<Arc<Door>>, request: Request) -> Response {
             _ => answer,
         };
     }
-    unknown().await
+    unknown()
 }
 
 /// The answer to a path that is no command.
-async fn unknown() -> Response {
+fn unknown() -> Response {
     refusal(
         StatusCode::NOT_FOUND,
         &ApiError::new(

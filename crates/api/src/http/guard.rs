@@ -36,7 +36,7 @@ pub(super) fn is_app(method: &Method, path: &str) -> bool {
         let rest = path.strip_prefix(*root);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    matches!(*method, Method::GET | Method::HEAD) && !ASKED.iter().any(|root| asked(&root))
+    matches!(*method, Method::GET | Method::HEAD) && !ASKED.iter().any(asked)
 }
 
 impl Guard {

@@ -379,7 +379,9 @@ async fn a_browser_is_let_in_by_a_code_and_needs_cookie_and_key() -> TestResult 
     let body = format!(r#"{{"code":"{code}"}}"#);
 
     // A page elsewhere, and a request that does not say where it is from, are not let in.
-    let (status, _) = it.raw("POST", "/session", &[host.clone()], &body).await?;
+    let (status, _) = it
+        .raw("POST", "/session", std::slice::from_ref(&host), &body)
+        .await?;
     assert_eq!(status, 401);
     let foreign = "Origin: http://127.0.0.1:1".to_owned();
     let (status, _) = it

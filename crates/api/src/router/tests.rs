@@ -40,7 +40,7 @@ fn request(name: &str) -> Option<&'static str> {
         "decide_join" => r#"{"drive":"d","request":"r","admit":true}"#,
         "cat" | "history" | "undelete" | "pin" | "unpin" | "evict" => r#"{"drive":"d","path":"p"}"#,
         "restore" => r#"{"drive":"d","path":"p","exact":false}"#,
-        "trash" | "config" | "collect" => r#"{"drive":"d"}"#,
+        "trash" | "config" | "collect" | "limit" | "pause" | "resume" => r#"{"drive":"d"}"#,
         "folder" => r#"{"drive":"d","offset":0,"count":1}"#,
         "search" => r#"{"drive":"d","text":"t","limit":1}"#,
         "read" => r#"{"drive":"d","node":"n"}"#,

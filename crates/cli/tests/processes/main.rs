@@ -1,5 +1,6 @@
 //! The command line as scripts use it: real processes, exit codes, JSON, and the life of the daemon.
 
+mod browser;
 mod device;
 mod life;
 mod mistakes;
