@@ -10,6 +10,7 @@ it("bytes have three figures and the next unit comes in time", () => {
 
 it("times ago are short, and a clock that runs ahead is no nonsense", () => {
   const now = new Date(2026, 5, 15, 12, 0, 0).getTime();
+  expect(ago(0, now)).toBe("–");
   expect(ago(now, now)).toBe("now");
   expect(ago(now + 5_000, now)).toBe("now");
   expect(ago(now - 45_000, now)).toBe("45 s");

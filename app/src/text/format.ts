@@ -52,6 +52,8 @@ function dayOf(now: number): NonNullable<typeof known> {
 
 /** How long ago, short enough for a column: "now", "4 min", "14:02", "yesterday", "3 Mar". */
 export function ago(then: number, now: number): string {
+  // A folder that was made by its files has no time of its own.
+  if (then <= 0) return "–";
   const past = now - then;
   if (past < 10 * SECOND && past > -MINUTE) return "now";
   if (past >= 0 && past < MINUTE) return `${Math.floor(past / SECOND)} s`;
@@ -64,6 +66,7 @@ export function ago(then: number, now: number): string {
 
 /** The exact time, for titles and details. */
 export function exactly(then: number): string {
+  if (then <= 0) return "Not known";
   return EXACT.format(new Date(then));
 }
 
