@@ -238,7 +238,7 @@ data: string, };
 /**
  * Kinds of failure. The names on the wire are for programs and never change.
  */
-export type Code = "bad_request" | "bad_name" | "bad_ticket" | "ambiguous_drive" | "ambiguous_member" | "unknown_command" | "drive_not_found" | "folder_not_found" | "path_not_found" | "phrase_gone" | "member_not_found" | "node_not_found" | "not_mounted" | "already_shared" | "already_joined" | "folder_in_use" | "mount_point_in_use" | "name_taken" | "not_allowed" | "invite_refused" | "settings_differ" | "bad_token" | "foreign_origin" | "wrong_host" | "daemon_running" | "daemon_unavailable" | "no_peer" | "timed_out" | "mount_unavailable" | "disk_full" | "newer_format" | "damaged" | "io" | "failed";
+export type Code = "bad_request" | "bad_name" | "bad_ticket" | "ambiguous_drive" | "ambiguous_member" | "unknown_command" | "drive_not_found" | "folder_not_found" | "path_not_found" | "phrase_gone" | "member_not_found" | "node_not_found" | "not_mounted" | "already_shared" | "already_joined" | "folder_in_use" | "mount_point_in_use" | "name_taken" | "not_allowed" | "invite_refused" | "locked" | "settings_differ" | "bad_token" | "foreign_origin" | "wrong_host" | "daemon_running" | "daemon_unavailable" | "no_peer" | "timed_out" | "mount_unavailable" | "disk_full" | "newer_format" | "damaged" | "io" | "failed";
 
 /**
  * What was removed.
@@ -417,6 +417,40 @@ request: string,
 admit: boolean, };
 
 /**
+ * It was decided.
+ */
+export type DecideReviewReply = { 
+/**
+ * The device.
+ */
+device: string, 
+/**
+ * How many changes waited.
+ */
+entries: number, 
+/**
+ * Whether they count now.
+ */
+accepted: boolean, };
+
+/**
+ * Lets the late work of a device count, or sets it aside on this device.
+ */
+export type DecideReviewRequest = { 
+/**
+ * Id or unique name.
+ */
+drive: string, 
+/**
+ * The device: id, unique beginning of an id, or unique name.
+ */
+device: string, 
+/**
+ * Whether it is to count.
+ */
+accept: boolean, };
+
+/**
  * Puts nodes into the trash, folders with all that is in them.
  */
 export type DeleteRequest = { 
@@ -428,6 +462,37 @@ drive: string,
  * What; at most 2000.
  */
 nodes: Array<string>, };
+
+/**
+ * What becomes of deletions that wait.
+ */
+export type DeletionsAnswer = "confirm" | "undo";
+
+/**
+ * How deletions stand, after the answer if there was one.
+ */
+export type DeletionsReply = { 
+/**
+ * The drive's id.
+ */
+drive: string, 
+/**
+ * Files and folders whose deletion waits; what is in such a folder is not counted.
+ */
+waiting: number, };
+
+/**
+ * Asks for the deletions that wait, or answers for them.
+ */
+export type DeletionsRequest = { 
+/**
+ * Id or unique name.
+ */
+drive: string, 
+/**
+ * What becomes of them; unless given, nothing yet.
+ */
+answer: DeletionsAnswer | null, };
 
 /**
  * A code for one more device.
@@ -1134,6 +1199,19 @@ export type JoinWords = {
 words: string, };
 
 /**
+ * Keeps a drive of this device as a folder.
+ */
+export type KeepRequest = { 
+/**
+ * Id or unique name of the drive.
+ */
+drive: string, 
+/**
+ * The folder; made if it is missing.
+ */
+path: string, };
+
+/**
  * How fast contents may pass.
  */
 export type LimitReply = { 
@@ -1158,17 +1236,6 @@ up: number | null,
  * Bytes a second that are received at most; 0 for no limit.
  */
 down: number | null, };
- * Keeps a drive of this device as a folder.
- */
-export type KeepRequest = { 
-/**
- * Id or unique name of the drive.
- */
-drive: string, 
-/**
- * The folder; made if it is missing.
- */
-path: string, };
 
 /**
  * One entry of a folder.
@@ -1850,6 +1917,49 @@ as_of: number | null,
 exact: boolean, };
 
 /**
+ * What one removed device wrote that nobody's tree shows.
+ */
+export type ReviewLine = { 
+/**
+ * The device.
+ */
+device: string, 
+/**
+ * Whose it was.
+ */
+member: string | null, 
+/**
+ * What it, or else its member, was called.
+ */
+name: string | null, 
+/**
+ * How many changes wait.
+ */
+entries: number, 
+/**
+ * Paths that would appear, go or change: some of them, where they are many.
+ */
+paths: Array<string>, };
+
+/**
+ * All was listed.
+ */
+export type ReviewReply = { 
+/**
+ * The drive's id.
+ */
+drive: string, };
+
+/**
+ * Asks what waits to be reviewed.
+ */
+export type ReviewRequest = { 
+/**
+ * Id or unique name.
+ */
+drive: string, };
+
+/**
  * The invite was taken back.
  */
 export type RevokeInviteReply = { 
@@ -2239,6 +2349,10 @@ export type TreeLine = {
  */
 path: string, 
 /**
+ * What stays the same through renames, moves and edits.
+ */
+id: string, 
+/**
  * `file`, `folder` or `symlink`.
  */
 kind: string, 
@@ -2449,6 +2563,10 @@ export type Calls = {
   join_requests: { request: JoinRequestsRequest; item: JoinRequestLine; reply: JoinRequestsReply };
   /** Lets somebody in who waits, or turns them away. */
   decide_join: { request: DecideJoinRequest; item: NoItem; reply: DecideJoinReply };
+  /** Lists what removed devices wrote too late to count. */
+  review: { request: ReviewRequest; item: ReviewLine; reply: ReviewReply };
+  /** Lets late work of a removed device count for everyone, or sets it aside on this device. */
+  decide_review: { request: DecideReviewRequest; item: NoItem; reply: DecideReviewReply };
   /** Shows a drive as a file system; comes back when the daemon starts again. */
   mount: { request: MountRequest; item: NoItem; reply: DriveRef };
   /** Takes a mount away. */
@@ -2463,6 +2581,8 @@ export type Calls = {
   peers: { request: PeersRequest; item: NoItem; reply: PeersReply };
   /** Lists what was changed in two ways at once and awaits a choice. */
   conflicts: { request: ConflictsRequest; item: NoItem; reply: ConflictsReply };
+  /** Tells of deletions that wait for a yes, or gives it. */
+  deletions: { request: DeletionsRequest; item: NoItem; reply: DeletionsReply };
   /** Lists one folder of a drive. */
   ls: { request: LsRequest; item: LsEntry; reply: LsReply };
   /** Reads a file of a drive. */
