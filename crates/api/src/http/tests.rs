@@ -345,7 +345,7 @@ async fn an_answer_that_breaks_off_is_an_error_not_an_end() -> TestResult {
     };
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            let head = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"item\":{\"path\":\"a\",\"kind\":\"file\",\"size\":1,\"mode\":0,\"hash\":null}}\n{\"ok\":";
+            let head = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"item\":{\"id\":\"n\",\"path\":\"a\",\"kind\":\"file\",\"size\":1,\"mode\":0,\"hash\":null}}\n{\"ok\":";
             let mut request = [0; 4096];
             let _sent = stream.read(&mut request).await;
             stream.write_all(head.as_bytes()).await.ok();
