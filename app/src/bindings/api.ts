@@ -404,6 +404,37 @@ drive: string,
 nodes: Array<string>, };
 
 /**
+ * What becomes of deletions that wait.
+ */
+export type DeletionsAnswer = "confirm" | "undo";
+
+/**
+ * How deletions stand, after the answer if there was one.
+ */
+export type DeletionsReply = { 
+/**
+ * The drive's id.
+ */
+drive: string, 
+/**
+ * Files and folders whose deletion waits; what is in such a folder is not counted.
+ */
+waiting: number, };
+
+/**
+ * Asks for the deletions that wait, or answers for them.
+ */
+export type DeletionsRequest = { 
+/**
+ * Id or unique name.
+ */
+drive: string, 
+/**
+ * What becomes of them; unless given, nothing yet.
+ */
+answer: DeletionsAnswer | null, };
+
+/**
  * A code for one more device.
  */
 export type DeviceCodeReply = { 
@@ -2124,6 +2155,10 @@ export type TreeLine = {
  */
 path: string, 
 /**
+ * What stays the same through renames, moves and edits.
+ */
+id: string, 
+/**
  * `file`, `folder` or `symlink`.
  */
 kind: string, 
@@ -2331,6 +2366,8 @@ export type Calls = {
   peers: { request: PeersRequest; item: NoItem; reply: PeersReply };
   /** Lists what was changed in two ways at once and awaits a choice. */
   conflicts: { request: ConflictsRequest; item: NoItem; reply: ConflictsReply };
+  /** Tells of deletions that wait for a yes, or gives it. */
+  deletions: { request: DeletionsRequest; item: NoItem; reply: DeletionsReply };
   /** Lists one folder of a drive. */
   ls: { request: LsRequest; item: LsEntry; reply: LsReply };
   /** Reads a file of a drive. */
