@@ -135,10 +135,7 @@ impl<D: Drive> Keeper<D> {
             .filter(|id| !self.deletions.allowed.contains(id))
             .map(count)
             .sum();
-        let before = self
-            .in_step
-            .files()
-            .saturating_sub(self.deletions.fresh(now));
+        let before = self.in_step.files();
         if !self.deletions.asked.is_empty() || !self.deletions.admit(files, before, now) {
             self.deletions.asked.extend(
                 ids.into_iter()

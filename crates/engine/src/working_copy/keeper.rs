@@ -66,9 +66,9 @@ pub(super) struct DeletionGuard {
     since: Option<Instant>,
     files_then: usize,
     deleted: usize,
-    /// Files that were made here a moment ago: what a build makes and removes again and again is not
-    /// most of a drive.
-    made: HashMap<NodeId, Instant>,
+    /// Files that were made here since: what a build makes and removes again and again is not most of a
+    /// drive. What was there when the deletions began always counts.
+    made: BTreeSet<NodeId>,
     /// Nodes that wait for a yes.
     pub(super) asked: BTreeSet<NodeId>,
     /// The yes was given for these.
@@ -86,23 +86,14 @@ impl DeletionGuard {
 
     /// A file was made here.
     pub(super) fn made(&mut self, id: NodeId, now: Instant) {
-        if self.made.len() < Self::MOST_MADE {
-            self.made.insert(id, now);
+        if self.goes_on(now) && self.made.len() < Self::MOST_MADE {
+            self.made.insert(id);
         }
     }
 
-    /// Whether a file was made here within one stroke before now.
+    /// Whether a file was made here since the deletions began.
     pub(super) fn is_fresh(&self, id: NodeId, now: Instant) -> bool {
-        self.made
-            .get(&id)
-            .is_some_and(|made| now.duration_since(*made) <= Self::ONE_STROKE)
-    }
-
-    /// How many such files there are, forgetting those that no longer are.
-    pub(super) fn fresh(&mut self, now: Instant) -> usize {
-        self.made
-            .retain(|_, made| now.duration_since(*made) <= Self::ONE_STROKE);
-        self.made.len()
+        self.goes_on(now) && self.made.contains(&id)
     }
 
     /// A file is gone.
@@ -110,15 +101,19 @@ impl DeletionGuard {
         self.made.remove(&id);
     }
 
+    fn goes_on(&self, now: Instant) -> bool {
+        self.since
+            .is_some_and(|since| now.duration_since(since) <= Self::ONE_STROKE)
+    }
+
     /// Whether `more` files may be deleted now from a drive that has `files` left.
     pub(super) fn admit(&mut self, more: usize, files: usize, now: Instant) -> bool {
-        if self
-            .since
-            .is_none_or(|since| now.duration_since(since) > Self::ONE_STROKE)
-        {
+        if !self.goes_on(now) {
+            self.made.clear();
             (self.since, self.files_then, self.deleted) = (Some(now), files, 0);
         }
-        self.files_then = self.files_then.max(files);
+        let old = files.saturating_sub(self.made.len());
+        self.files_then = self.files_then.max(old);
         let ok = self.files_then <= Self::SMALL || (self.deleted + more) * 2 <= self.files_then;
         if ok {
             self.deleted += more;
