@@ -71,7 +71,8 @@ impl Binary {
         for source in sources_of(&text) {
             let newer = match fs::metadata(&source) {
                 Ok(found) => found.modified()? > built,
-                Err(_) => true,
+                // The folder of the built app is listed also where the app was never built.
+                Err(_) => source.extension().is_some(),
             };
             if newer {
                 bail!(
