@@ -1,7 +1,7 @@
 //! Sealing what is kept in files under a passphrase: this device's key and backups. Knows the form of a
 //! sealed file and how a passphrase becomes a key, not what is sealed.
 //!
-//! A sealed file: [`MAGIC`], one byte for what it is, then memory in KiB, passes and lanes of argon2id
+//! A sealed file: the magic, one byte for what it is, then memory in KiB, passes and lanes of argon2id
 //! (u32, little endian), 16 bytes of salt, and the sealed bytes. All before the sealed bytes is bound to
 //! them.
 
