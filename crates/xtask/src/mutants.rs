@@ -17,7 +17,15 @@ const FILES: [&str; 3] = [
 ];
 
 /// The tests that should notice: those of rules and doors, and as many random histories as take seconds.
-const TESTS: [&str; 5] = ["basics", "doors", "future", "histories", "rules"];
+const TESTS: [&str; 7] = [
+    "basics",
+    "doors",
+    "future",
+    "glance",
+    "histories",
+    "past",
+    "rules",
+];
 const CASES: &str = "600";
 
 /// How long a fault may keep the tests busy before it counts as noticed.
