@@ -172,5 +172,147 @@ fn an_extended_attribute_is_as_long_as_allowed_and_taken_away_alone() -> TestRes
     d.one(set("user.a", None))?;
     let left: Vec<_> = d.tree.xattrs(file).into_iter().collect();
     assert_eq!(left, [("user.b".to_owned(), vec![1])]);
+    d.one(set("user.b", None))?;
+    assert!(d.tree.xattrs(file).is_empty());
+    Ok(())
+}
+
+#[test]
+fn a_file_made_again_takes_nothing_of_its_former_life_but_its_history() -> TestResult {
+    let mut d = devices(2, |d| {
+        d.file("f", 1)?;
+        Ok(())
+    })?;
+    let node = d[0].at("f");
+    d[0].mv("f", "renamed")?;
+    d[0].rm("renamed")?;
+    let make = |content, mode| Edit::Create {
+        parent: Place::In(NodeId::ROOT),
+        name: name("f"),
+        kind: Kind::File,
+        content,
+        mode,
+    };
+    assert_eq!(d[0].one(make(None, None))?, node);
+    assert_eq!(d[0].paths(), ["f"]);
+    assert_eq!(d[0].content("f"), None, "it was made without content");
+    d[0].rm("f")?;
+    assert_eq!(d[0].one(make(Some(bytes(2)), Some(0o755)))?, node);
+    meet(&mut d)?;
+    let again = d[1].tree.get(node).ok_or("gone")?;
+    assert_eq!((again.name.as_str(), again.mode), ("f", 0o755));
+    assert_eq!(d[1].content("f"), Some(2));
+    assert!(!d[1].tree.is_trashed(node));
+    Ok(())
+}
+
+#[test]
+fn asking_for_what_shows_settles_what_was_open_and_otherwise_writes_nothing() -> TestResult {
+    let mut d = devices(2, |d| {
+        d.folder("a")?;
+        d.folder("b")?;
+        d.file("f", 1)?;
+        Ok(())
+    })?;
+    // Moved and renamed by one: nothing is open.
+    d[0].mv("f", "a/g")?;
+    let heads = d[0].tree.heads();
+    d[0].mv("a/g", "a/g")?;
+    assert_eq!(d[0].tree.heads(), heads);
+    meet(&mut d)?;
+    // Renamed by both: one name shows, and asking for it ends that.
+    d[0].mv("a/g", "a/x")?;
+    d[1].mv("a/g", "a/y")?;
+    meet(&mut d)?;
+    let node = d[0].at("a/x");
+    let path = d[0].tree.path(node).or(d[0].tree.path(d[0].at("a/y")));
+    let path = path.ok_or("neither name shows")?;
+    let heads = d[0].tree.heads();
+    d[0].mv(&path, &path)?;
+    let settled = d[0].tree.heads();
+    assert_ne!(settled, heads);
+    d[0].mv(&path, &path)?;
+    assert_eq!(d[0].tree.heads(), settled);
+    meet(&mut d)?;
+    // Moved by both.
+    let file = path.rsplit('/').next().ok_or("a name")?.to_owned();
+    d[0].mv(&path, &file)?;
+    d[1].mv(&path, &format!("b/{file}"))?;
+    meet(&mut d)?;
+    let node = d[0].at(&format!("b/{file}"));
+    let path = d[0].tree.path(node).unwrap_or(file);
+    let heads = d[0].tree.heads();
+    d[0].mv(&path, &path)?;
+    let settled = d[0].tree.heads();
+    assert_ne!(settled, heads);
+    d[0].mv(&path, &path)?;
+    assert_eq!(d[0].tree.heads(), settled);
+    Ok(())
+}
+
+#[test]
+fn only_files_replace_and_never_themselves() -> TestResult {
+    let mut d = Device::new(1);
+    let (a, b) = (d.folder("a")?, d.folder("b")?);
+    let file = d.file("f", 1)?;
+    for (source, target) in [(file, file), (a, b), (file, a)] {
+        let replaced = d.one(Edit::Replace { source, target });
+        assert_eq!(replaced, Err(EditError::WrongKind(target)));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_symlink_leads_somewhere() -> TestResult {
+    let mut d = Device::new(1);
+    for target in ["", "a\0b", &"x".repeat(4096)] {
+        let made = d.one(Edit::Create {
+            parent: Place::In(NodeId::ROOT),
+            name: name("l"),
+            kind: Kind::Symlink,
+            content: Some(Content::Symlink(target.into())),
+            mode: None,
+        });
+        assert_eq!(made, Err(EditError::BadTarget), "{target:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_folder_restored_brings_back_what_went_with_it_and_nothing_beside_it() -> TestResult {
+    let mut d = Device::new(1);
+    let (a, b) = (d.folder("a")?, d.folder("b")?);
+    d.file("a/1", 1)?;
+    d.file("b/2", 2)?;
+    assert!(!d.tree.is_trashed(a));
+    assert!(!d.tree.is_empty(a) && d.tree.is_empty(d.at("a/1")));
+    // One action, so the marks follow each other without a gap.
+    let _ = d.edit(&[Edit::Delete { node: a }, Edit::Delete { node: b }]);
+    assert!(d.tree.is_trashed(a) && d.tree.is_trashed(b));
+    d.one(Edit::Restore { node: a })?;
+    assert_eq!(d.paths(), ["a", "a/1"]);
+    Ok(())
+}
+
+#[test]
+fn the_version_that_shows_can_be_the_one_that_stays() -> TestResult {
+    let mut d = devices(2, |d| {
+        d.file("f", 1)?;
+        Ok(())
+    })?;
+    d[0].write("f", 2)?;
+    d[1].write("f", 3)?;
+    meet(&mut d)?;
+    let node = d[0].at("f");
+    let shows = d[0].content("f");
+    assert_eq!(d[0].paths().len(), 2);
+    d[0].one(Edit::Resolve { node, keep: node })?;
+    meet(&mut d)?;
+    assert_eq!(d[1].paths(), ["f"]);
+    assert_eq!(d[1].content("f"), shows);
+    assert_eq!(
+        d[0].one(Edit::Resolve { node, keep: node }),
+        Err(EditError::NotInConflict(node))
+    );
     Ok(())
 }

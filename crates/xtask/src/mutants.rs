@@ -17,13 +17,14 @@ const FILES: [&str; 3] = [
 ];
 
 /// The tests that should notice: those of rules and doors, and as many random histories as take seconds.
-const TESTS: [&str; 7] = [
+const TESTS: [&str; 8] = [
     "basics",
     "doors",
     "future",
     "glance",
     "histories",
     "past",
+    "remake",
     "rules",
 ];
 const CASES: &str = "600";

@@ -1,0 +1,248 @@
+//! What a device did on ground that fell away, done again: as if it had been done without that ground.
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use peerdrive_crdt_tree::edit::{Edit, Place};
+use peerdrive_crdt_tree::id::{Actor, NodeId};
+use peerdrive_crdt_tree::lint::Author;
+use peerdrive_crdt_tree::node::{Kind, Node};
+use peerdrive_crdt_tree::testing::Rng;
+use peerdrive_crdt_tree::tree::{DriveTree, Edited};
+use support::{Device, TestResult, bytes, devices, hear, name};
+
+type Or<T> = Result<T, Box<dyn std::error::Error>>;
+
+/// Who acts again, under a name not used before.
+const ANEW: Actor = Actor([30; 16]);
+
+fn shown(tree: &DriveTree) -> BTreeMap<NodeId, Node> {
+    let nodes = tree.walk().filter_map(|id| tree.get(id));
+    nodes.map(|node| (node.id, node)).collect()
+}
+
+/// The drive of one who heard of these devices only, and what `worker` did after `from` changes made
+/// again on it.
+fn again(heard: &[&Device], worker: &Device, from: usize) -> Or<(Device, Edited)> {
+    let mut clean = Device {
+        tree: DriveTree::new(ANEW),
+        actor: ANEW,
+        sent: Vec::new(),
+    };
+    hear(&mut clean, heard)?;
+    let edited = clean.tree.remake(&worker.tree, &worker.sent[from..]);
+    // What was made passes for any other device's work.
+    let mut reader = Device::new(40);
+    hear(&mut reader, heard)?;
+    for (change, seq) in edited.changes.iter().zip(1..) {
+        reader.tree.apply(change, &Author { actor: ANEW, seq })?;
+    }
+    assert_eq!(reader.tree.view_hash(), clean.tree.view_hash());
+    Ok((clean, edited))
+}
+
+/// An owner, somebody whose late work falls away, and one who built on both.
+fn three(start: impl FnOnce(&mut Device) -> TestResult) -> Or<[Device; 3]> {
+    let all = devices(3, start)?;
+    all.try_into().map_err(|_| "three devices".into())
+}
+
+fn random_edit(tree: &DriveTree, late: NodeId, rng: &mut Rng) -> Edit {
+    let is_late = |id: &NodeId| *id == late || tree.parent(*id) == Some(late);
+    let mut nodes: Vec<NodeId> = tree.walk().filter(|id| !is_late(id)).collect();
+    nodes.push(NodeId::ROOT);
+    let some = |rng: &mut Rng| rng.pick(&nodes).copied().unwrap_or(NodeId::ROOT);
+    let called = |rng: &mut Rng| name(&format!("n{}", rng.below(6)));
+    let node = some(rng);
+    let parent = some(rng);
+    let of = 1 + rng.below(200) as u8;
+    match rng.below(9) {
+        0 => Edit::Create {
+            parent: Place::In(parent),
+            name: called(rng),
+            kind: Kind::Folder,
+            content: None,
+            mode: None,
+        },
+        1 | 2 => Edit::Create {
+            parent: Place::In(parent),
+            name: called(rng),
+            kind: Kind::File,
+            content: Some(bytes(of)),
+            mode: Some(0o600),
+        },
+        3 | 4 => Edit::Move {
+            node,
+            parent,
+            name: called(rng),
+        },
+        5 => Edit::SetContent {
+            node,
+            content: bytes(of),
+        },
+        6 => Edit::SetAttributes {
+            node,
+            mode: Some(0o640),
+            mtime_ns: Some(i64::from(of)),
+        },
+        7 => Edit::SetXattr {
+            node,
+            key: "user.a".into(),
+            value: (of < 150).then(|| vec![of]),
+        },
+        _ => Edit::Delete { node },
+    }
+}
+
+#[test]
+fn work_that_did_not_touch_what_fell_away_is_as_if_done_without_it() -> TestResult {
+    let seed = std::env::var("PEERDRIVE_SEED").ok();
+    let seeds = match seed.and_then(|seed| seed.parse().ok()) {
+        Some(seed) => seed..seed + 1,
+        None => 1..61u64,
+    };
+    for seed in seeds {
+        let mut rng = Rng::new(seed);
+        let [owner, mut removed, mut worker] = three(|d| {
+            for _ in 0..12 {
+                let edit = random_edit(&d.tree, NodeId::ROOT, &mut rng);
+                let _ = d.edit(&[edit]);
+            }
+            Ok(())
+        })?;
+        let late = removed.folder("late")?;
+        removed.file("late/work", 1)?;
+        hear(&mut worker, &[&removed])?;
+        // The same, by one who never heard of it.
+        let mut model = Device::new(50);
+        hear(&mut model, &[&owner])?;
+        for _ in 0..25 {
+            let edit = random_edit(&worker.tree, late, &mut rng);
+            let here = worker.edit(std::slice::from_ref(&edit)).results;
+            assert_eq!(here, model.edit(&[edit]).results, "PEERDRIVE_SEED={seed}");
+        }
+        let (clean, _) = again(&[&owner], &worker, 0)?;
+        assert_eq!(
+            shown(&clean.tree),
+            shown(&model.tree),
+            "PEERDRIVE_SEED={seed}"
+        );
+        for id in clean.tree.walk() {
+            let (found, wanted) = (clean.tree.xattrs(id), model.tree.xattrs(id));
+            assert_eq!(found, wanted, "PEERDRIVE_SEED={seed}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn what_others_did_meanwhile_is_not_written_over() -> TestResult {
+    let [mut owner, mut removed, mut worker] = three(|d| {
+        d.file("f", 1)?;
+        d.file("g", 2)?;
+        Ok(())
+    })?;
+    removed.write("f", 3)?;
+    hear(&mut worker, &[&removed])?;
+    worker.write("f", 4)?;
+    worker.rm("g")?;
+    owner.write("f", 5)?;
+    owner.write("g", 6)?;
+    let (clean, _) = again(&[&owner], &worker, 0)?;
+    let mut contents: Vec<_> = clean
+        .paths()
+        .iter()
+        .filter(|path| *path != "g")
+        .filter_map(|path| clean.content(path))
+        .collect();
+    contents.sort_unstable();
+    assert_eq!(contents, [4, 5], "both versions are there");
+    assert_eq!(clean.content("g"), Some(6), "an unseen edit keeps a file");
+    Ok(())
+}
+
+#[test]
+fn what_was_made_in_a_folder_that_fell_away_has_its_folder_again() -> TestResult {
+    let [owner, mut removed, mut worker] = three(|_| Ok(()))?;
+    removed.folder("theirs")?;
+    removed.folder("theirs/deep")?;
+    removed.file("theirs/deep/file", 1)?;
+    hear(&mut worker, &[&removed])?;
+    let file = worker.file("theirs/deep/mine", 2)?;
+    let (clean, edited) = again(&[&owner], &worker, 0)?;
+    assert_eq!(
+        clean.paths(),
+        ["theirs", "theirs/deep", "theirs/deep/mine"],
+        "and nothing else of it"
+    );
+    assert_eq!(clean.at("theirs/deep/mine"), file);
+    assert!(!edited.events.is_empty());
+    Ok(())
+}
+
+#[test]
+fn what_moved_or_marked_only_what_fell_away_comes_to_nothing_that_shows() -> TestResult {
+    let [owner, mut removed, mut worker] = three(|_| Ok(()))?;
+    let theirs = removed.file("theirs", 1)?;
+    hear(&mut worker, &[&removed])?;
+    worker.rm("theirs")?;
+    let (clean, edited) = again(&[&owner], &worker, 0)?;
+    assert!(clean.paths().is_empty());
+    assert!(edited.changes.is_empty(), "nothing began, so nothing ends");
+    assert!(!clean.tree.is_trashed(theirs));
+    Ok(())
+}
+
+#[test]
+fn moves_into_what_fell_away_and_writes_to_it_begin_it_again() -> TestResult {
+    let [owner, mut removed, mut worker] = three(|d| {
+        d.file("mine", 1)?;
+        Ok(())
+    })?;
+    removed.folder("theirs")?;
+    removed.file("note", 2)?;
+    hear(&mut worker, &[&removed])?;
+    worker.mv("mine", "theirs/mine")?;
+    worker.write("note", 3)?;
+    let (clean, _) = again(&[&owner], &worker, 0)?;
+    assert_eq!(clean.paths(), ["note", "theirs", "theirs/mine"]);
+    assert_eq!(clean.content("note"), Some(3));
+    Ok(())
+}
+
+#[test]
+fn only_the_changes_asked_for_are_made_again() -> TestResult {
+    let [owner, _, mut worker] = three(|_| Ok(()))?;
+    worker.file("kept", 1)?;
+    worker.file("again", 2)?;
+    let (clean, _) = again(&[&owner], &worker, 1)?;
+    assert_eq!(clean.paths(), ["again"]);
+    let (clean, edited) = again(&[&owner], &worker, 2)?;
+    assert!(clean.paths().is_empty() && edited.changes.is_empty());
+    Ok(())
+}
+
+#[test]
+fn much_work_becomes_several_changes_that_everyone_accepts() -> TestResult {
+    let [owner, mut removed, mut worker] = three(|_| Ok(()))?;
+    removed.folder("theirs")?;
+    hear(&mut worker, &[&removed])?;
+    let parent = worker.at("theirs");
+    let create = |n: usize| Edit::Create {
+        parent: Place::In(parent),
+        name: name(&format!("{n:04}")),
+        kind: Kind::File,
+        content: Some(bytes(1)),
+        mode: None,
+    };
+    for batch in 0..5 {
+        let edits: Vec<Edit> = (0..900).map(|n| create(batch * 900 + n)).collect();
+        let made = worker.edit(&edits).results;
+        assert!(made.iter().all(Result::is_ok));
+    }
+    let (clean, edited) = again(&[&owner], &worker, 0)?;
+    assert_eq!(clean.paths().len(), 4501);
+    assert!(edited.changes.len() > 1, "{}", edited.changes.len());
+    Ok(())
+}
