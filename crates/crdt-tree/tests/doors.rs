@@ -7,7 +7,7 @@ use peerdrive_crdt_tree::edit::{Edit, Place};
 use peerdrive_crdt_tree::id::NodeId;
 use peerdrive_crdt_tree::node::{Content, Kind};
 use peerdrive_crdt_tree::tree::EditError;
-use support::{Device, TestResult, bytes, devices, meet, name};
+use support::{Device, TestResult, bytes, devices, hear, meet, name};
 
 #[test]
 fn r8_depth_is_at_most_256() -> TestResult {
@@ -314,5 +314,70 @@ fn the_version_that_shows_can_be_the_one_that_stays() -> TestResult {
         d[0].one(Edit::Resolve { node, keep: node }),
         Err(EditError::NotInConflict(node))
     );
+    Ok(())
+}
+
+/// One edit of this many writes, and on how many changes it went; another device admits each.
+fn admitted(edits: &[Edit], start: &mut Device) -> Result<usize, Box<dyn std::error::Error>> {
+    let edited = start.edit(edits);
+    assert!(edited.results.iter().all(Result::is_ok));
+    let mut other = Device::new(99);
+    hear(&mut other, &[&*start])?;
+    assert_eq!(other.tree.view_hash(), start.tree.view_hash());
+    Ok(edited.changes.len())
+}
+
+#[test]
+fn a_large_edit_becomes_few_changes_that_every_device_admits() -> TestResult {
+    let mut d = Device::new(1);
+    let folder = d.folder("folder")?;
+    let create = |n: usize| Edit::Create {
+        parent: Place::In(NodeId::ROOT),
+        name: name(&format!("{n}")),
+        kind: Kind::File,
+        content: Some(bytes(1)),
+        mode: None,
+    };
+    let creates: Vec<Edit> = (0..4090).map(create).collect();
+    // Two writes each, and no longer than they are: three changes would do by their number.
+    let made = admitted(&creates, &mut d)?;
+    assert!((2..=6).contains(&made), "{made}");
+
+    let files: Vec<NodeId> = (0..4090).map(|n| d.at(&n.to_string())).collect();
+    let moves = files.iter().zip(0..).map(|(node, n)| Edit::Move {
+        node: *node,
+        parent: folder,
+        name: name(&format!("{n}")),
+    });
+    let moves: Vec<Edit> = moves.collect();
+    let made = admitted(&moves, &mut d)?;
+    assert!((2..=4).contains(&made), "{made}");
+    let back = files.iter().zip(0..).map(|(node, n)| Edit::Move {
+        node: *node,
+        parent: NodeId::ROOT,
+        name: name(&format!("{n}")),
+    });
+    // Each takes the former place away and writes the new one.
+    let back: Vec<Edit> = back.collect();
+    let made = admitted(&back, &mut d)?;
+    assert!((2..=4).contains(&made), "{made}");
+
+    let bits = files.iter().map(|node| Edit::SetAttributes {
+        node: *node,
+        mode: Some(0o600),
+        mtime_ns: None,
+    });
+    let bits: Vec<Edit> = bits.take(4085).collect();
+    let made = admitted(&bits, &mut d)?;
+    assert!(made <= 3, "{made}");
+
+    let values = files.iter().map(|node| Edit::SetXattr {
+        node: *node,
+        key: "user.a".into(),
+        value: Some(vec![7; 4096]),
+    });
+    let values: Vec<Edit> = values.take(300).collect();
+    let made = admitted(&values, &mut d)?;
+    assert!((5..=7).contains(&made), "{made}");
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use futures_util::Stream;
 use iroh::{
     Endpoint, EndpointAddr, RelayMode, RelayUrl, SecretKey, TransportAddr,
-    endpoint::{IdleTimeout, QuicTransportConfig, VarInt, presets},
+    endpoint::{IdleTimeout, PortmapperConfig, QuicTransportConfig, VarInt, presets},
     protocol::Router,
 };
 use iroh_gossip::Gossip;
@@ -363,7 +363,10 @@ async fn bind(
     let mut builder = if config.discovery {
         Endpoint::builder(presets::N0).address_lookup(MdnsAddressLookup::builder())
     } else {
-        Endpoint::builder(presets::Minimal).relay_mode(RelayMode::Disabled)
+        // Asking routers for open ports speaks to the whole local network.
+        Endpoint::builder(presets::Minimal)
+            .relay_mode(RelayMode::Disabled)
+            .portmapper_config(PortmapperConfig::Disabled)
     };
     if let Some(url) = &config.relay {
         let relay: RelayUrl = url.parse().map_err(|_| StartError::Relay(url.clone()))?;

@@ -312,8 +312,8 @@ impl NewSession {
 }
 
 /// How long a connection that is not used is kept: the peer may not know the other one yet, and
-/// should not see this one end before.
-const RETIREMENT: Duration = Duration::from_secs(1);
+/// should not see this one end before, however busy its machine is.
+const RETIREMENT: Duration = Duration::from_secs(5);
 
 /// Closes a connection later, and until then keeps its streams open, which `streams` owns.
 fn retire(connection: Connection, streams: impl Send + 'static) {
