@@ -89,6 +89,11 @@ fn the_past_is_what_was_shown_then() -> TestResult {
                 let path = past.path(node.id).ok_or("no path")?;
                 assert_eq!(past.lookup(&path), Some(node.id), "PEERDRIVE_SEED={seed}");
                 assert!(past.is_below(node.id, node.parent));
+                for top in past.nodes().iter().step_by(3) {
+                    let top_path = past.path(top.id).ok_or("no path")?;
+                    let below = path.starts_with(&format!("{top_path}/")) || path == top_path;
+                    assert_eq!(past.is_below(node.id, top.id), below);
+                }
             }
         }
         assert!(one.tree.past(&[]).nodes().is_empty());
