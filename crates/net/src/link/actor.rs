@@ -492,9 +492,16 @@ impl Actor {
             .copied()
             .collect();
         self.dialer.set_members(&self.members, Instant::now());
+        if !gone.is_empty() {
+            // Why they are to go may be among what is not told yet, and nobody tells them later.
+            self.read_inbox();
+            self.exchange.flush();
+            self.carry_out();
+        }
         for peer in gone {
             if let Some(session) = self.sessions.remove(&peer) {
-                self.lost(session, REFUSED);
+                self.forget(&session);
+                session.dismiss(REFUSED);
             }
         }
         for peer in self.sessions.keys() {
@@ -504,8 +511,12 @@ impl Actor {
 
     /// Clears up after a session that is already out of the table.
     fn lost(&mut self, session: Session, code: iroh::endpoint::VarInt) {
-        let (peer, held) = (session.peer, session.since.elapsed());
+        self.forget(&session);
         session.end(code);
+    }
+
+    fn forget(&mut self, session: &Session) {
+        let (peer, held) = (session.peer, session.since.elapsed());
         self.dialer.disconnected(&peer, held, Instant::now());
         self.feed(InEvent::Closed(peer));
         self.waiting.push(LinkEvent::Disconnected(peer));

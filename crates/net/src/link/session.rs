@@ -296,6 +296,18 @@ impl Session {
         self.connection.close(code, &[]);
     }
 
+    /// Ends the session once the peer has what was written so far; reads nothing more.
+    pub(super) fn dismiss(mut self, code: iroh::endpoint::VarInt) {
+        let [reader, _] = &self.tasks;
+        reader.abort();
+        // The writer ends the stream after what is queued, and the peer then the connection.
+        self.outbox = mpsc::unbounded_channel().0;
+        tokio::spawn(async move {
+            let _ = timeout(FAREWELL, self.connection.closed()).await;
+            self.connection.close(code, &[]);
+        });
+    }
+
     /// Ends the session in favour of another with the same peer.
     pub(super) fn retire(self) {
         let connection = self.connection.clone();
@@ -310,6 +322,9 @@ impl NewSession {
         retire(connection, self);
     }
 }
+
+/// How long a peer that is to go may take to read what was written to it.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// How long a connection that is not used is kept: the peer may not know the other one yet, and
 /// should not see this one end before, however busy its machine is.

@@ -153,6 +153,23 @@ async fn a_removed_member_is_cut_off_and_not_let_in_again() -> TestResult {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_removed_hears_why() -> TestResult {
+    for _ in 0..10 {
+        let (one, two) = (Device::start(1).await?, Device::start(2).await?);
+        introduce(&[&one, &two])?;
+        until("level", || one.is_level(2) && two.is_level(1)).await?;
+        one.write(b"you are removed");
+        one.gate.peers.lock().clear();
+        one.link.set_members(Vec::new());
+        until("told", || two.keeper.len(&log(1)) == 1).await?;
+        until("cut off", || !one.is_connected(2) && !two.is_connected(1)).await?;
+        one.net.shutdown().await;
+        two.net.shutdown().await;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn devices_that_call_each_other_at_once_keep_one_session() -> TestResult {
     for _ in 0..10 {
         let (one, mut two) = (Device::start(1).await?, Device::start(2).await?);
