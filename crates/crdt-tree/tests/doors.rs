@@ -207,6 +207,50 @@ fn a_file_made_again_takes_nothing_of_its_former_life_but_its_history() -> TestR
 }
 
 #[test]
+fn a_file_made_again_outlives_a_deletion_that_had_not_seen_that() -> TestResult {
+    let make = || Edit::Create {
+        parent: Place::In(NodeId::ROOT),
+        name: name("f"),
+        kind: Kind::File,
+        content: None,
+        mode: None,
+    };
+    let mut d = devices(2, |d| {
+        d.one(make())?;
+        d.rm("f")?;
+        d.one(make())?;
+        Ok(())
+    })?;
+    d[1].rm("f")?;
+    // Made again a second time, with nothing about it that is new.
+    d[0].rm("f")?;
+    d[0].one(make())?;
+    meet(&mut d)?;
+    assert_eq!(d[1].paths(), ["f"]);
+    Ok(())
+}
+
+#[test]
+fn a_file_made_again_with_usual_bits_after_others_were_set_has_the_usual() -> TestResult {
+    let mut d = Device::new(1);
+    let make = |mode| Edit::Create {
+        parent: Place::In(NodeId::ROOT),
+        name: name("f"),
+        kind: Kind::File,
+        content: Some(bytes(1)),
+        mode,
+    };
+    let node = d.one(make(None))?;
+    for mode in [Some(0o755), None, Some(0o600), Some(0o644)] {
+        d.rm("f")?;
+        d.one(make(mode))?;
+        let shown = d.tree.get(node).map(|node| node.mode);
+        assert_eq!(shown, Some(mode.unwrap_or(0o644)));
+    }
+    Ok(())
+}
+
+#[test]
 fn asking_for_what_shows_settles_what_was_open_and_otherwise_writes_nothing() -> TestResult {
     let mut d = devices(2, |d| {
         d.folder("a")?;

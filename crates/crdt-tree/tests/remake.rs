@@ -212,6 +212,38 @@ fn moves_into_what_fell_away_and_writes_to_it_begin_it_again() -> TestResult {
 }
 
 #[test]
+fn what_is_made_again_is_told_as_if_it_were_done_now() -> TestResult {
+    let [owner, mut removed, mut worker] = three(|d| {
+        d.file("f", 1)?;
+        d.file("g", 1)?;
+        Ok(())
+    })?;
+    removed.file("theirs", 1)?;
+    hear(&mut worker, &[&removed])?;
+    let (f, g) = (worker.at("f"), worker.at("g"));
+    let edits = [
+        Edit::SetXattr {
+            node: f,
+            key: "user.a".into(),
+            value: Some(vec![1]),
+        },
+        Edit::Move {
+            node: g,
+            parent: NodeId::ROOT,
+            name: name("h"),
+        },
+    ];
+    for edit in edits {
+        let from = worker.sent.len();
+        let told = worker.edit(&[edit]).events;
+        assert_eq!(told.len(), 1, "{told:?}");
+        let (_, edited) = again(&[&owner], &worker, from)?;
+        assert_eq!(edited.events, told);
+    }
+    Ok(())
+}
+
+#[test]
 fn only_the_changes_asked_for_are_made_again() -> TestResult {
     let [owner, _, mut worker] = three(|_| Ok(()))?;
     worker.file("kept", 1)?;

@@ -9,17 +9,13 @@ use std::collections::{BTreeSet, VecDeque};
 use automerge::transaction::CommitOptions;
 use automerge::{Automerge, Change, ChangeHash, ObjId, ReadDoc};
 
-use super::write::Write;
+use super::write::{Room, Write};
 use super::{DriveTree, Edited, plan};
 use crate::id::NodeId;
-use crate::lint::{self, MAX_CHANGE_BYTES, MAX_OPS};
+use crate::lint;
 use crate::register::{Registers, Source};
 use crate::schema::{self, Attributes, Moved, Register};
 use crate::view::{Journal, Touched};
-
-/// Room that one write may take beside itself: the beginnings of what it is in.
-const SLACK_OPS: usize = 300;
-const SLACK_BYTES: usize = 64 * 1024;
 
 impl DriveTree {
     /// Makes `changes` (of this device, in order) again as new ones. `whole` is the document with them
@@ -92,21 +88,18 @@ fn again(
     wanted: &mut VecDeque<(String, Option<Vec<u8>>)>,
     touched: &mut Touched,
 ) -> Option<Change> {
-    let (mut ops, mut bytes) = (SLACK_OPS, SLACK_BYTES);
+    let mut room = Room::of_a_change(base.get_heads().len());
     let mut transaction = base.transaction();
     let mut written = 0;
     while let Some((key, value)) = wanted.front() {
-        let size = 2 * (key.len() + 48) + value.as_ref().map_or(0, Vec::len);
-        if ops + 2 > MAX_OPS || bytes + size > MAX_CHANGE_BYTES {
-            break;
-        }
         let writes = {
             let source = Source::new(&transaction, buckets);
             writes(&source, whole, key, value.as_deref())
         };
+        if !writes.iter().all(|write| room.take(write)) && written > 0 {
+            break;
+        }
         wanted.pop_front();
-        ops += 2 * writes.len();
-        bytes += size;
         for write in writes {
             if write.carry_out(&mut transaction, buckets).is_ok() {
                 *touched.entry(write.node()).or_default() |= write.is_xattr();

@@ -103,13 +103,13 @@ impl Write {
 }
 
 /// Room left in one change, kept well inside what the linter admits.
-struct Room {
+pub(super) struct Room {
     ops: usize,
     bytes: usize,
 }
 
 impl Room {
-    fn of_a_change(heads: usize) -> Self {
+    pub(super) fn of_a_change(heads: usize) -> Self {
         // The header names every head; two ops of slack for a write that removes first.
         Room {
             ops: MAX_OPS - 2,
@@ -117,7 +117,8 @@ impl Room {
         }
     }
 
-    fn take(&mut self, write: &Write) -> bool {
+    /// Takes what a write needs; `false` if there is not that much.
+    pub(super) fn take(&mut self, write: &Write) -> bool {
         let ops = 1 + usize::from(write.anew);
         if self.ops < ops || self.bytes < write.size() {
             return false;
