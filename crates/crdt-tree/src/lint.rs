@@ -75,6 +75,12 @@ pub enum LintError {
     /// The actor already has a different change of this number.
     #[error("the device has made another change of this number")]
     Fork,
+    /// It builds on nothing, not even on the change that every drive begins with.
+    #[error("it builds on nothing")]
+    NoPast,
+    /// A deletion mark that does not list exactly what its author saw of the node.
+    #[error("a deletion that does not list what its author saw")]
+    WrongMark,
     /// It does not build on its actor's previous change.
     #[error("it does not build on the previous change of its device")]
     SkipsOwn,
@@ -162,6 +168,27 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Chunk<'_>, LintError> {
     chunk::parse(bytes)
 }
 
+/// What an op without a value does to the values its author saw (`current`, in order).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Removal {
+    /// It takes all of them away.
+    All,
+    /// It takes all but this one away: Automerge writes a choice of the value that wins already as a
+    /// removal of the others.
+    AllBut(OpId),
+    /// It fits nothing that its author can have seen.
+    Unfit,
+}
+
+/// Tells what an op without a value was meant to do.
+pub(crate) fn removal(current: &[OpId], preds: &[OpId]) -> Removal {
+    match current.split_last() {
+        Some(_) if current == preds => Removal::All,
+        Some((won, others)) if others == preds && !others.is_empty() => Removal::AllBut(*won),
+        _ => Removal::Unfit,
+    }
+}
+
 /// The nodes that a change writes to, if it is one.
 #[cfg(feature = "test-utils")]
 pub(crate) fn nodes_written(bytes: &[u8]) -> Vec<NodeId> {
@@ -235,6 +262,10 @@ fn letter_limit(letter: char) -> usize {
 /// That is the greatest counter of its whole past, since every admitted change counts on from its own
 /// past; and as its actor's previous change is among the dependencies, no two ops share an id.
 fn check_past(chunk: &Chunk<'_>, document: &Automerge) -> Result<(), ApplyError> {
+    if chunk.deps.is_empty() {
+        // Its births would claim names before everyone who ever was here (R5).
+        return Err(LintError::NoPast.into());
+    }
     let mut greatest = 0;
     let mut builds_on_own = chunk.seq == 1;
     for dep in &chunk.deps {
@@ -282,18 +313,32 @@ fn check_preds(
             }
             exist.insert(id);
         }
+        if let (Register::Deletion, Some(mark)) = (register, op.value) {
+            let mut saw = BTreeSet::new();
+            for of in Register::SUBSTANCE {
+                let key = schema::key(id, of);
+                match seen.get(key.as_str()) {
+                    Some(current) => saw.extend(current),
+                    None => saw.extend(source.writers(*bucket, &key, heads)),
+                }
+            }
+            let marked = schema::decode_deletion(mark).unwrap_or_default();
+            if marked.len() != saw.len() || !marked.iter().all(|op| saw.contains(op)) {
+                return Err(LintError::WrongMark);
+            }
+        }
         let current = seen
             .entry(key)
             .or_insert_with(|| source.writers(*bucket, key, heads));
-        match (op.value, current.split_last()) {
-            (Some(_), _) if current == preds => *current = vec![op.id],
-            (None, Some(_)) if current == preds => current.clear(),
-            // Automerge writes a choice of the value that wins already as a removal of the others.
-            (None, Some((won, others))) if others == preds && !others.is_empty() => {
-                *current = vec![*won];
-            }
-            _ => return Err(LintError::WrongPreds),
-        }
+        *current = match op.value {
+            Some(_) if current == preds => vec![op.id],
+            Some(_) => return Err(LintError::WrongPreds),
+            None => match removal(current, preds) {
+                Removal::All => Vec::new(),
+                Removal::AllBut(won) => vec![won],
+                Removal::Unfit => return Err(LintError::WrongPreds),
+            },
+        };
     }
     Ok(())
 }

@@ -119,6 +119,7 @@ impl<'a, R: ReadDoc> Source<'a, R> {
         end.pop();
         end.push('y');
         if let Some(bucket) = self.buckets.get(schema::bucket_of(id)) {
+            count_read();
             let items = match self.at {
                 Some(heads) => self.document.map_range_at(bucket, first..end, heads),
                 None => self.document.map_range(bucket, first..end),
@@ -141,24 +142,47 @@ impl<'a, R: ReadDoc> Source<'a, R> {
         key: &str,
         heads: Option<&[ChangeHash]>,
     ) -> Vec<OpId> {
+        let values = self.current(bucket, key, heads);
+        values.iter().filter_map(|(_, op)| op_id(op)).collect()
+    }
+
+    /// The current values of a key with their ops, in order, as seen at `heads` or now.
+    pub(crate) fn values(
+        &self,
+        bucket: usize,
+        key: &str,
+        heads: Option<&[ChangeHash]>,
+    ) -> Vec<(OpId, Vec<u8>)> {
+        let values = self.current(bucket, key, heads);
+        let read = values.iter().filter_map(|(value, op)| {
+            let bytes = value.as_bytes().unwrap_or_default();
+            Some((op_id(op)?, bytes.to_vec()))
+        });
+        read.collect()
+    }
+
+    fn current(
+        &self,
+        bucket: usize,
+        key: &str,
+        heads: Option<&[ChangeHash]>,
+    ) -> Vec<(Value<'_>, ObjId)> {
         let Some(bucket) = self.buckets.get(bucket) else {
             return Vec::new();
         };
+        count_read();
         let values = match heads.or(self.at) {
             Some(heads) => self.document.get_all_at(bucket, key, heads),
             None => self.document.get_all(bucket, key),
         };
-        values
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|(_, op)| op_id(op))
-            .collect()
+        values.unwrap_or_default()
     }
 
     fn read(&self, id: NodeId, register: Register<'_>, into: &mut Registers) {
         let Some(bucket) = self.buckets.get(schema::bucket_of(id)) else {
             return;
         };
+        count_read();
         let key = schema::key(id, register);
         let values = match self.at {
             Some(heads) => self.document.get_all_at(bucket, key, heads),
@@ -194,4 +218,20 @@ pub(crate) fn op_id(op: &ObjId) -> Option<OpId> {
             actor: Actor(actor.to_bytes().try_into().ok()?),
         }),
     }
+}
+
+#[cfg(feature = "test-utils")]
+thread_local! {
+    static READS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// Registers read from documents by this thread so far: what work costs, whatever the machine is doing.
+#[cfg(feature = "test-utils")]
+pub(crate) fn reads() -> u64 {
+    READS.get()
+}
+
+fn count_read() {
+    #[cfg(feature = "test-utils")]
+    READS.set(READS.get() + 1);
 }

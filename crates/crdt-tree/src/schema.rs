@@ -70,6 +70,16 @@ pub(crate) enum Register<'a> {
     Unknown,
 }
 
+impl Register<'static> {
+    /// The registers that a deletion must have seen all of (rule R3).
+    pub(crate) const SUBSTANCE: [Self; 4] = [
+        Register::Birth,
+        Register::Place,
+        Register::Name,
+        Register::Content,
+    ];
+}
+
 impl Register<'_> {
     fn letter(self) -> char {
         match self {

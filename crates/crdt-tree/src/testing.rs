@@ -22,6 +22,11 @@ pub fn nodes_written(change: &[u8]) -> Vec<NodeId> {
     crate::lint::nodes_written(change)
 }
 
+/// Registers that this thread has read from documents so far.
+pub fn reads() -> u64 {
+    crate::register::reads()
+}
+
 /// All that a tree shows and keeps, as one value.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Picture {

@@ -64,10 +64,11 @@ impl DriveTree {
     /// [`LoadError`]: the bytes are no document, or not one of a drive.
     pub fn load(snapshot: &[u8], actor: Actor) -> Result<Self, LoadError> {
         let document = Automerge::load(snapshot).map_err(LoadError::automerge)?;
-        if !schema::has_buckets(&document) {
+        // A later version may keep its nodes elsewhere: what can be read of it is shown.
+        let version = schema::version(&document).ok_or(LoadError::NotADrive)?;
+        if version <= schema::SCHEMA_VERSION && !schema::has_buckets(&document) {
             return Err(LoadError::NotADrive);
         }
-        let version = schema::version(&document).ok_or(LoadError::NotADrive)?;
         Ok(Self::over(document, actor, version, build))
     }
 
@@ -189,10 +190,19 @@ impl DriveTree {
             .collect()
     }
 
-    /// A tree of this document with a view made from these registers.
+    /// What `look` finds with a view made from these registers, in place of the one that was kept; that
+    /// one stays.
     #[cfg(feature = "test-utils")]
-    pub(crate) fn show_anew(&mut self, nodes: Vec<(NodeId, Registers)>) {
-        self.view = View::build(&Source::new(&self.document, &self.buckets), nodes);
+    pub(crate) fn shown_anew<T>(
+        &mut self,
+        nodes: Vec<(NodeId, Registers)>,
+        look: impl FnOnce(&DriveTree) -> T,
+    ) -> T {
+        let anew = View::build(&self.source(), nodes);
+        let kept = std::mem::replace(&mut self.view, anew);
+        let found = look(self);
+        self.view = kept;
+        found
     }
 
     fn source(&self) -> Source<'_, Automerge> {

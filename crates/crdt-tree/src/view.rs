@@ -49,7 +49,7 @@ pub(crate) struct View {
     /// Folders that are not at the first candidate of rule R2.
     demoted: BTreeSet<SlotId>,
     /// Nodes that wait for a parent that does not exist (R1).
-    waiting: HashMap<NodeId, Vec<SlotId>>,
+    waiting: HashMap<NodeId, BTreeSet<SlotId>>,
     /// Nodes that do not show.
     hidden: HashSet<SlotId>,
     /// Nodes on which a conflict is to be reported.

@@ -425,3 +425,100 @@ fn a_large_edit_becomes_few_changes_that_every_device_admits() -> TestResult {
     assert!((5..=7).contains(&made), "{made}");
     Ok(())
 }
+
+#[test]
+fn what_was_deleted_does_not_come_back_deeper_than_a_door_would_make_it() -> TestResult {
+    let mut d = Device::new(1);
+    d.folder("far")?;
+    d.folder("far/in")?;
+    let kept = d.folder("far/in/kept")?;
+    d.rm("far/in/kept")?;
+    let mut path = String::from("0");
+    d.folder(&path)?;
+    for n in 1..254 {
+        path = format!("{path}/{n}");
+        d.folder(&path)?;
+    }
+    d.mv("far", &format!("{path}/far"))?;
+    assert_eq!(d.one(Edit::Restore { node: kept }), Err(EditError::TooDeep));
+    d.mv(&format!("{path}/far"), "far")?;
+    d.one(Edit::Restore { node: kept })?;
+    assert_eq!(d.at("far/in/kept"), kept);
+    Ok(())
+}
+
+#[test]
+fn a_choice_among_versions_outlives_a_deletion_that_had_not_seen_it() -> TestResult {
+    let mut all = devices(3, |d| {
+        d.file("f", 1)?;
+        Ok(())
+    })?;
+    all[0].write("f", 2)?;
+    all[1].write("f", 3)?;
+    meet(&mut all)?;
+    let node = all[0].at("f");
+    all[0].one(Edit::Resolve { node, keep: node })?;
+    all[1].rm("f")?;
+    meet(&mut all)?;
+    assert!(all[2].content("f").is_some(), "somebody chose it meanwhile");
+    Ok(())
+}
+
+#[test]
+fn a_version_made_a_file_of_its_own_has_the_attributes_that_it_showed() -> TestResult {
+    let mut all = devices(2, |d| {
+        let node = d.file("f", 1)?;
+        d.one(Edit::SetXattr {
+            node,
+            key: "user.a".into(),
+            value: Some(vec![7]),
+        })?;
+        Ok(())
+    })?;
+    all[0].write("f", 2)?;
+    all[1].write("f", 3)?;
+    meet(&mut all)?;
+    let copy = all[0].copy().ok_or("no copy")?;
+    let before = all[0].tree.xattrs(all[0].at(&copy));
+    all[0].write(&copy, 4)?;
+    assert_eq!(all[0].tree.xattrs(all[0].at(&copy)), before);
+    assert_eq!(before.len(), 1);
+    Ok(())
+}
+
+#[test]
+fn what_many_deleted_apart_is_restored_by_changes_that_everyone_admits() -> TestResult {
+    // Each removed mark names all marks there are: a change runs out of these before it runs out of ops.
+    const DEVICES: u8 = 10;
+    const FILES: usize = 1900;
+    let mut all = devices(DEVICES, |d| {
+        d.folder("all")?;
+        let parent = d.at("all");
+        let edits: Vec<Edit> = (0..FILES)
+            .map(|n| Edit::Create {
+                parent: Place::In(parent),
+                name: name(&format!("{n}")),
+                kind: Kind::File,
+                content: Some(bytes(1)),
+                mode: None,
+            })
+            .collect();
+        let made = d.edit(&edits).results;
+        assert!(made.iter().all(Result::is_ok));
+        Ok(())
+    })?;
+    let node = all[0].at("all");
+    for device in &mut all {
+        device.rm("all")?;
+    }
+    let (first, others) = all.split_at_mut(1);
+    let others: Vec<&Device> = others.iter().collect();
+    hear(&mut first[0], &others)?;
+    first[0].one(Edit::Restore { node })?;
+    assert_eq!(first[0].paths().len(), 1 + FILES);
+    let mut reader = Device::new(90);
+    let everyone: Vec<&Device> = all.iter().collect();
+    hear(&mut reader, &everyone)?;
+    assert_eq!(reader.paths().len(), 1 + FILES);
+    Ok(())
+}

@@ -74,6 +74,23 @@ fn a_document_of_a_newer_schema_opens_read_only() -> TestResult {
 }
 
 #[test]
+fn a_newer_schema_with_its_nodes_elsewhere_opens_read_only_and_shows_nothing_false() -> TestResult {
+    let mut newer = Automerge::new().with_actor(ActorId::from([0; 16]));
+    let mut transaction = newer.transaction();
+    transaction.put(ROOT, "v", 2u64)?;
+    transaction.put_object(ROOT, "elsewhere", automerge::ObjType::Map)?;
+    transaction.commit();
+    let mut tree = DriveTree::load(&newer.save(), Actor([1; 16]))?;
+    assert!(tree.read_only());
+    assert_eq!(tree.walk().count(), 0);
+    let edited = tree.edit(&[Edit::Delete {
+        node: NodeId([1; 16]),
+    }]);
+    assert_eq!(edited.results, [Err(EditError::ReadOnly)]);
+    Ok(())
+}
+
+#[test]
 fn registers_that_this_version_does_not_know_are_kept() -> TestResult {
     let mut device = Device::new(1);
     let file = device.file("f", 1)?;

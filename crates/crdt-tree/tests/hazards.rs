@@ -124,3 +124,30 @@ fn a_predecessor_from_outside_its_past_works_or_not_by_order_of_arrival() -> Tes
     assert_ne!(one.map(|r| r.ok()), other.map(|r| r.ok()));
     Ok(())
 }
+
+#[test]
+fn one_bad_change_takes_the_whole_batch_with_it() -> TestResult {
+    let (x, y) = (change(&mut document(1), 1)?, change(&mut document(1), 2)?);
+    let honest = change(&mut document(4), 3)?;
+    let mut here = document(2);
+    here.apply_changes([x])?;
+    assert!(here.apply_changes([honest.clone(), y]).is_err());
+    assert!(
+        here.get_change_meta_by_hash(&honest.hash()).is_none(),
+        "an honest change that came with a bad one is not there"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_deflated_column_inflates_without_a_bound() -> TestResult {
+    // A document's columns may be deflated one by one: a few bytes fill the memory of who loads them.
+    let mut document = document(1);
+    let mut transaction = document.transaction();
+    transaction.put(ROOT, "key", vec![0u8; 16 << 20])?;
+    transaction.commit();
+    let bomb = document.save();
+    assert!(bomb.len() < 64 << 10, "{} bytes", bomb.len());
+    assert!(Automerge::load(&bomb)?.save_nocompress().len() > 16 << 20);
+    Ok(())
+}

@@ -158,7 +158,12 @@ fn dependencies_unknown_missing_or_its_own_skipped() -> TestResult {
         |c| c.deps = vec![unknown],
         |e| *e == ApplyError::MissingDependency([9; 32]),
     )?;
-    refused(|c| c.deps = Vec::new(), lint(LintError::SkipsOwn))?;
+    refused(|c| c.deps = Vec::new(), lint(LintError::NoPast))?;
+    let genesis = Device::new(7).tree.heads();
+    refused(
+        |c| c.deps = genesis.iter().copied().map(ChangeHash).collect(),
+        lint(LintError::SkipsOwn),
+    )?;
     refused(
         |c| c.deps = (0..2000u32).map(|n| hash_of(&n.to_le_bytes())).collect(),
         lint(LintError::TooMany("dependencies")),
@@ -492,5 +497,111 @@ fn mutated_changes_with_a_right_checksum_never_do_harm() -> TestResult {
         accepted > 0,
         "mutations of times and contents are harmless and pass"
     );
+    Ok(())
+}
+
+#[test]
+fn a_first_change_that_builds_on_nothing() -> TestResult {
+    // Its birth would be older than any honest one, and take every name that it wants (R5).
+    let mut forger = Device::new(2);
+    forger.file("f", 1)?;
+    let mut change = Change::from_bytes(forger.sent[0].clone())?.decode();
+    change.deps = Vec::new();
+    change.start_op = std::num::NonZeroU64::MIN;
+    let forged = Change::from(change).raw_bytes().to_vec();
+    let author = Author {
+        actor: FORGER,
+        seq: 1,
+    };
+    let mut victim = Device::new(1);
+    assert_eq!(
+        victim.tree.apply(&forged, &author),
+        Err(LintError::NoPast.into())
+    );
+    Ok(())
+}
+
+/// A deletion by the forger of a file that both know, its mark rewritten before it is sent.
+fn with_mark(
+    forge: impl FnOnce(&mut Vec<u8>, &mut Device),
+) -> Result<Option<ApplyError>, Box<dyn std::error::Error>> {
+    let mut victim = Device::new(1);
+    let mut forger = Device::new(2);
+    victim.file("f", 1)?;
+    hear(&mut forger, &[&victim])?;
+    forger.rm("f")?;
+    let mut change = Change::from_bytes(forger.sent[0].clone())?.decode();
+    let mut mark = Vec::new();
+    with_op(&mut change, |op| {
+        if let legacy::OpType::Put(automerge::ScalarValue::Bytes(bytes)) = &op.action {
+            mark = bytes.clone();
+        }
+    });
+    forge(&mut mark, &mut victim);
+    with_op(&mut change, |op| {
+        op.action = legacy::OpType::Put(automerge::ScalarValue::Bytes(mark));
+    });
+    let forged = Change::from(change).raw_bytes().to_vec();
+    let author = Author {
+        actor: FORGER,
+        seq: 1,
+    };
+    let shown = victim.paths();
+    let error = victim.tree.apply(&forged, &author).err();
+    if error.is_some() {
+        assert_eq!(victim.paths(), shown);
+    }
+    Ok(error)
+}
+
+#[test]
+fn a_deletion_lists_what_its_author_saw_and_nothing_that_is_yet_to_come() -> TestResult {
+    assert_eq!(with_mark(|_, _| {})?, None, "the honest one is admitted");
+    // One actor, then (index of the actor, counter) each: the counters of the victim's next edits.
+    let more = with_mark(|mark, victim| {
+        let [.., low, high] = mark[..] else { return };
+        let counter = u16::from(low & 0x7f) | u16::from(high) << 7;
+        for next in (1..4).map(|more| counter + more) {
+            mark.extend([0, next as u8 | 0x80, (next >> 7) as u8]);
+        }
+        let _ = victim.write("f", 9);
+    })?;
+    assert_eq!(more, Some(LintError::WrongMark.into()));
+    let fewer = with_mark(|mark, _| {
+        let kept = mark.len() - 3;
+        mark.truncate(kept);
+    })?;
+    assert!(
+        matches!(
+            fewer,
+            Some(ApplyError::Lint(
+                LintError::WrongMark | LintError::WrongValue('d')
+            ))
+        ),
+        "{fewer:?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn hostile_changes_are_refused_in_little_time_and_memory() -> TestResult {
+    // As long as a change may be, and made of what takes the most to read: many ops with long keys.
+    let mut scene = scene()?;
+    let mut change = Change::from_bytes(scene.honest.clone())?.decode();
+    let op = change.operations[0].clone();
+    change.operations = (0..4096u32)
+        .map(|n| {
+            let mut op = op.clone();
+            op.key = legacy::Key::Map(format!("{}n{n}", "A".repeat(22)).into());
+            op
+        })
+        .collect();
+    let forged = Change::from(change).raw_bytes().to_vec();
+    let start = std::time::Instant::now();
+    for _ in 0..20 {
+        assert!(scene.receive(&forged).is_err());
+    }
+    // Some milliseconds each; the bound is for busy machines.
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
     Ok(())
 }

@@ -8,7 +8,7 @@ use peerdrive_crdt_tree::edit::{Edit, Place};
 use peerdrive_crdt_tree::id::{Actor, NodeId};
 use peerdrive_crdt_tree::lint::Author;
 use peerdrive_crdt_tree::node::{Kind, Node};
-use peerdrive_crdt_tree::testing::Rng;
+use peerdrive_crdt_tree::testing::{Rng, picture};
 use peerdrive_crdt_tree::tree::{DriveTree, Edited};
 use support::{Device, TestResult, bytes, devices, hear, name};
 
@@ -276,5 +276,89 @@ fn much_work_becomes_several_changes_that_everyone_accepts() -> TestResult {
     let (clean, edited) = again(&[&owner], &worker, 0)?;
     assert_eq!(clean.paths().len(), 4501);
     assert!(edited.changes.len() > 1, "{}", edited.changes.len());
+    Ok(())
+}
+
+/// A file that the owner and somebody whose work falls away wrote apart; who wins follows from the order
+/// of their numbers. The worker hears both.
+fn contested(owner_wins: bool) -> Or<[Device; 3]> {
+    let [mut owner, mut removed, mut worker] = three(|d| {
+        d.file("f", 1)?;
+        Ok(())
+    })?;
+    let (first, second) = if owner_wins {
+        (&mut removed, &mut owner)
+    } else {
+        (&mut owner, &mut removed)
+    };
+    first.write("f", 5)?;
+    // More ops before it make the later write the greater one.
+    second.folder("more")?;
+    second.write("f", 6)?;
+    hear(&mut worker, &[&owner, &removed])?;
+    assert_eq!(worker.content("f"), Some(6));
+    assert!(worker.copy().is_some());
+    Ok([owner, removed, worker])
+}
+
+#[test]
+fn a_choice_of_the_version_that_won_is_made_again_and_not_a_removal() -> TestResult {
+    for owner_wins in [true, false] {
+        let [owner, _, mut worker] = contested(owner_wins)?;
+        let node = worker.at("f");
+        worker.one(Edit::Resolve { node, keep: node })?;
+        let (clean, _) = again(&[&owner], &worker, 0)?;
+        assert_eq!(clean.content("f"), Some(6), "what the worker chose");
+        assert_eq!(clean.copy(), None);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_file_keeps_its_content_where_a_copy_of_it_was_edited() -> TestResult {
+    for owner_wins in [true, false] {
+        let [owner, _, mut worker] = contested(owner_wins)?;
+        let copy = worker.copy().ok_or("no copy")?;
+        worker.write(&copy, 9)?;
+        let (clean, _) = again(&[&owner], &worker, 0)?;
+        let owners = if owner_wins { 6 } else { 5 };
+        assert_eq!(clean.content("f"), Some(owners), "the owner's version");
+        assert_eq!(clean.content(&copy), Some(9), "the worker's version");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_copy_that_somebody_else_settled_keeps_the_version_that_it_was_of() -> TestResult {
+    // The removed member settles what two honest ones wrote; the worker then renames what was a copy.
+    let [mut owner, mut removed, mut worker] = three(|d| {
+        d.file("f", 1)?;
+        Ok(())
+    })?;
+    let mut other = Device::new(9);
+    hear(&mut other, &[&owner])?;
+    owner.write("f", 5)?;
+    other.write("f", 6)?;
+    hear(&mut removed, &[&owner, &other])?;
+    let copy = removed.copy().ok_or("no copy")?;
+    let node = removed.at(&copy);
+    removed.one(Edit::SetAttributes {
+        node,
+        mode: Some(0o600),
+        mtime_ns: None,
+    })?;
+    hear(&mut worker, &[&owner, &other, &removed])?;
+    worker.mv(&copy, "mine")?;
+    let (mut clean, _) = again(&[&owner, &other], &worker, 0)?;
+    let mut contents = vec![clean.content("f"), clean.content("mine")];
+    contents.sort_unstable();
+    assert_eq!(contents, [Some(5), Some(6)]);
+    let kept = picture(&clean.tree)?;
+    clean.tree.rebuild();
+    assert_eq!(
+        kept,
+        picture(&clean.tree)?,
+        "and the view says so by itself"
+    );
     Ok(())
 }

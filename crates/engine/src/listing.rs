@@ -22,20 +22,31 @@ pub struct Listed {
     pub hash: Option<[u8; 32]>,
 }
 
+/// Folders within folders that a listing goes down to. Nobody can make more than 256 (rule R8), and moves
+/// made apart add to that; but a member with a program of its own could pile up as many as it likes, and
+/// the paths of all of them would fill any memory. Equal on all devices, since the view hash is.
+pub const MAX_LISTED_DEPTH: usize = 1024;
+
 /// Visits everything below `top` (not itself), folders before what is in them, names in byte order.
 /// `prefix` is put before each path.
 pub fn walk(tree: &DriveTree, top: NodeId, prefix: &str, visit: &mut impl FnMut(Listed)) {
-    for (name, id) in tree.children(top) {
+    let mut open = vec![(tree.children(top), prefix.to_owned())];
+    while let Some((children, prefix)) = open.last_mut() {
+        let Some((name, id)) = children.next() else {
+            open.pop();
+            continue;
+        };
         let Some(node) = tree.get(id) else { continue };
         let path = if prefix.is_empty() {
             name.to_owned()
         } else {
             format!("{prefix}/{name}")
         };
-        let below = (node.kind == Kind::Folder).then(|| path.clone());
+        let goes_on = node.kind == Kind::Folder && open.len() < MAX_LISTED_DEPTH;
+        let below = goes_on.then(|| path.clone());
         visit(line(&node, path));
         if let Some(path) = below {
-            walk(tree, id, &path, visit);
+            open.push((tree.children(id), path));
         }
     }
 }

@@ -58,13 +58,13 @@ pub(crate) struct Chunk<'a> {
 /// One write or removal of one key of one bucket.
 #[derive(Debug)]
 pub(crate) struct Op<'a> {
-    pub(super) id: OpId,
-    pub(super) bucket: usize,
+    pub(crate) id: OpId,
+    pub(crate) bucket: usize,
     pub(crate) key: &'a str,
     /// `None` removes the key.
     pub(crate) value: Option<&'a [u8]>,
     /// The ops whose values it replaces, in order.
-    pub(super) preds: Vec<OpId>,
+    pub(crate) preds: Vec<OpId>,
 }
 
 /// Reads a change, and refuses all that no change of ours is.

@@ -217,7 +217,7 @@ impl<R: ReadDoc> Planner<'_, R> {
             writes.push(Write::put_anew(node, Register::Place, moved.encode()));
         }
         if renames || (settles && registers.name.len() > 1) {
-            writes.push(Write::put(
+            writes.push(Write::put_anew(
                 node,
                 Register::Name,
                 name.as_str().as_bytes().to_vec(),
@@ -357,6 +357,9 @@ impl<R: ReadDoc> Planner<'_, R> {
         if !self.view.entry(at).dead {
             return Err(EditError::NotDeleted(node));
         }
+        if self.view.above(at).count() > MAX_DEPTH {
+            return Err(EditError::TooDeep);
+        }
         let mut writes = vec![Write::remove(node, Register::Deletion)];
         for above in self.view.above(at) {
             let entry = self.view.entry(above);
@@ -411,7 +414,8 @@ impl<R: ReadDoc> Planner<'_, R> {
         let kept = kept.ok_or(EditError::NotInConflict(node))?;
         let encoded = schema::encode_content(kept.content.as_ref());
         let mut writes = self.unmark(at);
-        writes.push(Write::put(node, Register::Content, encoded));
+        // A choice is an edit: whoever deleted the node meanwhile had not seen it.
+        writes.push(Write::put_anew(node, Register::Content, encoded));
         Ok(Plan::Then(node, writes))
     }
 
@@ -427,6 +431,7 @@ impl<R: ReadDoc> Planner<'_, R> {
         let entry = self.view.entry(node);
         let versions = resolve::versions(entry.kind, &self.source.contents(entry.id));
         let mut writes = Vec::new();
+        let xattrs = self.source.xattrs(entry.id);
         for (copy, version) in copies {
             let Some(name) = Name::new(self.view.shown_name(copy)).ok() else {
                 continue;
@@ -443,7 +448,11 @@ impl<R: ReadDoc> Planner<'_, R> {
                 parent,
                 name,
             };
-            writes.extend(self.begin(self.view.entry(copy).id, &birth, content, entry.mode));
+            let id = self.view.entry(copy).id;
+            writes.extend(self.begin(id, &birth, content, entry.mode));
+            for (key, value) in &xattrs {
+                writes.push(Write::put(id, Register::Xattr(key), value.clone()));
+            }
         }
         let won = versions.first()?.content.as_ref();
         let encoded = schema::encode_content(won);

@@ -4,17 +4,17 @@
 //! Ids of nodes follow from how they began, so writing a beginning twice makes one node: what is done
 //! again keeps its identity, and is harmless where the first writing comes back later.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use automerge::transaction::CommitOptions;
 use automerge::{Automerge, Change, ChangeHash, ObjId, ReadDoc};
 
 use super::write::{Room, Write};
 use super::{DriveTree, Edited, plan};
-use crate::id::NodeId;
-use crate::lint;
+use crate::id::{NodeId, OpId};
+use crate::lint::{self, Removal};
 use crate::register::{Registers, Source};
-use crate::schema::{self, Attributes, Moved, Register};
+use crate::schema::{self, Attributes, Moved, Origin, Register};
 use crate::view::{Journal, Touched};
 
 impl DriveTree {
@@ -31,9 +31,7 @@ impl DriveTree {
                 continue;
             };
             self.ground(&whole.document, &chunk.deps, &mut heads);
-            for op in &chunk.ops {
-                wanted.push_back((op.key.to_owned(), op.value.map(<[u8]>::to_vec)));
-            }
+            wanted.extend(intents(whole, &chunk));
         }
         let heads: Vec<ChangeHash> = heads.into_iter().collect();
         let Ok(mut base) = self.document.fork_at(&heads) else {
@@ -80,23 +78,74 @@ impl DriveTree {
     }
 }
 
+/// What one op of a change was meant to do.
+#[derive(Debug)]
+struct Intent {
+    key: String,
+    wish: Wish,
+}
+
+#[derive(Debug)]
+enum Wish {
+    /// This value, whatever was there.
+    Put(Vec<u8>),
+    /// Nothing.
+    Clear,
+    /// Of the values that were there this one, which had won already.
+    Keep(Vec<u8>),
+}
+
+/// What the ops of a change meant, given what its author saw.
+fn intents(whole: &DriveTree, chunk: &lint::Chunk<'_>) -> Vec<Intent> {
+    let source = whole.source();
+    let mut seen: BTreeMap<&str, Vec<(OpId, Vec<u8>)>> = BTreeMap::new();
+    let mut intents = Vec::new();
+    for op in &chunk.ops {
+        let current = seen
+            .entry(op.key)
+            .or_insert_with(|| source.values(op.bucket, op.key, Some(&chunk.deps)));
+        let wish = match op.value {
+            Some(value) => {
+                *current = vec![(op.id, value.to_vec())];
+                Wish::Put(value.to_vec())
+            }
+            None => {
+                let ops: Vec<OpId> = current.iter().map(|(op, _)| *op).collect();
+                let kept = match lint::removal(&ops, &op.preds) {
+                    Removal::AllBut(_) => current.pop(),
+                    Removal::All | Removal::Unfit => None,
+                };
+                current.clear();
+                current.extend(kept.clone());
+                kept.map_or(Wish::Clear, |(_, value)| Wish::Keep(value))
+            }
+        };
+        intents.push(Intent {
+            key: op.key.to_owned(),
+            wish,
+        });
+    }
+    intents
+}
+
 /// One change with as many of the wanted writes as have room. `None` if all of them are so already.
 fn again(
     base: &mut Automerge,
     whole: &DriveTree,
     buckets: &[ObjId],
-    wanted: &mut VecDeque<(String, Option<Vec<u8>>)>,
+    wanted: &mut VecDeque<Intent>,
     touched: &mut Touched,
 ) -> Option<Change> {
     let mut room = Room::of_a_change(base.get_heads().len());
     let mut transaction = base.transaction();
     let mut written = 0;
-    while let Some((key, value)) = wanted.front() {
+    while let Some(intent) = wanted.front() {
         let writes = {
             let source = Source::new(&transaction, buckets);
-            writes(&source, whole, key, value.as_deref())
+            writes(&source, whole, intent)
         };
-        if !writes.iter().all(|write| room.take(write)) && written > 0 {
+        let fits = |write: &Write| room.take(write, &transaction, buckets);
+        if !writes.iter().all(fits) && written > 0 {
             break;
         }
         wanted.pop_front();
@@ -120,8 +169,7 @@ fn again(
 fn writes<R: ReadDoc>(
     source: &Source<'_, R>,
     whole: &DriveTree,
-    key: &str,
-    value: Option<&[u8]>,
+    Intent { key, wish }: &Intent,
 ) -> Vec<Write> {
     let Some((node, register)) = schema::parse_key(key) else {
         return Vec::new();
@@ -130,30 +178,39 @@ fn writes<R: ReadDoc>(
     let mut begun = BTreeSet::new();
     begin(source, whole, node, &mut begun, &mut writes);
     let registers = source.registers(node).unwrap_or_default();
-    match (register, value) {
+    match (register, wish) {
         (Register::Birth, _) => {}
-        (Register::Deletion, Some(_)) if !registers.birth.is_empty() => {
+        (Register::Deletion, Wish::Put(_)) if !registers.birth.is_empty() => {
             writes.push(plan::deletion(node, &registers));
         }
         // Begun anew only to be deleted.
-        (Register::Deletion, Some(_)) => writes.clear(),
-        (_, None) => {
-            if has(source, node, key) {
+        (Register::Deletion, Wish::Put(_)) => writes.clear(),
+        (_, Wish::Clear) => {
+            if !values(source, node, key).is_empty() {
                 writes.push(Write::remove(node, register));
             }
         }
-        (Register::Place, Some(value)) => {
-            if let Some(moved) = Moved::decode(value) {
-                begin(source, whole, moved.parent, &mut begun, &mut writes);
-                writes.push(Write::put_anew(node, register, value.to_vec()));
+        // A value that fell away is not brought back by having won: what else there was stays.
+        (_, Wish::Keep(value)) => {
+            if values(source, node, key)
+                .iter()
+                .any(|(_, now)| now == value)
+            {
+                writes.push(Write::put(node, register, value.clone()));
             }
         }
-        (Register::Attributes, Some(value)) => {
+        (Register::Place, Wish::Put(value)) => {
+            if let Some(moved) = Moved::decode(value) {
+                begin(source, whole, moved.parent, &mut begun, &mut writes);
+                writes.push(Write::put_anew(node, register, value.clone()));
+            }
+        }
+        (Register::Attributes, Wish::Put(value)) => {
             if let Some(had) = Attributes::decode(value) {
                 writes.push(Write::put(node, register, on_now(had, &registers).encode()));
             }
         }
-        (_, Some(value)) => writes.push(Write::put(node, register, value.to_vec())),
+        (_, Wish::Put(value)) => writes.push(Write::put(node, register, value.clone())),
     }
     writes
 }
@@ -166,7 +223,8 @@ fn on_now(mut attributes: Attributes, registers: &Registers) -> Attributes {
     attributes
 }
 
-/// Begins a node and what it is in, as they began, where they do not exist.
+/// Begins a node and what it is in, as they began, where they do not exist. What began as a conflict copy
+/// begins with the version it was a copy of, where that still stands.
 fn begin<R: ReadDoc>(
     source: &Source<'_, R>,
     whole: &DriveTree,
@@ -181,12 +239,18 @@ fn begin<R: ReadDoc>(
             return;
         };
         writes.push(Write::put(at, Register::Birth, birth.encode()));
+        if let Origin::Copied { node, version } = birth.origin {
+            let key = schema::key(node, Register::Content);
+            let versions = values(source, node, &key);
+            let stands = versions.into_iter().find(|(op, _)| *op == version);
+            if let Some((_, value)) = stands {
+                writes.push(Write::put(at, Register::Content, value));
+            }
+        }
         at = birth.parent;
     }
 }
 
-fn has<R: ReadDoc>(source: &Source<'_, R>, node: NodeId, key: &str) -> bool {
-    !source
-        .writers(schema::bucket_of(node), key, None)
-        .is_empty()
+fn values<R: ReadDoc>(source: &Source<'_, R>, node: NodeId, key: &str) -> Vec<(OpId, Vec<u8>)> {
+    source.values(schema::bucket_of(node), key, None)
 }

@@ -4,13 +4,13 @@
 use std::collections::VecDeque;
 
 use automerge::transaction::{CommitOptions, Transactable};
-use automerge::{Automerge, ObjId};
+use automerge::{Automerge, ObjId, ReadDoc};
 
 use super::plan::{self, Plan};
 use super::{EditError, Edited};
 use crate::edit::Edit;
 use crate::id::NodeId;
-use crate::lint::{MAX_CHANGE_BYTES, MAX_OPS};
+use crate::lint::{MAX_CHANGE_BYTES, MAX_OPS, MAX_PREDS};
 use crate::register::Source;
 use crate::schema::{self, Register};
 use crate::view::{Journal, Touched, View};
@@ -64,8 +64,15 @@ impl Write {
     }
 
     /// About how much of a change it takes, on the high side.
-    fn size(&self) -> usize {
-        2 * (self.key.len() + 48) + self.value.as_ref().map_or(0, Vec::len)
+    fn size(&self, preds: usize) -> usize {
+        2 * (self.key.len() + 48) + self.value.as_ref().map_or(0, Vec::len) + 12 * preds
+    }
+
+    /// How many values it replaces.
+    fn preds<R: ReadDoc>(&self, document: &R, buckets: &[ObjId]) -> usize {
+        let bucket = buckets.get(schema::bucket_of(self.node));
+        let values = bucket.and_then(|bucket| document.get_all(bucket, &*self.key).ok());
+        values.map_or(0, |values| values.len())
     }
 
     pub(super) fn carry_out<T: Transactable>(
@@ -105,6 +112,7 @@ impl Write {
 /// Room left in one change, kept well inside what the linter admits.
 pub(super) struct Room {
     ops: usize,
+    preds: usize,
     bytes: usize,
 }
 
@@ -113,18 +121,27 @@ impl Room {
         // The header names every head; two ops of slack for a write that removes first.
         Room {
             ops: MAX_OPS - 2,
+            preds: MAX_PREDS - 2,
             bytes: (MAX_CHANGE_BYTES - 1024).saturating_sub(heads * 33),
         }
     }
 
     /// Takes what a write needs; `false` if there is not that much.
-    pub(super) fn take(&mut self, write: &Write) -> bool {
+    pub(super) fn take<R: ReadDoc>(
+        &mut self,
+        write: &Write,
+        document: &R,
+        buckets: &[ObjId],
+    ) -> bool {
         let ops = 1 + usize::from(write.anew);
-        if self.ops < ops || self.bytes < write.size() {
+        let preds = write.preds(document, buckets);
+        let size = write.size(preds);
+        if self.ops < ops || self.preds < preds || self.bytes < size {
             return false;
         }
         self.ops -= ops;
-        self.bytes -= write.size();
+        self.preds -= preds;
+        self.bytes -= size;
         true
     }
 }
@@ -146,7 +163,7 @@ pub(super) fn edit(
         let mut written = 0usize;
         loop {
             if let Some(write) = writes.front() {
-                if !room.take(write) && written > 0 {
+                if !room.take(write, &transaction, buckets) && written > 0 {
                     break;
                 }
                 if let Err(error) = write.carry_out(&mut transaction, buckets) {

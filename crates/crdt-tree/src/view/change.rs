@@ -190,8 +190,12 @@ impl View {
             .into_iter()
             .filter(|copy| self.slot(*copy).id == id)
             .collect();
-        if let Some(rare) = self.slot_mut(at).rare.as_deref_mut() {
+        let rare = &mut self.slot_mut(at).rare;
+        if let Some(rare) = rare.as_deref_mut() {
             rare.copies.retain(|copy| !gone.contains(copy));
+        }
+        if rare.as_deref().is_some_and(|rare| *rare == Rare::default()) {
+            *rare = None;
         }
         for copy in gone {
             self.free_slot(copy);
@@ -204,10 +208,7 @@ impl View {
             Some(at) if self.slot(at).kind == Kind::Folder => at,
             Some(at) if self.slot(at).copy_of().is_none() => ROOT,
             _ => {
-                let waiting = self.waiting.entry(parent).or_default();
-                if !waiting.contains(&child) {
-                    waiting.push(child);
-                }
+                self.waiting.entry(parent).or_default().insert(child);
                 ROOT
             }
         }

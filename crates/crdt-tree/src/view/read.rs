@@ -4,6 +4,9 @@ use super::names::nfc;
 use super::{Counts, ROOT, Slot, SlotId, View};
 use crate::id::{NodeId, OpId};
 
+/// Most names that a path is told with: far more than rule R8 allows, moves made apart included.
+const MOST_NAMES: usize = 1024;
+
 impl View {
     /// The slot of an entry that shows.
     pub(crate) fn shown(&self, id: NodeId) -> Option<SlotId> {
@@ -61,11 +64,16 @@ impl View {
         std::iter::successors(parent(at), move |at| parent(*at))
     }
 
-    /// Names from the root down, joined by `/`.
+    /// Names from the root down, joined by `/`. Of what is deeper than anyone can make it (rule R8), only
+    /// the last names: a path of a hundred thousand folders helps nobody, and there may be as many of them.
     pub(crate) fn path(&self, at: SlotId) -> String {
         let mut names: Vec<&str> = Vec::new();
         let mut step = at;
         while step != ROOT {
+            if names.len() == MOST_NAMES {
+                names.push("…");
+                break;
+            }
             names.push(self.shown_name(step));
             step = self.slot(step).parent;
         }

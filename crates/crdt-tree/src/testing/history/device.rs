@@ -69,18 +69,23 @@ impl Device {
         lost_on_purpose: &mut BTreeSet<[u8; 32]>,
     ) -> Result<(), String> {
         let chosen = edits::choose(&self.tree, seed, names);
-        for edit in &chosen {
-            lost_on_purpose.extend(edits::overwrites(&self.tree, edit));
-        }
-        if chosen.len() > 1 {
-            // A later edit of the batch may write over an earlier one.
-            lost_on_purpose.extend(chosen.iter().filter_map(edits::writes));
-        }
+        let held = edits::held(&self.tree);
         let edited = self.tree.edit(&chosen);
-        for (edit, result) in chosen.iter().zip(&edited.results) {
-            if result.is_ok() {
-                self.written.extend(edits::writes(edit));
-            }
+        // Only what was really done excuses that something is gone, and only on the nodes it was done to.
+        let done = chosen.iter().zip(&edited.results);
+        let done: Vec<_> = done
+            .filter_map(|(edit, result)| Some((edit, *result.as_ref().ok()?)))
+            .collect();
+        for (at, (edit, node)) in done.iter().enumerate() {
+            // What the batch itself wrote before counts as held too.
+            let earlier = done[..at]
+                .iter()
+                .filter_map(|(edit, node)| Some(edits::Held::shown(*node, edits::writes(edit)?)));
+            let earlier: Vec<_> = earlier.collect();
+            let over = held.iter().chain(&earlier);
+            let over = over.filter(|held| edits::overwrites(edit, *node, held));
+            lost_on_purpose.extend(over.map(|held| held.hash));
+            self.written.extend(edits::writes(edit));
         }
         for change in edited.changes {
             self.seq += 1;
@@ -200,8 +205,8 @@ impl Device {
                 shown.difference(&reference)
             ));
         }
-        self.tree.show_anew(self.tree.scan(&self.ids));
-        let rebuilt = picture(&self.tree)?;
+        let nodes = self.tree.scan(&self.ids);
+        let rebuilt = self.tree.shown_anew(nodes, picture)?;
         if shown != rebuilt {
             return Err(format!("view and rebuild:\n{}", shown.difference(&rebuilt)));
         }

@@ -245,29 +245,54 @@ fn name(rng: &mut Rng, names: &[String]) -> Option<Name> {
     Name::new(chosen.unwrap_or_else(|| plain.to_owned())).ok()
 }
 
-/// Hashes of contents that this edit writes over, knowing it.
-pub(super) fn overwrites(tree: &DriveTree, edit: &Edit) -> Vec<[u8; 32]> {
-    let shown = |id: &NodeId| -> Vec<[u8; 32]> {
-        let content = tree.get(*id).and_then(|node| node.content);
-        hash_of(content.as_ref()).into_iter().collect()
-    };
-    let all = |id: &NodeId| -> Vec<[u8; 32]> {
-        let stored = tree.contents(*id).into_iter();
-        stored
-            .filter_map(|stored| hash_of(stored.content.as_ref()))
-            .collect()
-    };
+/// A content that a node holds.
+pub(super) struct Held {
+    node: NodeId,
+    pub(super) hash: [u8; 32],
+    /// It shows under the node's name, or would if the node were not in the trash.
+    first: bool,
+}
+
+impl Held {
+    /// What `node` shows.
+    pub(super) fn shown(node: NodeId, hash: [u8; 32]) -> Self {
+        Held {
+            node,
+            hash,
+            first: true,
+        }
+    }
+}
+
+/// Every content that there is: shown, beside that, or in the trash.
+pub(super) fn held(tree: &DriveTree) -> Vec<Held> {
+    let trash = tree.trash().into_iter().map(|trashed| trashed.id);
+    let mut held = Vec::new();
+    for node in tree.walk().chain(trash) {
+        let copy = tree.get(node).filter(|node| node.copy_of.is_some());
+        let shown = copy.and_then(|node| node.content);
+        let stored = tree.contents(node).into_iter().filter_map(|s| s.content);
+        let all = shown.into_iter().chain(stored).enumerate();
+        held.extend(all.filter_map(|(at, content)| {
+            let hash = hash_of(Some(&content))?;
+            let first = at == 0;
+            Some(Held { node, hash, first })
+        }));
+    }
+    held
+}
+
+/// Whether this edit, which acted on `node`, writes over that content, knowing it.
+pub(super) fn overwrites(edit: &Edit, node: NodeId, held: &Held) -> bool {
     match edit {
-        Edit::SetContent { node, .. } => shown(node),
-        Edit::Replace { target, .. } => shown(target),
-        Edit::Resolve { node, .. } => all(node),
-        // It may revive what is in the trash, and writes over what that held.
-        Edit::Create { .. } => tree
-            .trash()
-            .iter()
-            .flat_map(|trashed| all(&trashed.id))
-            .collect(),
-        _ => Vec::new(),
+        // It may have revived what was in the trash, with all that held.
+        Edit::Create { .. } | Edit::Resolve { .. } => held.node == node,
+        Edit::SetContent { .. } => held.node == node && held.first,
+        // What a batch replaces and then writes again is the source's content.
+        Edit::Replace { source, target } => {
+            (held.node == *source || held.node == *target) && held.first
+        }
+        _ => false,
     }
 }
 
