@@ -16,7 +16,7 @@ use super::remake::{self, Place};
 use crate::content::PartKind;
 use crate::drive::handle::{DriveHandle, Shared};
 use crate::failpoint;
-use crate::working_copy::reproduce::FolderFiles;
+use crate::working_copy::reproduce::{FolderFiles, is_unchanged};
 
 /// Once there is too much, so many hundredths of the cap are left, so that the next is not at once.
 const LEAVE: u64 = 90;
@@ -162,6 +162,9 @@ async fn let_go(
     held.sort_unstable_by_key(|(id, blob)| (blob.recent, *id));
     let held = first_of(held, bytes);
     if !held.is_empty() {
+        // What the folder was seen to have may have left it meanwhile; from here on nothing does.
+        let _alone = shared.parting.write().await;
+        let held = still_held(shared, held).await?;
         let places: Vec<(BlobId, Place)> = held
             .iter()
             .filter_map(|(id, blob)| Some((*id, blob.place?)))
@@ -188,6 +191,30 @@ async fn let_go(
         evicted.only_here += sealed.values().sum::<u64>() - freed;
     }
     Ok(evicted)
+}
+
+/// Those of these blobs whose bytes are in the folder now.
+async fn still_held(
+    shared: &Arc<Shared>,
+    mut blobs: Vec<(BlobId, Here)>,
+) -> Result<Vec<(BlobId, Here)>, HoldError> {
+    let shared = shared.clone();
+    let look = move || {
+        let copy = shared.working_copy.lock().clone();
+        let mut unchanged: HashMap<NodeId, bool> = HashMap::new();
+        blobs.retain(|(_, blob)| {
+            let (Some(place), Some(copy)) = (blob.place, &copy) else {
+                return false;
+            };
+            *unchanged
+                .entry(place.node())
+                .or_insert_with(|| is_unchanged(copy.root(), &shared.local, place.node()))
+        });
+        blobs
+    };
+    tokio::task::spawn_blocking(look)
+        .await
+        .map_err(|_| HoldError::Stopped)
 }
 
 /// So many of the first that they take `bytes` together.

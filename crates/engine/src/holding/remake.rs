@@ -2,12 +2,15 @@
 //! blob again. A file that changed meanwhile gives another blob, and is then an honest "not here".
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use peerdrive_crdt_tree::id::NodeId;
 use peerdrive_net::BlobId;
 use serde::{Deserialize, Serialize};
 
+use crate::content::ContentError;
 use crate::drive::handle::Shared;
 use crate::local::{Change, LocalError, Space};
 use crate::working_copy::reproduce;
@@ -32,6 +35,11 @@ impl Place {
             len,
             epoch,
         }
+    }
+
+    /// The file.
+    pub(crate) fn node(&self) -> NodeId {
+        NodeId(self.node)
     }
 }
 
@@ -60,35 +68,72 @@ fn noted_of(shared: &Shared, node: NodeId) -> Result<Vec<BlobId>, LocalError> {
     Ok(ids.iter().map(|id| BlobId(*id)).collect())
 }
 
-/// Makes all blobs again that were let go of because this file has their bytes: it is about to have
-/// others, and what it has may be the last copy of an earlier version.
-pub(crate) async fn preserve(shared: &Arc<Shared>, node: NodeId) {
-    let ids = {
-        let shared = shared.clone();
-        tokio::task::spawn_blocking(move || noted_of(&shared, node)).await
-    };
-    let Ok(Ok(ids)) = ids else {
-        tracing::warn!(node = %node, "it is not known which parts of a file are only in the folder");
-        return;
-    };
+/// A blob could not be made again, though the folder may well have its bytes.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RemakeError {
+    /// This device's notes could not be read.
+    #[error(transparent)]
+    Notes(#[from] LocalError),
+    /// It could not be sealed or stored.
+    #[error(transparent)]
+    Store(#[from] ContentError),
+    /// The file could not be read.
+    #[error("the file cannot be read: {0}")]
+    File(#[source] io::Error),
+    /// PeerDrive is shutting down.
+    #[error("PeerDrive is stopping")]
+    Stopped,
+}
+
+/// Runs `look` where it may block.
+async fn blocking<T: Send + 'static>(
+    shared: &Arc<Shared>,
+    look: impl FnOnce(&Shared) -> Result<T, RemakeError> + Send + 'static,
+) -> Result<T, RemakeError> {
+    let shared = shared.clone();
+    tokio::task::spawn_blocking(move || look(&shared))
+        .await
+        .map_err(|_| RemakeError::Stopped)?
+}
+
+/// Makes all blobs again that were let go of because this file has their bytes, durably: it is about
+/// to have others, and what it has may be the last copy of an earlier version. The file is at `path`
+/// below `root` now, whatever the records say yet.
+///
+/// # Errors
+/// Some blob could not be made though its bytes may be there. The file must stay as it is then.
+pub(crate) async fn preserve(
+    shared: &Arc<Shared>,
+    node: NodeId,
+    root: &Path,
+    path: &str,
+) -> Result<(), RemakeError> {
+    let ids = blocking(shared, move |shared| Ok(noted_of(shared, node)?)).await?;
     if ids.is_empty() {
-        return;
+        return Ok(());
     }
+    let mut made = false;
     for id in ids {
-        if !shared.content.blobs().has(&id).await.unwrap_or(true) {
-            remake(shared, id).await;
+        let here = shared.content.blobs().has(&id).await;
+        if !here.map_err(ContentError::from)? {
+            let from = Some((node, root.to_owned(), path.to_owned()));
+            made |= remake_from(shared, id, from).await?;
         }
+    }
+    if made {
+        shared.content.flush().await?;
     }
     let forget = [(node.0.to_vec(), None)];
     if let Err(error) = shared.local.write(Space::Blobs, &forget) {
         tracing::debug!(%error, "a note of parts of a file could not be struck off");
     }
+    Ok(())
 }
 
-fn place_of(shared: &Shared, id: &BlobId) -> Option<Place> {
-    let note = shared.local.get(Space::Blobs, &id.0).ok()??;
-    let place: Place = postcard::from_bytes(&note).ok()?;
-    (place.v == 1).then_some(place)
+fn place_of(shared: &Shared, id: &BlobId) -> Result<Option<Place>, LocalError> {
+    let note = shared.local.get(Space::Blobs, &id.0)?;
+    let place: Option<Place> = note.and_then(|note| postcard::from_bytes(&note).ok());
+    Ok(place.filter(|place| place.v == 1))
 }
 
 /// Whether the folder most likely has a blob's bytes still: the file is there, and as it was.
@@ -96,34 +141,60 @@ pub(crate) fn can_remake(shared: &Shared, id: &BlobId) -> bool {
     let Some(copy) = shared.working_copy.lock().clone() else {
         return false;
     };
-    place_of(shared, id).is_some_and(|place| {
-        reproduce::is_unchanged(copy.root(), &shared.local, NodeId(place.node))
+    place_of(shared, id).is_ok_and(|place| {
+        place.is_some_and(|place| {
+            reproduce::is_unchanged(copy.root(), &shared.local, place.node())
+        })
     })
 }
 
 /// Makes a blob again from the folder and stores it. Whether it is here now.
 pub(crate) async fn remake(shared: &Arc<Shared>, id: BlobId) -> bool {
-    let Some(copy) = shared.working_copy.lock().clone() else {
-        return false;
-    };
-    let looked = {
-        let shared = shared.clone();
-        tokio::task::spawn_blocking(move || {
-            let place = place_of(&shared, &id)?;
-            let node = NodeId(place.node);
-            let bytes = reproduce::read(copy.root(), &shared.local, node, place.offset, place.len);
-            Some((place, bytes.ok()?))
-        })
-        .await
-    };
-    let Ok(Some((place, bytes))) = looked else {
-        return false;
-    };
-    match shared.content.remake(id, place.epoch, bytes).await {
+    match remake_from(shared, id, None).await {
         Ok(made) => made,
         Err(error) => {
             tracing::warn!(%error, blob = %id, "a part of a file could not be made again");
             false
         }
     }
+}
+
+/// As `remake`; the place of a file may be known better than the records know it. False means that the
+/// folder does not have these bytes any more.
+async fn remake_from(
+    shared: &Arc<Shared>,
+    id: BlobId,
+    known: Option<(NodeId, PathBuf, String)>,
+) -> Result<bool, RemakeError> {
+    let copy = shared.working_copy.lock().clone();
+    let found = blocking(shared, move |shared| {
+        let Some(place) = place_of(shared, &id)? else {
+            return Ok(None);
+        };
+        let node = place.node();
+        let read = match (known, copy) {
+            (Some((of, root, path)), _) if of == node => {
+                reproduce::read_at(&root, &path, place.offset, place.len)
+            }
+            (_, Some(copy)) => {
+                reproduce::read(copy.root(), &shared.local, node, place.offset, place.len)
+            }
+            (_, None) => return Ok(None),
+        };
+        match read {
+            Ok(bytes) => Ok(Some((place, bytes))),
+            Err(error) if is_gone(&error) => Ok(None),
+            Err(error) => Err(RemakeError::File(error)),
+        }
+    });
+    match found.await? {
+        Some((place, bytes)) => Ok(shared.content.remake(id, place.epoch, bytes).await?),
+        None => Ok(false),
+    }
+}
+
+/// Whether a read failed because the file is not there, or not that long: what it held is gone.
+fn is_gone(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound, UnexpectedEof};
+    matches!(error.kind(), NotFound | NotADirectory | UnexpectedEof)
 }
