@@ -73,7 +73,7 @@ impl DriveHandle {
     /// plain in the folder.
     pub async fn is_here(&self, content: &FileContent) -> Result<bool, HoldError> {
         let parts = self.content().parts(content).await?;
-        if !parts.all {
+        if !parts.all() {
             return Ok(false);
         }
         for part in parts.parts {
@@ -154,11 +154,12 @@ impl DriveHandle {
     async fn blob_ids(&self, content: &FileContent) -> Option<Vec<BlobId>> {
         let content_store = self.content();
         let mut parts = content_store.parts(content).await.ok()?;
-        if !parts.all {
+        if !parts.all() {
             content_store.fetch_list(content).await.ok()?;
             parts = content_store.parts(content).await.ok()?;
         }
+        let all = parts.all();
         let ids = parts.parts.into_iter().map(|part| part.id);
-        parts.all.then(|| ids.collect())
+        all.then(|| ids.collect())
     }
 }
