@@ -7,7 +7,9 @@ use peerdrive_crdt_tree::node::FileContent;
 use peerdrive_net::BlobId;
 
 use super::HoldError;
-use super::needed::needed;
+use super::needed::{needed, needed_for};
+use super::promises::Promises;
+use super::settings::Keeping;
 use crate::content::{Part, Untold};
 use crate::drive::handle::DriveHandle;
 use crate::engine::Engine;
@@ -49,6 +51,7 @@ impl Engine {
                 let parts = parts_of(drive, &version.content).await?;
                 kept.extend(parts.into_iter().map(|part| part.id));
             }
+            kept.extend(promised(drive).await?);
         }
         let present = blobs.ids().await?;
         let before = present.len();
@@ -70,6 +73,37 @@ impl Engine {
             left: left as u64,
         })
     }
+}
+
+/// What other devices rely on and somebody may still ask them for, by what is known here; the rest is
+/// promised no longer.
+async fn promised(drive: &DriveHandle) -> Result<HashSet<BlobId>, HoldError> {
+    let promises = {
+        let shared = drive.shared.clone();
+        tokio::task::spawn_blocking(move || Promises::load(&shared))
+            .await
+            .map_err(|_| HoldError::Stopped)??
+    };
+    if promises.blobs.is_empty() {
+        return Ok(promises.blobs);
+    }
+    let keeping = promises.keeping(Keeping::of(&drive.shared)?);
+    let mut named: HashSet<BlobId> = HashSet::new();
+    for version in needed_for(&drive.shared, keeping).await? {
+        let parts = drive.content().parts(&version.content).await?;
+        if !matches!(parts.untold, None | Some(Untold::Forged)) {
+            // It may name any of them.
+            return Ok(promises.blobs);
+        }
+        named.extend(parts.parts.into_iter().map(|part| part.id));
+    }
+    let (kept, over): (HashSet<BlobId>, HashSet<BlobId>) =
+        promises.blobs.into_iter().partition(|id| named.contains(id));
+    let shared = drive.shared.clone();
+    tokio::task::spawn_blocking(move || Promises::strike(&shared, &over))
+        .await
+        .map_err(|_| HoldError::Stopped)??;
+    Ok(kept)
 }
 
 /// The blobs of a version that is needed. A list that was never here names nothing of which only this

@@ -12,10 +12,13 @@ use peerdrive_net::BlobId;
 use super::HoldError;
 use super::needed::Needed;
 use super::pins;
+use super::promises::Promises;
 use super::remake::{self, Place};
+use super::settings::Keeping;
 use crate::content::PartKind;
 use crate::drive::handle::{DriveHandle, Shared};
 use crate::failpoint;
+use crate::local::LocalError;
 use crate::working_copy::reproduce::{FolderFiles, is_unchanged};
 
 /// Once there is too much, so many hundredths of the cap are left, so that the next is not at once.
@@ -235,6 +238,15 @@ async fn kept_elsewhere(shared: &Arc<Shared>, ids: Vec<BlobId>) -> Result<Vec<Bl
     let drive = DriveHandle {
         shared: shared.clone(),
     };
+    // Whoever this device has promised something is served by the other device from now on.
+    let keeping = {
+        let shared = shared.clone();
+        let look = move || Ok(Promises::load(&shared)?.keeping(Keeping::of(&shared)?));
+        tokio::task::spawn_blocking(look)
+            .await
+            .map_err(|_| HoldError::Stopped)?
+            .map_err(|error: LocalError| error)?
+    };
     let leaving = shared.ledger.leave(ids, Instant::now());
     let mut open: Vec<BlobId> = leaving.ids().to_vec();
     let mut kept = Vec::new();
@@ -242,7 +254,7 @@ async fn kept_elsewhere(shared: &Arc<Shared>, ids: Vec<BlobId>) -> Result<Vec<Bl
         if open.is_empty() {
             break;
         }
-        let held = drive.held_by(peer, &open, true).await;
+        let held = drive.held_by(peer, &open, Some(keeping.term())).await;
         let (yes, no) = open.into_iter().partition(|id| held.contains(id));
         kept.extend::<Vec<BlobId>>(yes);
         open = no;

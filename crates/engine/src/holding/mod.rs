@@ -11,6 +11,7 @@ mod evict;
 mod ledger;
 mod needed;
 mod pins;
+mod promises;
 mod remake;
 pub(crate) mod rounds;
 mod settings;

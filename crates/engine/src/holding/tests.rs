@@ -135,6 +135,7 @@ async fn nothing_is_collected_that_a_damaged_list_may_name() -> TestResult {
     drop((drive_b, b));
     until("b is gone", async || drive.connected().is_empty()).await?;
 
+    drive.working_copy().ok_or("no folder")?.sync_now().await?;
     let blobs = drive.content().blobs();
     blobs.remove_damaged(ids[0]).await?;
     blobs.forget_claims();
@@ -150,6 +151,81 @@ async fn nothing_is_collected_that_a_damaged_list_may_name() -> TestResult {
     assert!(has_all(&drive, &ids).await?);
     let reader = drive.content().open(&file).await?;
     assert_eq!(reader.read_at(0, 3 << 20).await?, bytes(1, 3 << 20));
+    a.shutdown().await;
+    b.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_promise_binds_the_collector_of_whoever_gave_it() -> TestResult {
+    let root = tempfile::tempdir()?;
+    let files = root.path().join("files");
+    std::fs::create_dir(&files)?;
+    let (a, b) = (
+        engine(&root.path().join("a")).await?,
+        engine(&root.path().join("b")).await?,
+    );
+    let drive_b = b.share(&files, Some("D".into()))?;
+    let drive = joined(&b, &drive_b, &a).await?;
+    let node = create(&drive, "f", bytes(2, 3 << 20)).await?;
+    until("b hears of it", async || content(&drive_b, "f").is_ok()).await?;
+    let first = content(&drive, "f")?;
+    let ids = parts(&drive, &first).await?;
+    // B is about to keep nothing but what its drive shows, a keeps 30 days and relies on b.
+    drive_b.content().prefetch(&[first]).await?;
+    drive_b
+        .keep(Keeping {
+            days: 0,
+            versions: 0,
+            ..Keeping::default()
+        })
+        .await?;
+    let evicted = drive.evict("f").await?;
+    assert!(evicted.blobs > 1 && evicted.only_here == 0, "{evicted:?}");
+    replace(&drive, node, bytes(3, 2 << 20)).await?;
+    until("b hears of that too", async || {
+        content(&drive_b, "f").is_ok_and(|now| now != first)
+    })
+    .await?;
+    let second = content(&drive_b, "f")?;
+    let list = ids[0];
+    // Also over a restart.
+    let data = root.path().join("b");
+    drive_b.working_copy().ok_or("no folder")?.sync_now().await?;
+    b.shutdown().await;
+    drop((drive_b, b));
+    let b = engine(&data).await?;
+    let drive_b = b.drive("D")?;
+    drive_b.working_copy().ok_or("no folder")?.sync_now().await?;
+    drive_b.content().blobs().forget_claims();
+    b.collect().await?;
+    assert!(
+        has_all(&drive_b, &ids[1..]).await?,
+        "what a relies on was collected"
+    );
+    until("a reads the replaced version", async || {
+        let Ok(reader) = drive.content().open(&first).await else {
+            return false;
+        };
+        let read = reader.read_at(0, 3 << 20).await;
+        read.is_ok_and(|read| read == bytes(2, 3 << 20))
+    })
+    .await?;
+    // Once a needs it no longer either, nothing holds it.
+    assert!(has_all(&drive, &[list]).await?);
+    replace(&drive, node, bytes(4, 2 << 20)).await?;
+    until("b hears of that too", async || {
+        content(&drive_b, "f").is_ok_and(|now| now != second)
+    })
+    .await?;
+    drive_b.working_copy().ok_or("no folder")?.sync_now().await?;
+    let unpromised = parts(&drive_b, &second).await?;
+    drive_b.content().blobs().forget_claims();
+    b.collect().await?;
+    assert!(
+        !has_all(&drive_b, &unpromised).await?,
+        "what nobody relies on was kept"
+    );
     a.shutdown().await;
     b.shutdown().await;
     Ok(())
