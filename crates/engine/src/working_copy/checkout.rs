@@ -108,7 +108,8 @@ impl<D: Drive> Keeper<D> {
             // The rest hangs on what is refused: it is planned again when that changes.
             self.dirty.retain(|id| !due.contains(id));
         }
-        self.run(plan.steps, now).await;
+        let steps = self.not_in_away(plan.steps, now);
+        self.run(steps, now).await;
         true
     }
 
