@@ -41,11 +41,11 @@ pub struct Evicted {
 }
 
 /// A blob that is here.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Here {
     sealed: u64,
-    /// Where the folder has the same bytes.
-    place: Option<Place>,
+    /// Where the folder has the same bytes: in each of these files.
+    places: Vec<Place>,
     pinned: bool,
     /// A list of the chunks of a long file, or of a file that the folder shows. Small and often asked
     /// for.
@@ -102,12 +102,15 @@ async fn look(
             let inline = parts_inline(&part.kind, &content);
             let found = here.entry(part.id).or_insert(Here {
                 sealed: part.sealed,
-                place: None,
+                places: Vec::new(),
                 pinned: false,
                 list: false,
                 recent: (0, i64::MIN),
             });
-            found.place = found.place.or(place);
+            let known = |place: &Place| found.places.iter().any(|one| one.node() == place.node());
+            if let Some(place) = place.filter(|place| !known(place)) {
+                found.places.push(place);
+            }
             found.pinned |= pinned.contains(&needed.node);
             found.list |= part.kind == PartKind::List && (!inline || folder.is_some());
             let used = shared.content.last_used(&part.id);
@@ -161,16 +164,16 @@ async fn let_go(
     let mut evicted = Evicted::default();
     let (mut held, mut others): (Vec<_>, Vec<_>) = candidates
         .into_iter()
-        .partition(|(_, blob)| blob.place.is_some());
+        .partition(|(_, blob)| !blob.places.is_empty());
     held.sort_unstable_by_key(|(id, blob)| (blob.recent, *id));
     let held = first_of(held, bytes);
     if !held.is_empty() {
         // What the folder was seen to have may have left it meanwhile; from here on nothing does.
         let _alone = shared.parting.write().await;
         let held = still_held(shared, held).await?;
-        let places: Vec<(BlobId, Place)> = held
+        let places: Vec<(BlobId, Vec<Place>)> = held
             .iter()
-            .filter_map(|(id, blob)| Some((*id, blob.place?)))
+            .map(|(id, blob)| (*id, blob.places.clone()))
             .collect();
         remake::note(shared, &places)?;
         failpoint::pass("evict.noted");
@@ -205,14 +208,17 @@ async fn still_held(
     let look = move || {
         let copy = shared.working_copy.lock().clone();
         let mut unchanged: HashMap<NodeId, bool> = HashMap::new();
-        blobs.retain(|(_, blob)| {
-            let (Some(place), Some(copy)) = (blob.place, &copy) else {
-                return false;
-            };
-            *unchanged
-                .entry(place.node())
-                .or_insert_with(|| is_unchanged(copy.root(), &shared.local, place.node()))
-        });
+        let Some(copy) = copy else {
+            return Vec::new();
+        };
+        for (_, blob) in &mut blobs {
+            blob.places.retain(|place| {
+                *unchanged
+                    .entry(place.node())
+                    .or_insert_with(|| is_unchanged(copy.root(), &shared.local, place.node()))
+            });
+        }
+        blobs.retain(|(_, blob)| !blob.places.is_empty());
         blobs
     };
     tokio::task::spawn_blocking(look)

@@ -15,6 +15,9 @@ use crate::drive::handle::Shared;
 use crate::local::{Change, LocalError, Space};
 use crate::working_copy::reproduce;
 
+/// More files with the same bytes are not remembered of one blob.
+const MOST_PLACES: usize = 1024;
+
 /// Where the bytes of a chunk are in the folder: a note of this device.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Place {
@@ -43,15 +46,37 @@ impl Place {
     }
 }
 
-/// Writes down where the bytes of these blobs are, durably: by blob, and by file.
-pub(crate) fn note(shared: &Shared, places: &[(BlobId, Place)]) -> Result<(), LocalError> {
-    let mut changes: Vec<Change> = places
-        .iter()
-        .filter_map(|(id, place)| Some((id.0.to_vec(), Some(postcard::to_stdvec(place).ok()?))))
-        .collect();
+/// Where a blob's bytes are: every file that has them. Version 2; version 1 was one place alone.
+#[derive(Serialize, Deserialize)]
+struct Places {
+    v: u8,
+    all: Vec<Place>,
+}
+
+fn decode(note: &[u8]) -> Vec<Place> {
+    match note.first() {
+        Some(1) => postcard::from_bytes(note).into_iter().collect(),
+        Some(2) => postcard::from_bytes(note).map_or_else(|_| Vec::new(), |places: Places| places.all),
+        _ => Vec::new(),
+    }
+}
+
+/// Writes down where the bytes of these blobs are, durably: by blob, and by file. What was noted of a
+/// blob before stays, after what is said now.
+pub(crate) fn note(shared: &Shared, blobs: &[(BlobId, Vec<Place>)]) -> Result<(), LocalError> {
+    let mut changes: Vec<Change> = Vec::new();
     let mut files: BTreeMap<[u8; 16], BTreeSet<BlobId>> = BTreeMap::new();
-    for (id, place) in places {
-        files.entry(place.node).or_default().insert(*id);
+    for (id, places) in blobs {
+        let mut all = places.clone();
+        let before = places_of(shared, id)?.into_iter();
+        all.extend(before.filter(|one| !places.iter().any(|other| other.node == one.node)));
+        all.truncate(MOST_PLACES);
+        for place in &all {
+            files.entry(place.node).or_default().insert(*id);
+        }
+        if let Ok(note) = postcard::to_stdvec(&Places { v: 2, all }) {
+            changes.push((id.0.to_vec(), Some(note)));
+        }
     }
     for (node, mut ids) in files {
         ids.extend(noted_of(shared, NodeId(node))?);
@@ -130,22 +155,18 @@ pub(crate) async fn preserve(
     Ok(())
 }
 
-fn place_of(shared: &Shared, id: &BlobId) -> Result<Option<Place>, LocalError> {
+fn places_of(shared: &Shared, id: &BlobId) -> Result<Vec<Place>, LocalError> {
     let note = shared.local.get(Space::Blobs, &id.0)?;
-    let place: Option<Place> = note.and_then(|note| postcard::from_bytes(&note).ok());
-    Ok(place.filter(|place| place.v == 1))
+    Ok(note.map(|note| decode(&note)).unwrap_or_default())
 }
 
-/// Whether the folder most likely has a blob's bytes still: the file is there, and as it was.
+/// Whether the folder most likely has a blob's bytes still: some file is there, and as it was.
 pub(crate) fn can_remake(shared: &Shared, id: &BlobId) -> bool {
     let Some(copy) = shared.working_copy.lock().clone() else {
         return false;
     };
-    place_of(shared, id).is_ok_and(|place| {
-        place.is_some_and(|place| {
-            reproduce::is_unchanged(copy.root(), &shared.local, place.node())
-        })
-    })
+    let there = |place: &Place| reproduce::is_unchanged(copy.root(), &shared.local, place.node());
+    places_of(shared, id).is_ok_and(|places| places.iter().any(there))
 }
 
 /// Makes a blob again from the folder and stores it. Whether it is here now.
@@ -166,31 +187,50 @@ async fn remake_from(
     id: BlobId,
     known: Option<(NodeId, PathBuf, String)>,
 ) -> Result<bool, RemakeError> {
+    let places = blocking(shared, move |shared| Ok(places_of(shared, &id)?)).await?;
+    let mut failed = None;
+    for place in places {
+        match bytes_at(shared, place, known.clone()).await {
+            Ok(Some(bytes)) => {
+                if shared.content.remake(id, place.epoch, bytes).await? {
+                    return Ok(true);
+                }
+            }
+            Ok(None) => {}
+            Err(error) => failed = Some(error),
+        }
+    }
+    failed.map_or(Ok(false), Err)
+}
+
+/// What a file has now where it had a blob's bytes, if it is there and that long.
+async fn bytes_at(
+    shared: &Arc<Shared>,
+    place: Place,
+    known: Option<(NodeId, PathBuf, String)>,
+) -> Result<Option<Vec<u8>>, RemakeError> {
     let copy = shared.working_copy.lock().clone();
-    let found = blocking(shared, move |shared| {
-        let Some(place) = place_of(shared, &id)? else {
-            return Ok(None);
-        };
-        let node = place.node();
+    blocking(shared, move |shared| {
         let read = match (known, copy) {
-            (Some((of, root, path)), _) if of == node => {
+            (Some((of, root, path)), _) if of == place.node() => {
                 reproduce::read_at(&root, &path, place.offset, place.len)
             }
-            (_, Some(copy)) => {
-                reproduce::read(copy.root(), &shared.local, node, place.offset, place.len)
-            }
+            (_, Some(copy)) => reproduce::read(
+                copy.root(),
+                &shared.local,
+                place.node(),
+                place.offset,
+                place.len,
+            ),
             (_, None) => return Ok(None),
         };
         match read {
-            Ok(bytes) => Ok(Some((place, bytes))),
+            Ok(bytes) => Ok(Some(bytes)),
             Err(error) if is_gone(&error) => Ok(None),
             Err(error) => Err(RemakeError::File(error)),
         }
-    });
-    match found.await? {
-        Some((place, bytes)) => Ok(shared.content.remake(id, place.epoch, bytes).await?),
-        None => Ok(false),
-    }
+    })
+    .await
 }
 
 /// Whether a read failed because the file is not there, or not that long: what it held is gone.

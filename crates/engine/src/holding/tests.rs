@@ -230,3 +230,45 @@ async fn a_promise_binds_the_collector_of_whoever_gave_it() -> TestResult {
     b.shutdown().await;
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_two_files_share_is_served_while_either_is_there() -> TestResult {
+    let root = tempfile::tempdir()?;
+    let files = root.path().join("files");
+    std::fs::create_dir(&files)?;
+    for name in ["one", "two", "three"] {
+        std::fs::write(files.join(name), bytes(5, 3 << 20))?;
+    }
+    let a = engine(&root.path().join("a")).await?;
+    let drive = a.share(&files, Some("D".into()))?;
+    let folder = drive.working_copy().ok_or("no folder")?;
+    until("all are in the drive", async || {
+        content(&drive, "one").is_ok() && content(&drive, "two").is_ok()
+    })
+    .await?;
+    folder.sync_now().await?;
+    let one = content(&drive, "one")?;
+    let chunks = parts(&drive, &one).await?.split_off(1);
+    until("the folder stands for all of it", async || {
+        drive.evict("").await.is_ok()
+            && matches!(drive.content().blobs().ids().await, Ok(ids) if !chunks.iter().any(|id| ids.contains(id)))
+    })
+    .await?;
+    // In any order: each time another of them is left.
+    for (gone, left) in [("one", "two"), ("two", "three")] {
+        std::fs::remove_file(files.join(gone))?;
+        folder.sync_now().await?;
+        until("its deletion is in the drive", async || {
+            content(&drive, gone).is_err()
+        })
+        .await?;
+        let here = drive.is_here(&content(&drive, left)?).await?;
+        assert!(here, "{left} is on the disk");
+        for id in &chunks {
+            assert!(super::remake(&drive.shared, *id).await, "{left} has it");
+        }
+        drive.evict("").await?;
+    }
+    a.shutdown().await;
+    Ok(())
+}
