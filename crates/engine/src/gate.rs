@@ -42,6 +42,15 @@ impl MemberGate {
     }
 }
 
+impl MemberGate {
+    /// The drives that are open and of which a peer is a device.
+    pub(crate) fn drives_of(&self, peer: &PeerId) -> Vec<Arc<Shared>> {
+        let drives = self.drives.read();
+        let theirs = drives.values().filter(|drive| is_member(drive, peer));
+        theirs.filter_map(Weak::upgrade).collect()
+    }
+}
+
 impl Gate for MemberGate {
     fn admits(&self, peer: &PeerId) -> bool {
         self.drives

@@ -4,6 +4,7 @@
 mod claims;
 mod error;
 mod fetch;
+mod lost;
 mod removal;
 mod serve;
 mod sync;
@@ -29,7 +30,7 @@ use iroh_blobs::{
 };
 use parking_lot::Mutex;
 
-use self::{claims::Claims, removal::Sweeper};
+use self::{claims::Claims, lost::Lost, removal::Sweeper};
 pub use self::{error::BlobError, fetch::FetchError};
 pub(crate) use self::{fetch::Fetcher, serve::BlobDoor};
 use crate::types::BlobId;
@@ -58,6 +59,7 @@ struct Inner {
     /// Counts the beginnings and ends of removals: odd while one runs.
     removals: AtomicU64,
     claims: Claims,
+    lost: Arc<Lost>,
     /// Bytes of blobs that were stored since the start, whether new or not.
     stored: AtomicU64,
     unsynced: Mutex<Unsynced>,
@@ -120,13 +122,14 @@ impl BlobStore {
         tokio::fs::create_dir_all(dir)
             .await
             .map_err(|e| failed(e.to_string()))?;
+        let lost = Lost::open(dir).map_err(|e| failed(e.to_string()))?;
         let (sweeper, config) = Sweeper::new();
         let mut options = Options::new(dir);
         options.gc = Some(config);
         let store = FsStore::load_with_opts(dir.join("blobs.db"), options)
             .await
             .map_err(|e| failed(format!("{e:#}")))?;
-        Ok(Self::new(store.into(), Some(dir.to_owned()), sweeper))
+        Ok(Self::new(store.into(), Some(dir.to_owned()), sweeper, lost))
     }
 
     /// Makes a store that forgets everything when its last handle is dropped. Must be called inside
@@ -136,10 +139,10 @@ impl BlobStore {
         let store = MemStore::new_with_opts(iroh_blobs::store::mem::Options {
             gc_config: Some(config),
         });
-        Self::new(store.into(), None, sweeper)
+        Self::new(store.into(), None, sweeper, Lost::default())
     }
 
-    fn new(store: Store, dir: Option<PathBuf>, sweeper: Sweeper) -> Self {
+    fn new(store: Store, dir: Option<PathBuf>, sweeper: Sweeper, lost: Lost) -> Self {
         let removals = AtomicU64::new(0);
         Self {
             inner: Arc::new(Inner {
@@ -148,6 +151,7 @@ impl BlobStore {
                 sweeper,
                 removals,
                 claims: Claims::default(),
+                lost: Arc::new(lost),
                 stored: AtomicU64::new(0),
                 unsynced: Mutex::default(),
                 syncing: tokio::sync::Mutex::default(),
@@ -299,6 +303,33 @@ impl BlobStore {
     pub async fn remove_unclaimed(&self, ids: Vec<BlobId>) -> Result<(), BlobError> {
         self.remove_where(ids, |id| !self.inner.claims.has(id))
             .await
+    }
+
+    /// Removes a blob that was found damaged, so that it can be fetched again, and notes for good that
+    /// it was here.
+    ///
+    /// # Errors
+    ///
+    /// As [`BlobStore::remove`]; it is still here if it could not be noted.
+    pub async fn remove_damaged(&self, id: BlobId) -> Result<(), BlobError> {
+        let lost = Arc::clone(&self.inner.lost);
+        run_blocking(move || lost.note(id)).await?;
+        self.remove(vec![id]).await
+    }
+
+    /// Blobs that were here until they were found damaged, and have not come back.
+    ///
+    /// # Errors
+    ///
+    /// A [`BlobError`] when the store fails.
+    pub async fn lost(&self) -> Result<HashSet<BlobId>, BlobError> {
+        let mut lost = HashSet::new();
+        for id in self.inner.lost.ids() {
+            if !self.has(&id).await? {
+                lost.insert(id);
+            }
+        }
+        Ok(lost)
     }
 
     async fn remove_where(

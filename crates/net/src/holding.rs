@@ -1,8 +1,9 @@
 //! Asking a peer which blobs it holds, and answering. Does not know what the blobs are of, nor why
 //! somebody wants to know.
 //!
-//! One question a stream: a byte that says whether the asker means to let go of what the other holds,
-//! then the ids; the answer is one byte for each.
+//! One question a stream: a byte that says whether the asker means to let go of what the other holds
+//! (0: no; 2: yes, and eight bytes follow that say how long it is to be kept for the asker), then the
+//! ids; the answer is one byte for each.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -27,6 +28,13 @@ pub(crate) const HOLD_ALPN: &[u8] = b"peerdrive/hold/1";
 /// The most blobs in one question.
 const MAX_ASKED: usize = 4096;
 
+/// The first byte of a question.
+const ASKS: u8 = 0;
+const RELIES: u8 = 2;
+
+/// The longest beginning of a question, before the ids.
+const HEAD: usize = 9;
+
 /// How long one answer may take: a device on a slow disk looks up some thousand blobs.
 const ANSWER: Duration = Duration::from_secs(20);
 
@@ -42,6 +50,16 @@ pub enum Held {
     Kept,
 }
 
+/// How long whoever asks needs what it asks about: while its drive shows it, and after it was replaced
+/// or deleted either so many days, or while it is among the last so many versions of its file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Term {
+    /// Days.
+    pub days: u32,
+    /// Versions.
+    pub versions: u32,
+}
+
 /// What answers for the blobs that are not only in the store: some can be made anew.
 ///
 /// Must not own the [`crate::Net`] that asks it.
@@ -50,9 +68,14 @@ pub trait Holder: Send + Sync + 'static {
     /// have them has asked for them.
     fn prepare(&self, ids: Vec<BlobId>) -> BoxFuture<'static, ()>;
 
-    /// Says of each blob how this device stands to it. If `promise`, the asker relies on a
-    /// [`Held::Kept`] and lets go of its own copy.
-    fn held(&self, peer: PeerId, ids: Vec<BlobId>, promise: bool) -> BoxFuture<'static, Vec<Held>>;
+    /// Says of each blob how this device stands to it. With a `promise`, the asker relies on a
+    /// [`Held::Kept`] for that long and lets go of its own copy.
+    fn held(
+        &self,
+        peer: PeerId,
+        ids: Vec<BlobId>,
+        promise: Option<Term>,
+    ) -> BoxFuture<'static, Vec<Held>>;
 }
 
 /// The holder, once there is one.
@@ -100,7 +123,7 @@ pub(crate) async fn ask(
     endpoint: &Endpoint,
     peer: PeerId,
     ids: &[BlobId],
-    promise: bool,
+    promise: Option<Term>,
     dial_limit: Duration,
 ) -> Result<Vec<Held>, AskError> {
     if ids.is_empty() {
@@ -124,14 +147,21 @@ pub(crate) async fn ask(
 async fn ask_some(
     connection: &Connection,
     ids: &[BlobId],
-    promise: bool,
+    promise: Option<Term>,
 ) -> Result<Vec<Held>, AskError> {
     let (mut send, mut recv) = connection
         .open_bi()
         .await
         .map_err(|_| AskError::Unreachable)?;
-    let mut question = Vec::with_capacity(1 + ids.len() * 32);
-    question.push(u8::from(promise));
+    let mut question = Vec::with_capacity(HEAD + ids.len() * 32);
+    match promise {
+        None => question.push(ASKS),
+        Some(term) => {
+            question.push(RELIES);
+            question.extend_from_slice(&term.days.to_le_bytes());
+            question.extend_from_slice(&term.versions.to_le_bytes());
+        }
+    }
     ids.iter()
         .for_each(|id| question.extend_from_slice(id.as_bytes()));
     frame::write(&mut send, vec![question]).await?;
@@ -165,7 +195,7 @@ impl HoldDoor {
                 .await
                 .map_err(|_| FrameError::TooSlow)?
                 .map_err(|e| lost(&e))?;
-            let question = timeout(QUESTION, frame::read(&mut recv, 1 + MAX_ASKED * 32))
+            let question = timeout(QUESTION, frame::read(&mut recv, HEAD + MAX_ASKED * 32))
                 .await
                 .map_err(|_| FrameError::TooSlow)??;
             let Some((promise, ids)) = parse(&question) else {
@@ -187,12 +217,24 @@ impl HoldDoor {
     }
 }
 
-/// Reads a question: whether the asker relies on the answer, and the ids.
-fn parse(question: &[u8]) -> Option<(bool, Vec<BlobId>)> {
-    let (promise, ids) = question.split_first()?;
+/// Reads a question: whether and for how long the asker relies on the answer, and the ids.
+fn parse(question: &[u8]) -> Option<(Option<Term>, Vec<BlobId>)> {
+    let (promise, ids) = match question.split_first()? {
+        (&ASKS, ids) => (None, ids),
+        (&RELIES, rest) => {
+            let (days, rest) = rest.split_first_chunk()?;
+            let (versions, ids) = rest.split_first_chunk()?;
+            let term = Term {
+                days: u32::from_le_bytes(*days),
+                versions: u32::from_le_bytes(*versions),
+            };
+            (Some(term), ids)
+        }
+        _ => return None,
+    };
     let (ids, rest) = ids.as_chunks::<32>();
     let ids = ids.iter().map(|id| BlobId(*id)).collect();
-    (*promise <= 1 && rest.is_empty()).then_some((*promise == 1, ids))
+    rest.is_empty().then_some((promise, ids))
 }
 
 impl fmt::Debug for HoldDoor {
@@ -222,10 +264,18 @@ mod tests {
     #[test]
     fn only_a_whole_question_is_one() {
         assert_eq!(parse(&[]), None);
-        assert_eq!(parse(&[0]), Some((false, Vec::new())));
-        assert_eq!(parse(&[2]), None);
-        assert_eq!(parse(&[1, 7]), None);
-        let question = [&[1][..], &[7; 32]].concat();
-        assert_eq!(parse(&question), Some((true, vec![BlobId([7; 32])])));
+        assert_eq!(parse(&[0]), Some((None, Vec::new())));
+        assert_eq!(parse(&[1]), None);
+        assert_eq!(parse(&[0, 7]), None);
+        assert_eq!(parse(&[2, 0, 0, 0, 0, 0, 0, 0]), None);
+        let term = Term {
+            days: 30,
+            versions: 10,
+        };
+        let question = [&[2, 30, 0, 0, 0, 10, 0, 0, 0][..], &[7; 32]].concat();
+        assert_eq!(
+            parse(&question),
+            Some((Some(term), vec![BlobId([7; 32])]))
+        );
     }
 }

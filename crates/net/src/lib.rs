@@ -23,7 +23,7 @@ mod types;
 
 pub use address::{AddressError, MAX_ADDRESS};
 pub use blobs::{BlobError, BlobStore, FetchError, Writing};
-pub use holding::{AskError, Held, Holder};
+pub use holding::{AskError, Held, Holder, Term};
 pub use join::{JoinError, JoinStream, MAX_JOIN_FRAME};
 pub use link::{DriveLink, LinkEvent, MAX_PRESENCE, PeerState};
 pub use net::{Net, NetConfig, StartError};

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     address::{self, AddressBook, AddressError, Word},
     blobs::{BlobDoor, BlobError, BlobStore, FetchError, Fetcher},
-    holding::{self, AskError, HOLD_ALPN, Held, HoldDoor, Holder, Holders},
+    holding::{self, AskError, HOLD_ALPN, Held, HoldDoor, Holder, Holders, Term},
     join::{self, JOIN_ALPN, JoinDoor, JoinError, JoinStream},
     link::{Actor, DriveLink, OpenDrives, SYNC_ALPN, Shared, Surroundings, SyncDoor},
     proto::EntrySource,
@@ -262,8 +262,9 @@ impl Net {
         self.inner.limits.set(up, down);
     }
 
-    /// Asks a peer how it stands to these blobs; answers in their order. With `promise`, a
-    /// [`Held::Kept`] is one that this device may rely on when it lets go of its own copy now.
+    /// Asks a peer how it stands to these blobs; answers in their order. With a `promise`, a
+    /// [`Held::Kept`] is one that this device may rely on for that long when it lets go of its own
+    /// copy now.
     ///
     /// # Errors
     ///
@@ -272,7 +273,7 @@ impl Net {
         &self,
         peer: PeerId,
         ids: &[BlobId],
-        promise: bool,
+        promise: Option<Term>,
     ) -> Result<Vec<Held>, AskError> {
         let inner = &self.inner;
         holding::ask(&inner.endpoint, peer, ids, promise, inner.dial_limit).await

@@ -424,6 +424,11 @@ pub(super) fn holding(error: &HoldError) -> ApiError {
             error,
             "`peerdrive wait` waits for it",
         ),
+        HoldError::Untold(_) => told(
+            Code::DaemonUnavailable,
+            error,
+            "it is tried again every few hours by itself",
+        ),
         HoldError::Stopped => told(Code::DaemonUnavailable, error, "give the command again"),
     }
 }

@@ -58,6 +58,8 @@ pub enum ContentError {
 pub enum Mismatch {
     /// The manifest does not open as the manifest of this version.
     Seal,
+    /// The manifest opens, but in a form that this version does not know.
+    Newer,
     /// The manifest opens, but describes an impossible file.
     Manifest,
     /// A chunk does not open with the key and length that the manifest gives.
@@ -72,6 +74,7 @@ impl std::fmt::Display for Mismatch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Seal => "the list of parts belongs to something else",
+            Self::Newer => "the list of parts was written by a newer PeerDrive; update this one",
             Self::Manifest => "the list of parts makes no sense",
             Self::Chunk => "a part is not the one that was listed",
             Self::Whole => "the parts do not add up to the file",

@@ -151,7 +151,7 @@ impl Inner {
         match self.blobs.get(&id).await {
             Err(BlobError::Damaged(_)) => {
                 tracing::warn!(blob = %id, "stored contents are damaged; fetching them again");
-                self.blobs.remove(vec![id]).await?;
+                self.blobs.remove_damaged(id).await?;
                 Ok(None)
             }
             other => Ok(other?),

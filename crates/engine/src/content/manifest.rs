@@ -73,6 +73,11 @@ pub(super) enum Body {
 #[error("not a manifest")]
 pub(super) struct BadManifest;
 
+/// Whether the bytes say that they are of a later version than this code reads.
+pub(super) fn is_newer(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|version| *version > VERSION)
+}
+
 impl Manifest {
     /// The one encoding.
     pub(super) fn encode(&self) -> Result<Vec<u8>, BadManifest> {

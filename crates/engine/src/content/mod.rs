@@ -39,7 +39,7 @@ use peerdrive_crdt_tree::node::{ContentHash, FileContent};
 use peerdrive_net::{BlobId, BlobStore};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-pub(crate) use self::parts::{PartKind, VersionParts};
+pub(crate) use self::parts::{Part, PartKind, Untold, VersionParts};
 use self::{
     cache::{Loads, Lru},
     cut::CutRule,
@@ -296,6 +296,11 @@ impl ContentStore {
     pub(crate) async fn fetch_list(&self, content: &FileContent) -> Result<(), ContentError> {
         Box::pin(self.0.opened(content, Lane::Background)).await?;
         Ok(())
+    }
+
+    /// Brings these lists of chunks here, as far as a peer has them.
+    pub(crate) async fn fetch_lists(&self, lists: Vec<BlobId>) -> Result<(), ContentError> {
+        Box::pin(self.0.ensure(lists, fetch::MANY_SMALL, Lane::Background)).await
     }
 
     /// Fetches all blobs of these versions, so that they can be read without a peer.

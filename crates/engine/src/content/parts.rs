@@ -8,7 +8,13 @@ use peerdrive_crdt_tree::node::FileContent;
 use peerdrive_crypto::content::{padme, sealed_chunk_len};
 use peerdrive_net::BlobId;
 
-use super::{Inner, error::ContentError, lanes::Lane, open::Parts, seal::Sealed};
+use super::{
+    Inner,
+    error::{ContentError, Mismatch},
+    lanes::Lane,
+    open::Parts,
+    seal::Sealed,
+};
 
 /// What a sealed manifest takes beyond the bytes in it, before padding: about.
 const AROUND: u64 = 120;
@@ -45,8 +51,26 @@ pub(crate) enum PartKind {
 pub(crate) struct VersionParts {
     /// The manifest first.
     pub(crate) parts: Vec<Part>,
-    /// Whether these are all. Else a list is not on this device, or makes no sense.
-    pub(crate) all: bool,
+    /// Why these are not all, if they are not.
+    pub(crate) untold: Option<Untold>,
+}
+
+impl VersionParts {
+    /// Whether these are all.
+    pub(crate) fn all(&self) -> bool {
+        self.untold.is_none()
+    }
+}
+
+/// Why the blobs of a version cannot all be told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Untold {
+    /// These lists are not on this device.
+    NotHere(Vec<BlobId>),
+    /// There is no key for its epoch yet, or the list is of a later version than is known here.
+    NotYet,
+    /// The list makes no sense, on no device: what it lists is of no use to anyone.
+    Forged,
 }
 
 impl Inner {
@@ -56,10 +80,7 @@ impl Inner {
         content: &FileContent,
     ) -> Result<VersionParts, ContentError> {
         let Some(manifest) = content.manifest else {
-            return Ok(VersionParts {
-                parts: Vec::new(),
-                all: true,
-            });
+            return Ok(VersionParts::default());
         };
         let inline = content.len <= self.shape.inline;
         let listed = match inline {
@@ -71,37 +92,45 @@ impl Inner {
             sealed: padme(listed) + AROUND,
             kind: PartKind::List,
         }];
-        let all = match inline {
-            true => true,
+        let untold = match inline {
+            true => None,
             false => match self.chunks_of(content, &mut parts).await {
-                Ok(all) => all,
-                // Nobody can read it, so what it lists is of no use to anyone.
-                Err(ContentError::Forged { .. } | ContentError::NoKey { .. }) => false,
-                Err(ContentError::Unavailable { .. }) => false,
+                Ok(missing) if missing.is_empty() => None,
+                Ok(missing) => Some(Untold::NotHere(missing)),
+                Err(ContentError::NoKey { .. }) => Some(Untold::NotYet),
+                Err(ContentError::Forged { what }) if what == Mismatch::Newer => {
+                    Some(Untold::NotYet)
+                }
+                Err(ContentError::Forged { .. }) => Some(Untold::Forged),
+                // Gone since it was looked for.
+                Err(ContentError::Unavailable { .. }) => {
+                    let lists = parts.iter().filter(|part| part.kind == PartKind::List);
+                    Some(Untold::NotHere(lists.map(|part| part.id).collect()))
+                }
                 Err(error) => return Err(error),
             },
         };
-        Ok(VersionParts { parts, all })
+        Ok(VersionParts { parts, untold })
     }
 
-    /// Adds pages and chunks; whether all are told.
+    /// Adds pages and chunks; which lists are not here.
     async fn chunks_of(
         self: &Arc<Self>,
         content: &FileContent,
         parts: &mut Vec<Part>,
-    ) -> Result<bool, ContentError> {
+    ) -> Result<Vec<BlobId>, ContentError> {
+        let mut missing = Vec::new();
         let Some(manifest) = content.manifest else {
-            return Ok(true);
+            return Ok(missing);
         };
         if !self.blobs.has(&BlobId(manifest.blob)).await? {
-            return Ok(false);
+            return Ok(vec![BlobId(manifest.blob)]);
         }
         let opened = self.open_uncached(*content, Lane::Background).await?;
         let mut at = 0;
-        let mut all = true;
         while at < content.len {
             if let Parts::Inline(_) = opened.parts {
-                return Ok(false);
+                return Err(ContentError::forged(Mismatch::Manifest));
             }
             if let Some((span, page)) = opened.page_span(at) {
                 let id = BlobId(page.blob);
@@ -111,7 +140,7 @@ impl Inner {
                     kind: PartKind::List,
                 });
                 if !self.blobs.has(&id).await? {
-                    all = false;
+                    missing.push(id);
                     at += span.max(1);
                     continue;
                 }
@@ -129,7 +158,7 @@ impl Inner {
             }
             at = run.end();
         }
-        Ok(all)
+        Ok(missing)
     }
 
     /// Seals bytes as a chunk of the epoch with this tag, and stores them if that gives exactly the

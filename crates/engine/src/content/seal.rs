@@ -120,6 +120,9 @@ pub(super) fn open_manifest(
     };
     let plain = content::open_manifest(keys, &of, sealed)
         .map_err(|_| ContentError::forged(Mismatch::Seal))?;
+    if manifest::is_newer(&plain) {
+        return Err(ContentError::forged(Mismatch::Newer));
+    }
     let manifest = Manifest::decode(&plain, version.len, shape)
         .map_err(|_| ContentError::forged(Mismatch::Manifest))?;
     if let Body::Inline(bytes) = &manifest.body {

@@ -61,6 +61,8 @@ pub(crate) struct Shared {
     pub(crate) members: RwLock<Members>,
     pub(crate) approvals: Approvals,
     pub(crate) working_copy: Mutex<Option<WorkingCopy>>,
+    /// Read while bytes leave the folder, written while sealed copies go that the folder stands for.
+    pub(crate) parting: Arc<tokio::sync::RwLock<()>>,
     events: broadcast::Sender<Arc<DriveEvent>>,
     published: AtomicU64,
     followed: Arc<Followed>,
@@ -155,6 +157,7 @@ impl Shared {
             members: RwLock::default(),
             approvals: Approvals::default(),
             working_copy: Mutex::new(None),
+            parting: Arc::default(),
             events: broadcast::Sender::new(EVENT_BACKLOG),
             published: AtomicU64::new(0),
             followed: Arc::default(),

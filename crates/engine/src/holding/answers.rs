@@ -6,10 +6,13 @@ use std::time::Instant;
 
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, stream};
-use peerdrive_net::{BlobId, BlobStore, Held, Holder, PeerId};
+use peerdrive_net::{BlobId, BlobStore, Held, Holder, PeerId, Term};
 
+use super::HoldError;
 use super::ledger::Ledger;
+use super::promises;
 use super::remake::{can_remake, remake};
+use crate::drive::handle::Shared;
 use crate::gate::MemberGate;
 
 /// Blobs that are made again, or looked up, at once.
@@ -57,17 +60,23 @@ impl Holder for Answers {
         })
     }
 
-    fn held(&self, _: PeerId, ids: Vec<BlobId>, promise: bool) -> BoxFuture<'static, Vec<Held>> {
-        let (drives, blobs, ledger) = (self.gate.drives(), self.blobs.clone(), self.ledger.clone());
+    fn held(
+        &self,
+        peer: PeerId,
+        ids: Vec<BlobId>,
+        promise: Option<Term>,
+    ) -> BoxFuture<'static, Vec<Held>> {
+        let (gate, blobs, ledger) = (self.gate.clone(), self.blobs.clone(), self.ledger.clone());
         Box::pin(async move {
-            stream::iter(ids)
+            let drives = gate.drives();
+            let mut held: Vec<Held> = stream::iter(ids.iter().copied())
                 .map(|id| {
                     let (drives, blobs, ledger) = (drives.clone(), blobs.clone(), ledger.clone());
                     async move {
                         let stays = match promise {
                             // Before the look, so that it cannot go between the two.
-                            true => ledger.promise(&id, Instant::now()),
-                            false => !ledger.is_leaving(&id),
+                            Some(_) => ledger.promise(&id, Instant::now()),
+                            None => !ledger.is_leaving(&id),
                         };
                         let here = blobs.has(&id).await.unwrap_or(false) && stays;
                         if here || drives.iter().any(|drive| can_remake(drive, &id)) {
@@ -79,7 +88,33 @@ impl Holder for Answers {
                 })
                 .buffered(LOOKUPS)
                 .collect()
-                .await
+                .await;
+            if let Some(term) = promise {
+                let kept = ids.iter().zip(&held).filter(|(_, held)| **held == Held::Kept);
+                let kept = kept.map(|(id, _)| *id).collect();
+                if let Err(error) = note(gate.drives_of(&peer), kept, term).await {
+                    tracing::warn!(%error, "nothing can be promised to another device now");
+                    held.fill(Held::No);
+                }
+            }
+            held
         })
     }
+}
+
+/// Notes promises in the drives of whoever relies on them. The asker does not say of which drive a
+/// blob is; a drive that does not know it strikes the note off in time.
+async fn note(drives: Vec<Arc<Shared>>, ids: Vec<BlobId>, term: Term) -> Result<(), HoldError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let write = move || {
+        drives
+            .iter()
+            .try_for_each(|drive| promises::promise(drive, &ids, term))
+    };
+    tokio::task::spawn_blocking(write)
+        .await
+        .map_err(|_| HoldError::Stopped)?
+        .map_err(HoldError::from)
 }

@@ -3,10 +3,15 @@
 
 use std::collections::HashSet;
 
+use peerdrive_crdt_tree::node::FileContent;
 use peerdrive_net::BlobId;
 
 use super::HoldError;
-use super::needed::needed;
+use super::needed::{needed, needed_for};
+use super::promises::Promises;
+use super::settings::Keeping;
+use crate::content::{Part, Untold};
+use crate::drive::handle::DriveHandle;
 use crate::engine::Engine;
 use crate::failpoint;
 use crate::local::{Change, Space};
@@ -26,7 +31,7 @@ impl Engine {
     /// Removes from this device what no drive needs any more.
     ///
     /// # Errors
-    /// [`HoldError::Broken`] and [`HoldError::Busy`] when it cannot be told what is needed; nothing is
+    /// [`HoldError::Broken`], [`HoldError::Busy`] and [`HoldError::Untold`] when it cannot be told what is needed; nothing is
     /// removed then.
     pub async fn collect(&self) -> Result<Collected, HoldError> {
         // One at a time: two would only do the same work twice.
@@ -34,6 +39,7 @@ impl Engine {
         if let Some(broken) = self.broken().first() {
             return Err(HoldError::Broken(broken.id.clone()));
         }
+        let blobs = self.inner.device.net.blobs();
         let mut kept: HashSet<BlobId> = HashSet::new();
         let drives = self.drives();
         for drive in &drives {
@@ -42,11 +48,11 @@ impl Engine {
                 return Err(HoldError::Busy(drive.name().to_owned()));
             }
             for version in needed(&drive.shared).await? {
-                let parts = drive.content().parts(&version.content).await?;
-                kept.extend(parts.parts.into_iter().map(|part| part.id));
+                let parts = parts_of(drive, &version.content).await?;
+                kept.extend(parts.into_iter().map(|part| part.id));
             }
+            kept.extend(promised(drive).await?);
         }
-        let blobs = self.inner.device.net.blobs();
         let present = blobs.ids().await?;
         let before = present.len();
         let doomed: Vec<BlobId> = present
@@ -69,9 +75,71 @@ impl Engine {
     }
 }
 
+/// What other devices rely on and somebody may still ask them for, by what is known here; the rest is
+/// promised no longer.
+async fn promised(drive: &DriveHandle) -> Result<HashSet<BlobId>, HoldError> {
+    let promises = {
+        let shared = drive.shared.clone();
+        tokio::task::spawn_blocking(move || Promises::load(&shared))
+            .await
+            .map_err(|_| HoldError::Stopped)??
+    };
+    if promises.blobs.is_empty() {
+        return Ok(promises.blobs);
+    }
+    let keeping = promises.keeping(Keeping::of(&drive.shared)?);
+    let mut named: HashSet<BlobId> = HashSet::new();
+    for version in needed_for(&drive.shared, keeping).await? {
+        let parts = drive.content().parts(&version.content).await?;
+        if !matches!(parts.untold, None | Some(Untold::Forged)) {
+            // It may name any of them.
+            return Ok(promises.blobs);
+        }
+        named.extend(parts.parts.into_iter().map(|part| part.id));
+    }
+    let (kept, over): (HashSet<BlobId>, HashSet<BlobId>) =
+        promises.blobs.into_iter().partition(|id| named.contains(id));
+    let shared = drive.shared.clone();
+    tokio::task::spawn_blocking(move || Promises::strike(&shared, &over))
+        .await
+        .map_err(|_| HoldError::Stopped)??;
+    Ok(kept)
+}
+
+/// The blobs of a version that is needed. A list that was never here names nothing of which only this
+/// device has the last copy: whoever let go of such a blob was promised that it stays. One that was
+/// here, or cannot be read yet, may.
+async fn parts_of(
+    drive: &DriveHandle,
+    content: &FileContent,
+) -> Result<Vec<Part>, HoldError> {
+    // Once for the list itself, and once for its pages.
+    for _ in 0..2 {
+        let parts = drive.content().parts(content).await?;
+        let Some(Untold::NotHere(lists)) = parts.untold else {
+            return match parts.untold {
+                Some(Untold::NotYet) => Err(HoldError::Untold(drive.name().to_owned())),
+                _ => Ok(parts.parts),
+            };
+        };
+        let lost = drive.content().blobs().lost().await?;
+        if !lists.iter().any(|list| lost.contains(list)) {
+            return Ok(parts.parts);
+        }
+        if let Err(error) = drive.content().fetch_lists(lists).await {
+            tracing::debug!(%error, "a list of parts was damaged here");
+            break;
+        }
+    }
+    match drive.content().parts(content).await? {
+        parts if parts.all() => Ok(parts.parts),
+        _ => Err(HoldError::Untold(drive.name().to_owned())),
+    }
+}
+
 /// Forgets where the bytes of blobs are that nobody will ask for.
 fn strike_places(
-    drive: &crate::drive::handle::DriveHandle,
+    drive: &DriveHandle,
     kept: &HashSet<BlobId>,
 ) -> Result<(), HoldError> {
     let local = &drive.shared.local;

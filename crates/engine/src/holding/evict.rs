@@ -12,11 +12,14 @@ use peerdrive_net::BlobId;
 use super::HoldError;
 use super::needed::Needed;
 use super::pins;
+use super::promises::Promises;
 use super::remake::{self, Place};
+use super::settings::Keeping;
 use crate::content::PartKind;
 use crate::drive::handle::{DriveHandle, Shared};
 use crate::failpoint;
-use crate::working_copy::reproduce::FolderFiles;
+use crate::local::LocalError;
+use crate::working_copy::reproduce::{FolderFiles, is_unchanged};
 
 /// Once there is too much, so many hundredths of the cap are left, so that the next is not at once.
 const LEAVE: u64 = 90;
@@ -38,11 +41,11 @@ pub struct Evicted {
 }
 
 /// A blob that is here.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Here {
     sealed: u64,
-    /// Where the folder has the same bytes.
-    place: Option<Place>,
+    /// Where the folder has the same bytes: in each of these files.
+    places: Vec<Place>,
     pinned: bool,
     /// A list of the chunks of a long file, or of a file that the folder shows. Small and often asked
     /// for.
@@ -99,12 +102,15 @@ async fn look(
             let inline = parts_inline(&part.kind, &content);
             let found = here.entry(part.id).or_insert(Here {
                 sealed: part.sealed,
-                place: None,
+                places: Vec::new(),
                 pinned: false,
                 list: false,
                 recent: (0, i64::MIN),
             });
-            found.place = found.place.or(place);
+            let known = |place: &Place| found.places.iter().any(|one| one.node() == place.node());
+            if let Some(place) = place.filter(|place| !known(place)) {
+                found.places.push(place);
+            }
             found.pinned |= pinned.contains(&needed.node);
             found.list |= part.kind == PartKind::List && (!inline || folder.is_some());
             let used = shared.content.last_used(&part.id);
@@ -158,13 +164,16 @@ async fn let_go(
     let mut evicted = Evicted::default();
     let (mut held, mut others): (Vec<_>, Vec<_>) = candidates
         .into_iter()
-        .partition(|(_, blob)| blob.place.is_some());
+        .partition(|(_, blob)| !blob.places.is_empty());
     held.sort_unstable_by_key(|(id, blob)| (blob.recent, *id));
     let held = first_of(held, bytes);
     if !held.is_empty() {
-        let places: Vec<(BlobId, Place)> = held
+        // What the folder was seen to have may have left it meanwhile; from here on nothing does.
+        let _alone = shared.parting.write().await;
+        let held = still_held(shared, held).await?;
+        let places: Vec<(BlobId, Vec<Place>)> = held
             .iter()
-            .filter_map(|(id, blob)| Some((*id, blob.place?)))
+            .map(|(id, blob)| (*id, blob.places.clone()))
             .collect();
         remake::note(shared, &places)?;
         failpoint::pass("evict.noted");
@@ -190,6 +199,33 @@ async fn let_go(
     Ok(evicted)
 }
 
+/// Those of these blobs whose bytes are in the folder now.
+async fn still_held(
+    shared: &Arc<Shared>,
+    mut blobs: Vec<(BlobId, Here)>,
+) -> Result<Vec<(BlobId, Here)>, HoldError> {
+    let shared = shared.clone();
+    let look = move || {
+        let copy = shared.working_copy.lock().clone();
+        let mut unchanged: HashMap<NodeId, bool> = HashMap::new();
+        let Some(copy) = copy else {
+            return Vec::new();
+        };
+        for (_, blob) in &mut blobs {
+            blob.places.retain(|place| {
+                *unchanged
+                    .entry(place.node())
+                    .or_insert_with(|| is_unchanged(copy.root(), &shared.local, place.node()))
+            });
+        }
+        blobs.retain(|(_, blob)| !blob.places.is_empty());
+        blobs
+    };
+    tokio::task::spawn_blocking(look)
+        .await
+        .map_err(|_| HoldError::Stopped)
+}
+
 /// So many of the first that they take `bytes` together.
 fn first_of(blobs: Vec<(BlobId, Here)>, bytes: u64) -> Vec<(BlobId, Here)> {
     let mut sum = 0;
@@ -208,6 +244,15 @@ async fn kept_elsewhere(shared: &Arc<Shared>, ids: Vec<BlobId>) -> Result<Vec<Bl
     let drive = DriveHandle {
         shared: shared.clone(),
     };
+    // Whoever this device has promised something is served by the other device from now on.
+    let keeping = {
+        let shared = shared.clone();
+        let look = move || Ok(Promises::load(&shared)?.keeping(Keeping::of(&shared)?));
+        tokio::task::spawn_blocking(look)
+            .await
+            .map_err(|_| HoldError::Stopped)?
+            .map_err(|error: LocalError| error)?
+    };
     let leaving = shared.ledger.leave(ids, Instant::now());
     let mut open: Vec<BlobId> = leaving.ids().to_vec();
     let mut kept = Vec::new();
@@ -215,7 +260,7 @@ async fn kept_elsewhere(shared: &Arc<Shared>, ids: Vec<BlobId>) -> Result<Vec<Bl
         if open.is_empty() {
             break;
         }
-        let held = drive.held_by(peer, &open, true).await;
+        let held = drive.held_by(peer, &open, Some(keeping.term())).await;
         let (yes, no) = open.into_iter().partition(|id| held.contains(id));
         kept.extend::<Vec<BlobId>>(yes);
         open = no;

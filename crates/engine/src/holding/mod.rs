@@ -11,6 +11,7 @@ mod evict;
 mod ledger;
 mod needed;
 mod pins;
+mod promises;
 mod remake;
 pub(crate) mod rounds;
 mod settings;
@@ -58,6 +59,12 @@ pub enum HoldError {
     /// A folder is being read.
     #[error("files of the drive `{0}` are being read; try again when it is up to date")]
     Busy(String),
+    /// What a version consists of was known and is not any more, or not yet.
+    #[error(
+        "the list of parts of a file of the drive `{0}` is damaged or cannot be read yet, and nothing is \
+         collected that it may need; connect a device that has the file, or update PeerDrive"
+    )]
+    Untold(String),
     /// PeerDrive is shutting down.
     #[error("PeerDrive is stopping")]
     Stopped,
@@ -104,3 +111,6 @@ impl DriveHandle {
         evict::to_cap(&self.shared, keeping.cap(bytes)).await
     }
 }
+
+#[cfg(test)]
+mod tests;

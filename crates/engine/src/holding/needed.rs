@@ -28,11 +28,19 @@ pub(crate) struct Needed {
 
 /// All of them. Reads the whole record, off the threads that serve.
 pub(crate) async fn needed(shared: &Arc<Shared>) -> Result<Vec<Needed>, HoldError> {
+    let keeping = Keeping::of(shared)?;
+    needed_for(shared, keeping).await
+}
+
+/// As [`needed`], for who keeps more or less than this device.
+pub(crate) async fn needed_for(
+    shared: &Arc<Shared>,
+    keeping: Keeping,
+) -> Result<Vec<Needed>, HoldError> {
     let shared = shared.clone();
     let all = move || {
         let mut all = Vec::new();
         shown(&shared, NodeId::ROOT, &mut |needed| all.push(needed));
-        let keeping = Keeping::of(&shared)?;
         let retained = history::retained(&shared, &keeping, crate::env::now_ms())?;
         let old = retained.trash.into_iter().chain(retained.replaced);
         all.extend(old.map(|(node, content)| Needed {

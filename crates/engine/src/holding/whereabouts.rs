@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use peerdrive_crdt_tree::node::{FileContent, Kind};
-use peerdrive_net::{BlobId, Held, PeerId};
+use peerdrive_net::{BlobId, Held, PeerId, Term};
 
 use super::{HoldError, can_remake, needed, pins};
 use crate::drive::handle::DriveHandle;
@@ -73,7 +73,7 @@ impl DriveHandle {
     /// plain in the folder.
     pub async fn is_here(&self, content: &FileContent) -> Result<bool, HoldError> {
         let parts = self.content().parts(content).await?;
-        if !parts.all {
+        if !parts.all() {
             return Ok(false);
         }
         for part in parts.parts {
@@ -110,7 +110,7 @@ impl DriveHandle {
             .collect();
         let mut holders = vec![Vec::new(); contents.len()];
         for peer in self.connected() {
-            let held = self.held_by(peer, &all, false).await;
+            let held = self.held_by(peer, &all, None).await;
             for (ids, holders) in ids.iter().zip(&mut holders) {
                 let holds = |ids: &Vec<BlobId>| ids.iter().all(|id| held.contains(id));
                 if ids.as_ref().is_some_and(holds) {
@@ -135,7 +135,7 @@ impl DriveHandle {
         &self,
         peer: PeerId,
         ids: &[BlobId],
-        promise: bool,
+        promise: Option<Term>,
     ) -> HashSet<BlobId> {
         match self.shared.net.ask_held(peer, ids, promise).await {
             Ok(held) => {
@@ -154,11 +154,12 @@ impl DriveHandle {
     async fn blob_ids(&self, content: &FileContent) -> Option<Vec<BlobId>> {
         let content_store = self.content();
         let mut parts = content_store.parts(content).await.ok()?;
-        if !parts.all {
+        if !parts.all() {
             content_store.fetch_list(content).await.ok()?;
             parts = content_store.parts(content).await.ok()?;
         }
+        let all = parts.all();
         let ids = parts.parts.into_iter().map(|part| part.id);
-        parts.all.then(|| ids.collect())
+        all.then(|| ids.collect())
     }
 }

@@ -16,7 +16,7 @@ use super::names;
 use super::plan::out::{self, Step};
 use super::port::{Drive, View};
 use super::status::hint_for;
-use super::write::FILES_AT_ONCE;
+use super::write::{FILES_AT_ONCE, waits_for_bytes};
 
 /// Nodes planned for at once: the drive's view is read under one lock meanwhile.
 const PLANNED: usize = 2_000;
@@ -108,7 +108,8 @@ impl<D: Drive> Keeper<D> {
             // The rest hangs on what is refused: it is planned again when that changes.
             self.dirty.retain(|id| !due.contains(id));
         }
-        self.run(plan.steps, now).await;
+        let steps = self.not_in_away(plan.steps, now);
+        self.run(steps, now).await;
         true
     }
 
@@ -126,14 +127,18 @@ impl<D: Drive> Keeper<D> {
                 self.write_files(portion, now).await;
                 continue;
             }
-            if let Step::Remove { id } = step
-                && self
-                    .in_step
-                    .get(id)
-                    .is_some_and(|record| record.held != Held::Folder)
-            {
-                self.drive.about_to_go(id).await;
-            }
+            let parting = match &step {
+                Step::Remove { id } => self.about_to_go(*id).await,
+                _ => Ok(None),
+            };
+            let _parting = match (parting, &step) {
+                (Ok(parting), _) => parting,
+                (Err(outcome), Step::Remove { id }) => {
+                    self.noted(*id, outcome, now);
+                    continue;
+                }
+                (Err(_), _) => continue,
+            };
             let (id, outcome) = match step {
                 Step::MakeFolder { id, parent, name } => (id, self.make_folder(id, parent, &name)),
                 Step::Link { id, parent, name } => (id, self.link(id, parent, &name)),
@@ -144,6 +149,19 @@ impl<D: Drive> Keeper<D> {
                 Step::Write { .. } => continue,
             };
             self.noted(id, outcome, now);
+        }
+    }
+
+    /// Before the bytes of a file leave the folder. While what is returned lives, nobody counts on
+    /// their being there.
+    pub(super) async fn about_to_go(&self, id: NodeId) -> Result<Option<D::Parting>, Outcome> {
+        let file = |id| self.in_step.get(id).is_some_and(|record| matches!(record.held, Held::File { .. }));
+        let Some(path) = self.in_step.path(id).filter(|_| file(id)) else {
+            return Ok(None);
+        };
+        match self.drive.about_to_go(id, self.root.path(), &path).await {
+            Ok(parting) => Ok(Some(parting)),
+            Err(error) => Err(waits_for_bytes(&path, &error)),
         }
     }
 

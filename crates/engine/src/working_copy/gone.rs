@@ -45,6 +45,10 @@ impl<D: Drive> Keeper<D> {
         self.check_root()?;
         let mut all = ForMissing::default();
         for (id, path) in due {
+            if self.is_in_away(&path) {
+                self.rest.look(&path, now, true);
+                continue;
+            }
             match self.root.stat(&path) {
                 Ok(there) if there.is_none_or(|stat| self.is_another(id, &stat)) => {
                     let (in_step, rules) = (&self.in_step, &self.rules);

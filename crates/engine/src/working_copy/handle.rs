@@ -1,6 +1,7 @@
 //! The engine's drive behind the working copy's `port`: the only file of this folder that knows it.
 
 use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
 use peerdrive_crdt_tree::edit::Edit;
@@ -8,8 +9,8 @@ use peerdrive_crdt_tree::event::TreeEvent;
 use peerdrive_crdt_tree::id::NodeId;
 use peerdrive_crdt_tree::node::{ContentHash, FileContent, Node};
 use peerdrive_crdt_tree::tree::{DriveTree, EditError};
-use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::sync::{OwnedRwLockReadGuard, broadcast};
 
 use super::in_step::Row;
 use super::port::{BytesError, Check, Drive, DriveRefused, Holds, News, NewsFeed, StoredRow, View};
@@ -180,8 +181,23 @@ impl Drive for DriveHandle {
             .await?)
     }
 
-    async fn about_to_go(&self, node: NodeId) {
-        crate::holding::preserve(&self.shared, node).await;
+    type Parting = OwnedRwLockReadGuard<()>;
+
+    async fn about_to_go(
+        &self,
+        node: NodeId,
+        root: &Path,
+        path: &str,
+    ) -> Result<Self::Parting, BytesError> {
+        let parting = self.shared.parting.clone().read_owned().await;
+        crate::holding::preserve(&self.shared, node, root, path)
+            .await
+            .map_err(|error| {
+                BytesError::Other(format!(
+                    "the version that is here cannot be kept for history and for others: {error}"
+                ))
+            })?;
+        Ok(parting)
     }
 
     fn load(&self) -> Result<Vec<StoredRow>, String> {

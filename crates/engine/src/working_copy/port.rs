@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::future::Future;
+use std::path::Path;
 
 use peerdrive_crdt_tree::edit::Edit;
 use peerdrive_crdt_tree::id::NodeId;
@@ -104,12 +105,18 @@ pub(super) trait Drive: Send + Sync + 'static {
         content: FileContent,
         file: File,
     ) -> impl Future<Output = Result<(), BytesError>>;
-    /// The bytes of this node's file are about to leave the folder, for another version or for the
-    /// trash: the last moment at which they can be copied from there.
-    fn about_to_go(&self, node: NodeId) -> impl Future<Output = ()> + Send {
-        let _ = node;
-        async {}
-    }
+    /// Held while the bytes of a file leave the folder: nobody lets go of another copy of them in
+    /// the belief that they are there.
+    type Parting: Send;
+    /// The bytes of this node's file, at `path` below `root`, are about to leave the folder, for
+    /// another version or for the trash: the last moment at which they can be copied from there. If
+    /// that fails, the file must stay as it is.
+    fn about_to_go(
+        &self,
+        node: NodeId,
+        root: &Path,
+        path: &str,
+    ) -> impl Future<Output = Result<Self::Parting, BytesError>> + Send;
     /// All rows of the durable in-step table.
     fn load(&self) -> Result<Vec<StoredRow>, String>;
     /// Writes rows of it in one transaction. Called from a thread that may block.

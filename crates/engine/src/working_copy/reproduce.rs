@@ -60,10 +60,18 @@ pub(crate) fn read(
     let (path, record) = locate(local, node).ok_or_else(gone)?;
     let long_enough = matches!(record.held, Held::File { len: all, .. }
         if offset.checked_add(u64::from(len)).is_some_and(|end| end <= all));
-    if len > MOST || !long_enough {
+    if !long_enough {
         return Err(gone());
     }
-    let file = Root::open(root)?.open_file(&path)?;
+    read_at(root, &path, offset, len)
+}
+
+/// Bytes of the file at `path` below `root`, whatever they are now: the caller checks them.
+pub(crate) fn read_at(root: &Path, path: &str, offset: u64, len: u32) -> io::Result<Vec<u8>> {
+    if len > MOST {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    let file = Root::open(root)?.open_file(path)?;
     let mut bytes = vec![0; len as usize];
     file.read_exact_at(&mut bytes, offset)?;
     Ok(bytes)

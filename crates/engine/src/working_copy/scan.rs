@@ -6,6 +6,7 @@ use std::io;
 
 use peerdrive_crdt_tree::id::NodeId;
 
+use super::away::{self, Known};
 use super::beneath::{EntryKind, Root, Stat, join, split};
 use super::ignored::Ignored;
 use super::in_step::{Held, InStep, Record};
@@ -29,6 +30,8 @@ pub(super) struct Observed {
     pub(super) folders: HashMap<String, Option<NodeId>>,
     /// Paths that could not be looked at, and why.
     pub(super) unreadable: Vec<(String, String)>,
+    /// Folders whose disk is not there: nothing was looked at in them.
+    pub(super) away: BTreeSet<String>,
     /// Entries looked at.
     pub(super) entries: u64,
 }
@@ -76,6 +79,7 @@ pub(super) struct Scan<'a> {
     strangers: BTreeSet<String>,
     /// What is in a moved folder is looked at with the rest.
     moved_too: bool,
+    known: Known,
 }
 
 impl<'a> Scan<'a> {
@@ -95,6 +99,7 @@ impl<'a> Scan<'a> {
             claimed: BTreeSet::new(),
             strangers: BTreeSet::new(),
             moved_too: true,
+            known: Known::new(),
         }
     }
 
@@ -123,7 +128,7 @@ impl<'a> Scan<'a> {
             // Inside a folder that is not known yet: that folder is the news.
             return self.look(parent, true);
         };
-        if self.hidden(parent) {
+        if self.hidden(parent) || self.in_away(parent) {
             return;
         }
         match self.root.stat(path) {
@@ -168,6 +173,14 @@ impl<'a> Scan<'a> {
             }
         }
         false
+    }
+
+    /// Whether a folder, or one around it, is away.
+    fn in_away(&mut self, path: &str) -> bool {
+        let away = away::around(self.root, self.in_step, path, &mut self.known);
+        let found = away.is_some();
+        self.seen.away.extend(away);
+        found
     }
 
     fn list(&mut self, path: &str, base: Option<NodeId>) {
@@ -260,6 +273,12 @@ impl<'a> Scan<'a> {
                 .filter(|record| record.held == Held::Folder)
         };
         let object = self.in_step.by_object(&stat);
+        if let (Some(owner), None) = (owner, object)
+            && away::is_away(self.root, self.in_step, owner, path, &stat)
+        {
+            self.seen.away.insert(path.to_owned());
+            return;
+        }
         let (is, by_place) = match (object, owner) {
             (Some(object), Some(owner)) if object == owner => (Some(owner), false),
             (Some(object), _) if !self.still_where_it_was(object, &stat) => (Some(object), false),

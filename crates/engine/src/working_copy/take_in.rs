@@ -51,6 +51,9 @@ impl<D: Drive> Keeper<D> {
                 now,
             );
         }
+        for folder in &seen.away {
+            self.found_away(folder, now);
+        }
         if changes.is_empty() {
             return Ok(false);
         }

@@ -2,6 +2,7 @@
 //! the engine's own over loopback.
 
 mod devices;
+mod disks;
 mod folder;
 mod plans;
 mod remote;

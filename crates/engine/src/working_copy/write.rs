@@ -99,10 +99,13 @@ impl<D: Drive> Keeper<D> {
             let outcome = match done {
                 Ok(()) => {
                     crate::failpoint::pass("checkout.written");
-                    if self.in_step.get(job.id).is_some() {
-                        self.drive.about_to_go(job.id).await;
+                    match self.about_to_go(job.id).await {
+                        Ok(_parting) => self.swap_in_job(&job),
+                        Err(outcome) => {
+                            self.drop_temp(&job.temp);
+                            outcome
+                        }
                     }
-                    self.swap_in_job(&job)
                 }
                 Err(error) => {
                     self.drop_temp(&job.temp);
@@ -222,7 +225,7 @@ impl<D: Drive> Keeper<D> {
     }
 }
 
-fn waits_for_bytes(path: &str, error: &BytesError) -> Outcome {
+pub(super) fn waits_for_bytes(path: &str, error: &BytesError) -> Outcome {
     let hint = match error {
         BytesError::NobodyHasThem => "It arrives when a device that has it is online.",
         BytesError::Disk(error) => hint_for(error),

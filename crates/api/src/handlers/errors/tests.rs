@@ -113,6 +113,7 @@ fn all() -> Vec<ApiError> {
         holding(&HoldError::NoPath("2024/none".into())),
         holding(&HoldError::Broken("d1".into())),
         holding(&HoldError::Busy("Photos".into())),
+        holding(&HoldError::Untold("Photos".into())),
         holding(&HoldError::Stopped),
         history(&HistoryError::NoPath("2024/none".into())),
         history(&HistoryError::NoVersion {

@@ -46,6 +46,32 @@ pub(in super::super) enum Step {
     Dress { id: NodeId },
 }
 
+impl Step {
+    /// Whose entry it is about.
+    pub(in super::super) fn id(&self) -> NodeId {
+        match self {
+            Step::MakeFolder { id, .. }
+            | Step::Link { id, .. }
+            | Step::Park { id }
+            | Step::Place { id, .. }
+            | Step::Remove { id }
+            | Step::Write { id, .. }
+            | Step::Dress { id } => *id,
+        }
+    }
+
+    /// The folder into which it puts something.
+    pub(in super::super) fn parent(&self) -> Option<NodeId> {
+        match self {
+            Step::MakeFolder { parent, .. }
+            | Step::Link { parent, .. }
+            | Step::Place { parent, .. }
+            | Step::Write { parent, .. } => Some(*parent),
+            Step::Park { .. } | Step::Remove { .. } | Step::Dress { .. } => None,
+        }
+    }
+}
+
 /// Steps in order, and what needs none.
 #[derive(Debug, Default)]
 pub(in super::super) struct Plan {

@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::sync::atomic::Ordering;
 
+use super::super::status::Problem;
 use super::support::{Bench, TestResult};
 
 #[tokio::test]
@@ -417,4 +419,31 @@ fn p5_no_path_leads_out_of_the_root_whatever_it_says() -> TestResult {
     assert_eq!(fs::read_to_string(outside.join("secret"))?, "secret");
     assert_eq!(fs::read_to_string(inside.join("mine"))?, "mine");
     Ok(())
+}
+
+#[tokio::test]
+async fn what_cannot_be_kept_elsewhere_is_neither_replaced_nor_removed() -> TestResult {
+    let bench = Bench::started()?;
+    bench.put("edited.txt", "the last copy")?;
+    bench.put("deleted.txt", "another last copy")?;
+    bench.settle().await?;
+    bench.here.0.holds_on.store(true, Ordering::SeqCst);
+    bench.there.write("edited.txt", b"theirs")?;
+    bench.there.delete("deleted.txt")?;
+    bench.there.write("new.txt", b"goes on")?;
+    let status = bench.settle().await?;
+    assert_eq!(bench.read("edited.txt")?, "the last copy");
+    assert_eq!(bench.read("deleted.txt")?, "another last copy");
+    assert_eq!(bench.read("new.txt")?, "goes on");
+    for path in ["edited.txt", "deleted.txt"] {
+        let said = |problem: &Problem| problem.path == path && problem.reason.contains("no room");
+        assert!(status.problems.iter().any(said), "{path}: {status:?}");
+    }
+    bench.here.0.holds_on.store(false, Ordering::SeqCst);
+    bench.settle().await?;
+    assert_eq!(bench.read("edited.txt")?, "theirs");
+    let status = bench.sync().await?;
+    assert!(status.in_step(), "{status:?}");
+    bench.assert_in_step()?;
+    bench.assert_silent().await
 }

@@ -60,6 +60,8 @@ pub(super) struct Inner {
     rows: Mutex<BTreeMap<Vec<u8>, Vec<u8>>>,
     news: broadcast::Sender<News>,
     writable: AtomicBool,
+    /// What the folder has is the last copy, and another cannot be made.
+    pub(super) holds_on: AtomicBool,
     pub(super) edits: Mutex<Vec<Edit>>,
     pub(super) imports: AtomicUsize,
     pub(super) hashes: AtomicUsize,
@@ -82,6 +84,7 @@ impl Fake {
             rows: Mutex::default(),
             news: broadcast::Sender::new(4096),
             writable: AtomicBool::new(true),
+            holds_on: AtomicBool::new(false),
             edits: Mutex::default(),
             imports: AtomicUsize::new(0),
             hashes: AtomicUsize::new(0),
@@ -370,6 +373,13 @@ impl Drive for Fake {
         file.write_all(&bytes[..half]).map_err(BytesError::Disk)?;
         self.hook();
         file.write_all(&bytes[half..]).map_err(BytesError::Disk)
+    }
+    type Parting = ();
+    async fn about_to_go(&self, _: NodeId, _: &Path, _: &str) -> Result<(), BytesError> {
+        match self.0.holds_on.load(Ordering::SeqCst) {
+            true => Err(BytesError::Other("no room for the old version".into())),
+            false => Ok(()),
+        }
     }
     fn load(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, String> {
         Ok(self.0.rows.lock().clone().into_iter().collect())
