@@ -9,6 +9,7 @@ import type { Outline } from "../../listing/outline";
 import { useNow } from "../../live/clock";
 import { useTouches } from "../../live/news";
 import type { Chosen } from "./selection";
+import { has, size } from "./selection";
 import type { Order } from "./use-listing";
 import { GridRow, rowId } from "./row";
 import "./grid.css";
@@ -147,7 +148,7 @@ export function Grid(props: GridProps) {
         }}
         onDragEnd={props.onDragEnd}
         onDrop={(event) => props.onDrop(event, lineAt(event.target))}
-        draggable={chosen.rows.size > 0 && props.renaming === null}
+        draggable={size(chosen) > 0 && props.renaming === null}
       >
         {outline.length === 0 ? (
           <div role="row" className="grid-empty">
@@ -169,7 +170,7 @@ export function Grid(props: GridProps) {
                   position={line?.position ?? 0}
                   siblings={line?.siblings ?? 0}
                   expanded={row ? props.expanded(row) : false}
-                  selected={row ? chosen.rows.has(row.id) : false}
+                  selected={row ? has(chosen, row.id, item.index) : false}
                   current={item.index === chosen.cursor.line}
                   renaming={row !== undefined && row.id === props.renaming}
                   cut={row ? props.cut.has(row.id) : false}

@@ -47,6 +47,7 @@ export function DriveHeader({ card, view }: { card: DriveCard; view: View }) {
           most={5}
           people={(presence.data ?? []).map((one) => ({
             person: { id: one.member, name: whoName(one) },
+            device: one.device,
             state: one.editing.length > 0 ? "editing" : one.idle ? "idle" : "here",
             title: `${one.you ? "You, on another device," : whoName(one)} ${one.editing.length > 0 ? "editing" : one.idle ? "idle" : "here now"}`,
           }))}

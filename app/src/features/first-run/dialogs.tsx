@@ -10,10 +10,10 @@ export function ShareDialog({ onClose }: { onClose: () => void }) {
   );
 }
 
-export function JoinDialog({ onClose }: { onClose: () => void }) {
+export function JoinDialog({ invite, onClose }: { invite: string; onClose: () => void }) {
   return (
     <Dialog title="Join with an invite" onClose={onClose}>
-      <JoinForm onDone={onClose} inDialog />
+      <JoinForm invite={invite} onDone={onClose} inDialog />
     </Dialog>
   );
 }

@@ -9,6 +9,7 @@ import { told } from "../../platform/types";
 import { keys } from "../../query/queries";
 import { go } from "../../route";
 import { bytes, count } from "../../text/format";
+import { ticketOf } from "../../text/invite";
 import { spoken } from "../../text/names";
 import { Button } from "../../ui/button";
 import { Choice, TextArea, TextField } from "../../ui/field";
@@ -134,9 +135,9 @@ export function ShareForm({ onDone, inDialog = false }: FormProps) {
   );
 }
 
-export function JoinForm({ onDone, inDialog = false }: FormProps) {
+export function JoinForm({ invite = "", onDone, inDialog = false }: FormProps & { invite?: string }) {
   const platform = usePlatform();
-  const [ticket, setTicket] = useState("");
+  const [ticket, setTicket] = useState(() => ticketOf(invite));
   const [place, setPlace] = useState<"inside" | "folder" | "mount">("inside");
   const [path, setPath] = useState("");
   const [words, setWords] = useState<string | null>(null);
@@ -150,7 +151,7 @@ export function JoinForm({ onDone, inDialog = false }: FormProps) {
       platform.call(
         "join",
         {
-          ticket: ticket.replace(/\s+/g, ""),
+          ticket: ticketOf(ticket),
           place: place === "inside" ? { inside: where } : place === "folder" ? { folder: where } : { mount: where },
           wait: false,
           own_device: false,
@@ -164,7 +165,7 @@ export function JoinForm({ onDone, inDialog = false }: FormProps) {
       <TextArea
         label="Invite"
         hint="Whoever has it can join, so it is for you alone."
-        placeholder="Paste the whole text"
+        placeholder="Paste the whole link or text"
         value={ticket}
         onChange={(event) => setTicket(event.target.value)}
         required
