@@ -17,6 +17,7 @@ import { PeoplePage } from "../members/people";
 import { AttentionPage } from "../problems/attention";
 import { TransfersPage } from "../transfers/transfers";
 import type { Look } from "../presence/use-focus-told";
+import { useNotices } from "../presence/use-notices";
 import { useFocusTold } from "../presence/use-focus-told";
 import { usePlatform } from "../../platform/context";
 import { CallError } from "../../platform/types";
@@ -41,6 +42,8 @@ export function Shell() {
   const [look, setLook] = useState<Look>(NOWHERE);
   // Whoever reads about people or activity is still in the drive, in none of its folders.
   useFocusTold(open?.id ?? null, route.at === "drive" && route.view === "files" ? look : NOWHERE);
+
+  useNotices(known);
 
   const [invite, setInvite] = useState("");
   const platform = usePlatform();
