@@ -60,7 +60,7 @@ const COLUMNS: readonly { key: SortKey; label: string; className: string }[] = [
   { key: "kind", label: "Kind", className: "cell-kind" },
 ];
 
-function lineAt(target: EventTarget): number | null {
+function lineAt(target: EventTarget | null): number | null {
   const line = target instanceof Element ? target.closest<HTMLElement>("[data-line]")?.dataset["line"] : undefined;
   return line === undefined ? null : Number(line);
 }
@@ -138,9 +138,13 @@ export function Grid(props: GridProps) {
         }}
         onContextMenu={(event) => props.onMenu(event, lineAt(event.target))}
         onDragStart={(event) => {
-          const line = lineAt(event.target);
-          if (line === null) event.preventDefault();
-          else props.onDragStart(event, line);
+          // What is dragged is the box of all rows: the row is the one under the pointer.
+          const under = document.elementFromPoint(event.clientX, event.clientY);
+          const line = lineAt(under);
+          if (!under || line === null) return event.preventDefault();
+          const row = under.closest("[data-line]");
+          if (row) event.dataTransfer.setDragImage(row, 16, 16);
+          props.onDragStart(event, line);
         }}
         onDragOver={(event) => props.onDragOver(event, lineAt(event.target))}
         onDragLeave={(event) => {

@@ -4,7 +4,7 @@ import { JoinForm, ShareForm } from "./forms";
 
 export function ShareDialog({ onClose }: { onClose: () => void }) {
   return (
-    <Dialog title="Share a folder" onClose={onClose}>
+    <Dialog title="Share a folder" onClose={onClose} holdsForm>
       <ShareForm onDone={onClose} inDialog />
     </Dialog>
   );
@@ -12,7 +12,7 @@ export function ShareDialog({ onClose }: { onClose: () => void }) {
 
 export function JoinDialog({ invite, onClose }: { invite: string; onClose: () => void }) {
   return (
-    <Dialog title="Join with an invite" onClose={onClose}>
+    <Dialog title="Join with an invite" onClose={onClose} holdsForm>
       <JoinForm invite={invite} onDone={onClose} inDialog />
     </Dialog>
   );

@@ -18,7 +18,7 @@ import { Bar } from "../../ui/view";
 
 interface FormProps {
   onDone?: () => void;
-  /** A dialog has its own form element around this. */
+  /** A dialog is around this already. */
   inDialog?: boolean;
 }
 
@@ -54,10 +54,9 @@ function useRun(onDone: (() => void) | undefined, done: (drive: DriveRef) => str
 }
 
 function Frame({ inDialog, label, onSubmit, children }: { inDialog: boolean; label: string; onSubmit: () => void; children: ReactNode }) {
-  if (inDialog) return <div className="begin begin-dialog">{children}</div>;
   return (
     <form
-      className="begin card"
+      className={inDialog ? "begin begin-dialog" : "begin card"}
       aria-label={label}
       onSubmit={(event) => {
         event.preventDefault();
@@ -127,7 +126,7 @@ export function ShareForm({ onDone, inDialog = false }: FormProps) {
       <TextField label="Name" hint="What others see; the folder’s name unless you say." value={name} onChange={(event) => setName(event.target.value)} maxLength={120} />
       <Outcome error={error} progress={progress} />
       <div className="begin-actions">
-        <Button type={inDialog ? "button" : "submit"} weight="primary" busy={busy} disabled={!ready} onClick={inDialog ? submit : undefined}>
+        <Button type="submit" weight="primary" busy={busy} disabled={!ready}>
           Share folder
         </Button>
       </div>
@@ -200,7 +199,7 @@ export function JoinForm({ invite = "", onDone, inDialog = false }: FormProps & 
       <Outcome error={error} progress={progress} />
       <div className="begin-actions">
         {busy && <Button onClick={stop}>Cancel</Button>}
-        <Button type={inDialog ? "button" : "submit"} weight="primary" busy={busy} disabled={!ready} onClick={inDialog ? submit : undefined}>
+        <Button type="submit" weight="primary" busy={busy} disabled={!ready}>
           Join
         </Button>
       </div>

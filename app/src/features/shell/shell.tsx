@@ -65,7 +65,10 @@ export function Shell() {
     return (
       <div className="shell-alone">
         <Banner />
-        {drives.error ? <Failed error={drives.error} retry={() => void drives.refetch()} /> : <Waiting />}
+        <main id="main" tabIndex={-1}>
+          <h1 className="visually-hidden">PeerDrive</h1>
+          {drives.error ? <Failed error={drives.error} retry={() => void drives.refetch()} /> : <Waiting />}
+        </main>
       </div>
     );
   }
