@@ -188,7 +188,7 @@ impl HoldDoor {
 }
 
 /// Reads a question: whether the asker relies on the answer, and the ids.
-fn parse(question: &[u8]) -> Option<(bool, Vec<BlobId>)> {
+pub(crate) fn parse(question: &[u8]) -> Option<(bool, Vec<BlobId>)> {
     let (promise, ids) = question.split_first()?;
     let (ids, rest) = ids.as_chunks::<32>();
     let ids = ids.iter().map(|id| BlobId(*id)).collect();
