@@ -136,7 +136,10 @@ fn mutations_of_the_published_inputs_break_no_decoder() -> Result<()> {
             run(target, harness, &bytes)?;
             done += 1;
         }
-        println!("{target}: {done} mutations in {:.1} s", start.elapsed().as_secs_f64());
+        println!(
+            "{target}: {done} mutations in {:.1} s",
+            start.elapsed().as_secs_f64()
+        );
     }
     Ok(())
 }
@@ -149,7 +152,10 @@ fn every_target_of_the_fuzzer_is_in_the_short_form_and_has_a_corpus() -> Result<
         let stem = path.file_stem().context("a name")?;
         targets.insert(stem.to_string_lossy().into_owned());
     }
-    let here: BTreeSet<String> = TARGETS.iter().map(|(name, ..)| (*name).to_owned()).collect();
+    let here: BTreeSet<String> = TARGETS
+        .iter()
+        .map(|(name, ..)| (*name).to_owned())
+        .collect();
     assert_eq!(targets, here);
     for target in &here {
         corpus(target)?;

@@ -48,7 +48,7 @@ fn runtime() -> Option<Runtime> {
 /// or if the answer does not end.
 pub fn connection(bytes: &[u8]) {
     let Some(runtime) = runtime() else { return };
-    let answer = runtime.block_on(tokio::time::timeout(HANGS, converse(bytes)));
+    let answer = runtime.block_on(async { tokio::time::timeout(HANGS, converse(bytes)).await });
     let answer =
         String::from_utf8_lossy(&answer.unwrap_or_else(|_| b"hangs".to_vec())).into_owned();
     assert_ne!(answer, "hangs");
@@ -91,7 +91,7 @@ pub fn command(bytes: &[u8]) {
     };
     let name = NAMES.get(usize::from(*first) % NAMES.len()).copied();
     let body = Bytes::copy_from_slice(body);
-    let text = runtime.block_on(tokio::time::timeout(HANGS, async {
+    let answered = async {
         let (host, router) = fake();
         let mut runs = router.start(name.unwrap_or_default(), body)?;
         host.closing.cancel();
@@ -101,7 +101,8 @@ pub fn command(bytes: &[u8]) {
         }
         router.idle().await;
         Some(text)
-    }));
+    };
+    let text = runtime.block_on(async { tokio::time::timeout(HANGS, answered).await });
     assert!(matches!(text, Ok(Some(_))), "{name:?} does not end");
     let text = text.ok().flatten().unwrap_or_default();
     let mut last = 0;

@@ -31,7 +31,9 @@ impl Options {
         let mut rest = words;
         while let [option, value, after @ ..] = rest {
             match *option {
-                "--minutes" => options.minutes = value.parse().context("--minutes takes a number")?,
+                "--minutes" => {
+                    options.minutes = value.parse().context("--minutes takes a number")?
+                }
                 "--target" => options.target = Some((*value).to_owned()),
                 other => bail!("not an option of fuzz: {other}"),
             }
@@ -55,7 +57,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         all.join(", ")
     );
     if !cargo::has("fuzz") {
-        println!("cargo-fuzz is not installed: installing it (`cargo install cargo-fuzz --locked`)");
+        println!(
+            "cargo-fuzz is not installed: installing it (`cargo install cargo-fuzz --locked`)"
+        );
         let status = cargo(&["install", "cargo-fuzz", "--locked"]).status()?;
         ensure!(status.success(), "cargo-fuzz cannot be installed");
     }
@@ -83,7 +87,14 @@ fn fuzz(name: &str, minutes: u64) -> Command {
     let grown = format!("fuzz/target/corpus/{name}");
     // Without it libFuzzer only says that there is no such folder, and stops: that is told then.
     let _ = fs::create_dir_all(workspace().join(&grown));
-    let mut command = cargo(&["fuzz", "run", name, &grown, &format!("fuzz/corpus/{name}"), "--"]);
+    let mut command = cargo(&[
+        "fuzz",
+        "run",
+        name,
+        &grown,
+        &format!("fuzz/corpus/{name}"),
+        "--",
+    ]);
     // The flags of sanitizers are for nightly compilers, or for whoever says that they know.
     command.env("RUSTC_BOOTSTRAP", "1");
     command.arg(format!("-max_total_time={}", minutes.saturating_mul(60)));
@@ -113,7 +124,10 @@ mod tests {
     #[test]
     fn options_are_read_and_anything_else_is_refused() -> Result<()> {
         let options = Options::parse(&["--target", "entry", "--minutes", "1"])?;
-        assert_eq!((options.target.as_deref(), options.minutes), (Some("entry"), 1));
+        assert_eq!(
+            (options.target.as_deref(), options.minutes),
+            (Some("entry"), 1)
+        );
         assert_eq!(Options::parse(&[])?.minutes, MINUTES);
         for wrong in [&["--minutes"][..], &["--minutes", "x"], &["--all", "1"]] {
             assert!(Options::parse(wrong).is_err(), "{wrong:?}");
