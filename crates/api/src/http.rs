@@ -90,28 +90,7 @@ impl Server {
         router: Router<H>,
         closing: CancellationToken,
     ) -> io::Result<()> {
-        let sessions = Arc::<Sessions>::default();
-        let guard = guard::Guard::new(self.port, self.token, sessions.clone());
-        let door = Arc::new(Door {
-            port: self.port,
-            app: self.app,
-            sessions,
-        });
-        let app = axum::Router::new()
-            .route("/rpc/{command}", post(rpc::<H>))
-            .with_state(router)
-            .merge(
-                axum::Router::new()
-                    .route("/session", post(log_in))
-                    .route("/session/code", post(make_code))
-                    .fallback(other)
-                    .with_state(door),
-            )
-            .layer(DefaultBodyLimit::max(MAX_BODY))
-            .layer(axum::middleware::from_fn_with_state(
-                Arc::new(guard),
-                guard::admit,
-            ));
+        let app = app(self.port, self.token, self.app, router);
         let closed = closing.clone().cancelled_owned();
         let serving = axum::serve(self.listener, app).with_graceful_shutdown(closed);
         tokio::select! {
@@ -119,6 +98,37 @@ impl Server {
             () = async { closing.cancelled().await; tokio::time::sleep(LAST_ANSWERS).await } => Ok(()),
         }
     }
+}
+
+/// Everything that is answered on a port, behind its guard.
+pub(crate) fn app<H: Commands>(
+    port: u16,
+    token: Token,
+    files: Option<AppFiles>,
+    router: Router<H>,
+) -> axum::Router {
+    let sessions = Arc::<Sessions>::default();
+    let guard = guard::Guard::new(port, token, sessions.clone());
+    let door = Arc::new(Door {
+        port,
+        app: files,
+        sessions,
+    });
+    axum::Router::new()
+        .route("/rpc/{command}", post(rpc::<H>))
+        .with_state(router)
+        .merge(
+            axum::Router::new()
+                .route("/session", post(log_in))
+                .route("/session/code", post(make_code))
+                .fallback(other)
+                .with_state(door),
+        )
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(axum::middleware::from_fn_with_state(
+            Arc::new(guard),
+            guard::admit,
+        ))
 }
 
 async fn rpc<H: Commands>(

@@ -14,6 +14,9 @@ pub mod client;
 pub mod dto;
 pub mod error;
 pub mod handlers;
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub mod harness;
 pub mod http;
 pub mod mount_door;
 pub mod rendezvous;
@@ -21,5 +24,5 @@ pub mod reply;
 pub mod router;
 pub mod schema;
 
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 mod testing;

@@ -169,6 +169,9 @@
 pub mod conflict;
 pub mod edit;
 pub mod event;
+#[cfg(feature = "test-utils")]
+#[doc(hidden)]
+pub mod harness;
 pub mod id;
 pub mod lint;
 pub mod name;

@@ -64,6 +64,9 @@ pub mod domain;
 pub mod entry;
 pub mod epoch;
 pub mod frame;
+#[cfg(any(test, feature = "testing"))]
+#[doc(hidden)]
+pub mod harness;
 mod hpke_wrap;
 pub mod identity;
 pub mod ids;

@@ -1,9 +1,15 @@
 //! The published test vectors: what this code produces from fixed inputs must be, byte for byte, what
 //! `vectors/v1.json` says. Set `PEERDRIVE_WRITE_VECTORS=1` to write the file anew after a deliberate change.
 
+mod histories;
+
+use std::collections::BTreeMap;
+
 use data_encoding::HEXLOWER;
+use histories::History;
 use peerdrive_crypto::{
-    author::{Draft, Founding, genesis},
+    audit::sign_export,
+    author::{Draft, Founding, brought_in, genesis},
     body::{Approve, ControlBody, Op, Role, bind_id, grant_id},
     content::{
         DriveLifetimeKeys, ManifestOf, SnapshotPart, blob_id, open_chunk, open_manifest, padme,
@@ -12,13 +18,19 @@ use peerdrive_crypto::{
     domain::{aad, context, label, sign},
     entry::{Entry, LogPosition, log_id},
     epoch::{EpochKeys, readers_hash},
-    identity::{DeviceCert, DriveKeys, RootKey, kem_id},
+    frame::{Channel, open_frame, seal_frame},
+    identity::{DeviceCert, DriveKeys, RootKey, kem_id, verify_session},
     ids::{BindId, ContentHash, DriveId, EndpointKey, EntryId, EpochId, InviteId, MemberId},
-    invite::{Admitting, Joiner, JoinerIdentity, Offer, Step, Ticket, new_invite, read_hello},
+    invite::{
+        Admitting, Joiner, JoinerIdentity, Newcomer, Offer, Refused, Step, Ticket, new_invite,
+        read_hello, refuse, waiting,
+    },
     kdf::{derive, kdf},
-    local::{local_key, open_local, seal_local},
+    local::{local_key, open_keyfile, open_local, seal_keyfile, seal_local},
+    reentry,
     secret::{
-        DeviceSecret, DriveSecret, EndpointSecret, EpochSecret, RootSeed, SnapshotKey, TicketSecret,
+        DeviceSecret, DriveSecret, EndpointSecret, EpochSecret, PassphraseKey, RootSeed,
+        SnapshotKey, TicketSecret,
     },
     testing::{TestDevice, TestResult, rng},
 };
@@ -133,6 +145,12 @@ fn identities() -> TestResult<Value> {
     let key = local_key(&DeviceSecret::from_bytes(fixed(12)));
     let local = seal_local(&key, "table/key", b"value", &mut rng(1));
     assert_eq!(open_local(&key, "table/key", &local)?, b"value");
+    let passphrase = PassphraseKey::from_bytes(fixed(16));
+    let keyfile = seal_keyfile(&passphrase, b"header", b"secrets", &mut rng(2));
+    assert_eq!(
+        *open_keyfile(&passphrase, b"header", &keyfile)?,
+        b"secrets".to_vec()
+    );
     Ok(json!({
         "cert": {
             "log_seed": hex(fixed(9)), "kem_sk": hex(fixed(9)), "endpoint_seed": hex(fixed(10)),
@@ -153,6 +171,10 @@ fn identities() -> TestResult<Value> {
         "local": {
             "device_secret": hex(fixed(12)), "place": "table/key", "plaintext": hex(b"value"),
             "sealed": hex(&local),
+        },
+        "keyfile": {
+            "passphrase_key": hex(fixed(16)), "header": hex(b"header"), "plaintext": hex(b"secrets"),
+            "sealed": hex(&keyfile),
         },
     }))
 }
@@ -279,10 +301,36 @@ fn joins() -> TestResult<Value> {
         bind: owner.bind,
         keys: &owner.keys,
     };
-    let (_, challenge) = gate.challenge(read_hello(&hello)?, &exporter, &mut rng)?;
+    let (challenged, challenge) = gate.challenge(read_hello(&hello)?, &exporter, &mut rng)?;
     let Step::Send(request) = joiner.receive(&challenge, &me)? else {
         return Err("no request".into());
     };
+    let known = owner.control.state().invites.get(&invite_id).cloned();
+    let known = known.ok_or("no invite")?;
+    let remote = peerdrive_crypto::identity::endpoint_key(&endpoint);
+    let applicant = challenged.request(&request, &known, &remote, 1_700_000_000)?;
+    let (member, draft) = applicant.admission(&mut owner.rng);
+    let admission = owner.act(draft)?;
+    owner.control.open_names(&owner.keyring);
+    let newcomer = Newcomer {
+        member,
+        bind: *brought_in(&admission).first().ok_or("nobody came in")?,
+        drive_secret: &founded.drive_secret,
+        drive_name: "Plans",
+        peers: &[b"peer".to_vec()],
+    };
+    let welcome = applicant.welcome(&owner.control, &owner.keyring, &newcomer, &mut rng)?;
+    let Step::Joined(joined) = joiner.receive(&welcome, &me)? else {
+        return Err("not joined".into());
+    };
+    assert!(joined.verified);
+    let reasons = [
+        Refused::NotAdmitted,
+        Refused::Expired,
+        Refused::UsedUp,
+        Refused::Revoked,
+        Refused::Declined,
+    ];
     Ok(json!({
         "ticket": {
             "text": text.as_str(), "drive": hex(fixed(1)), "name": "Plans", "invite": hex([2; 16]),
@@ -294,8 +342,128 @@ fn joins() -> TestResult<Value> {
             "invite_pk": hex(invite_pk), "ticket_secret": secret,
             "gatekeeper_log_pk": hex(owner.keys.log_pk()),
             "hello": hex(&hello), "challenge": hex(&challenge), "request": hex(&request),
+            "waiting": hex(waiting()), "refused": reasons.map(|reason| hex(refuse(reason))),
+            "words": applicant.words(), "welcome": hex(&welcome), "kem_sk": hex(fixed(31)),
+            "member": hex(joined.member), "bind": hex(joined.bind), "epoch": hex(joined.epoch.0),
+            "epoch_secret": hex(joined.epoch.1.expose_for_sealing()),
+            "drive_secret": hex(joined.drive_secret.expose_for_sealing()), "drive_name": joined.name,
+            "control": joined.control.entries().map(|(id, _)| hex(id)).collect::<Vec<_>>(),
+            "peers": joined.peers.iter().map(hex).collect::<Vec<_>>(),
         },
     }))
+}
+
+fn gossip() -> TestResult<Value> {
+    let (drive, epoch, bind) = (DriveId(fixed(1)), EpochId(fixed(2)), BindId(fixed(4)));
+    let keys = EpochKeys::derive(drive, epoch, EpochSecret::from_bytes(fixed(3)));
+    let device = DriveKeys::from_bytes(&[9; 64]);
+    let mut rng = rng(50);
+    let mut frame = |channel, number: u8| -> TestResult<Value> {
+        let sealed = seal_frame(&keys, channel, &bind, &device, b"payload", &mut rng)?;
+        let opened = open_frame(&keys, channel, &sealed)?;
+        assert!(opened.verify(&device.log_pk()) && opened.bind == bind);
+        Ok(json!({"channel": number, "payload": hex(b"payload"), "frame": hex(&sealed)}))
+    };
+    let frames = [frame(Channel::Announce, 0)?, frame(Channel::Presence, 1)?];
+    let exporter = fixed(34);
+    let proof = device.prove_session(&drive, &bind, &exporter, true);
+    let log_pk = device.log_pk();
+    assert!(verify_session(
+        &log_pk, &drive, &bind, &exporter, true, &proof
+    ));
+    Ok(json!({
+        "drive": hex(drive), "epoch": hex(epoch), "epoch_secret": hex(fixed(3)), "bind": hex(bind),
+        "log_seed": hex(fixed(9)), "log_pk": hex(log_pk), "frames": frames,
+        "session": {"exporter": hex(exporter), "dialer": 1, "sig": hex(proof.0)},
+        "audit": {"digest": hex(fixed(35)), "sig": hex(sign_export(&device, &fixed(35)).0)},
+    }))
+}
+
+fn coming_back() -> TestResult<Value> {
+    let (owner, founded) = TestDevice::found("owner", 40)?;
+    let (exporter, mut rng) = (fixed(34), rng(41));
+    let knock = reentry::knock(&founded.root, &exporter, &mut rng)?;
+    assert_eq!(
+        reentry::who_knocks(&knock, &exporter)?,
+        founded.root.root_pk()
+    );
+    let log = reentry::log_messages(&owner.control);
+    let mut reader = reentry::LogReader::default();
+    for message in &log {
+        reader.take(message)?;
+    }
+    let mut back = reader.judge(&founded.root)?;
+    let keys = DriveKeys::from_bytes(&[42; 64]);
+    let endpoint = EndpointSecret::from_bytes(fixed(43));
+    let cert = DeviceCert::issue(&founded.drive, &keys, &endpoint, 1_700_000_000);
+    let (bind, entry) = back.enter(&founded.root, cert, "new laptop", &mut rng)?;
+    Ok(json!({
+        "phrase": founded.root.phrase().as_str(), "exporter": hex(exporter), "drive": hex(founded.drive),
+        "knock": hex(&knock), "log": log.iter().map(hex).collect::<Vec<_>>(), "entry": hex(&entry),
+        "bind": hex(bind), "welcome": hex(reentry::welcome(&[b"peer".to_vec()])),
+        "refused": hex(reentry::refuse()),
+    }))
+}
+
+/// One history with the state that it gives.
+fn consequence(history: &History, entries: &mut BTreeMap<String, String>) -> TestResult<Value> {
+    let mut control = history.base.clone();
+    for entry in &history.entries {
+        control.insert(entry.clone())?;
+    }
+    entries.extend(
+        control
+            .entries()
+            .map(|(id, e)| (hex(id), hex(e.to_bytes()))),
+    );
+    let state = control.state();
+    let mut roles = serde_json::Map::new();
+    for (name, _) in &history.people {
+        let role = history.role(state, name)?.map(|role| role.to_string());
+        roles.insert((*name).to_owned(), json!(role));
+    }
+    let valid: BTreeMap<String, Vec<bool>> = control
+        .entries()
+        .map(|(id, _)| {
+            let verdicts = control.verdicts(&id);
+            (hex(id), verdicts.iter().map(|(_, valid)| *valid).collect())
+        })
+        .collect();
+    let binds = |which: &dyn Fn(&peerdrive_crypto::membership::Bind) -> bool| {
+        let those = state.binds.iter().filter(|(_, bind)| which(bind));
+        those.map(|(id, _)| hex(id)).collect::<Vec<_>>()
+    };
+    let cuts: BTreeMap<String, Vec<Value>> = state
+        .binds
+        .iter()
+        .filter_map(|(id, bind)| Some((hex(id), bind.cut.as_ref()?)))
+        .map(|(id, cuts)| {
+            let each = cuts.values();
+            let each = each.map(|cut| json!([hex(cut.log), cut.seq, hex(cut.entry)]));
+            (id, each.collect())
+        })
+        .collect();
+    let usable = state.epochs.iter().filter(|(_, usable)| **usable);
+    let people = history.people.iter();
+    Ok(json!({
+        "name": history.name, "drive": hex(control.drive()),
+        "people": people.map(|(name, id)| ((*name).to_owned(), hex(id))).collect::<BTreeMap<_, _>>(),
+        "base": history.base.entries().map(|(id, _)| hex(id)).collect::<Vec<_>>(),
+        "then": history.entries.iter().map(|e| hex(e.id())).collect::<Vec<_>>(),
+        "roles": roles, "valid": valid, "live": binds(&|bind| bind.live),
+        "flagged": binds(&|bind| bind.flagged), "cuts": cuts, "disputes": state.disputes.len(),
+        "usable": usable.map(|(id, _)| hex(id)).collect::<Vec<_>>(),
+        "current": state.current_epoch().map(hex), "state": hex(state.ctrl_hash()),
+    }))
+}
+
+fn consequences() -> TestResult<Value> {
+    let mut entries = BTreeMap::new();
+    let mut told = Vec::new();
+    for history in histories::all()? {
+        told.push(consequence(&history, &mut entries)?);
+    }
+    Ok(json!({"entries": entries, "histories": told}))
 }
 
 #[test]
@@ -307,6 +475,9 @@ fn the_published_vectors_are_what_the_code_produces() -> TestResult {
         "identities": identities()?,
         "entries": entries()?,
         "joins": joins()?,
+        "gossip": gossip()?,
+        "reentry": coming_back()?,
+        "consequences": consequences()?,
     });
     let text = format!("{}\n", serde_json::to_string_pretty(&made)?);
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/v1.json");
@@ -318,5 +489,15 @@ fn the_published_vectors_are_what_the_code_produces() -> TestResult {
         assert_eq!(published.get(section), Some(value), "section {section}");
     }
     assert_eq!(published, made);
+    Ok(())
+}
+
+#[test]
+fn every_domain_string_is_in_the_written_protocol() -> TestResult {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/PROTOCOL.md");
+    let protocol = std::fs::read_to_string(path)?;
+    for text in [context::ALL, label::ALL, aad::ALL, sign::ALL].concat() {
+        assert!(protocol.contains(&format!("`{text}`")), "{text}");
+    }
     Ok(())
 }

@@ -405,3 +405,66 @@ fn signature(text: &str) -> Option<Signature> {
     let bytes = HEXLOWER.decode(text.as_bytes()).ok()?;
     Some(Fixed(bytes.try_into().ok()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use peerdrive_log::Batch;
+
+    use super::*;
+
+    type TestResult<T = ()> = Result<T, Box<dyn std::error::Error>>;
+
+    /// The drive of the published vectors of `crypto`, with its one content entry.
+    fn source(folder: &std::path::Path) -> TestResult<(DriveId, Source)> {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../crypto/vectors/v1.json");
+        let vectors: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path)?)?;
+        let bytes = |at: &str| -> TestResult<Vec<u8>> {
+            let text = vectors.pointer(at).and_then(|text| text.as_str());
+            Ok(HEXLOWER.decode(text.ok_or("no such vector")?.as_bytes())?)
+        };
+        let id = |at: &str| -> TestResult<[u8; 32]> {
+            bytes(at)?.try_into().map_err(|_| "not 32 bytes".into())
+        };
+        let genesis = Entry::decode(&bytes("/entries/genesis/bytes")?)?;
+        let content = bytes("/entries/content/bytes")?;
+        let entry = Entry::decode(&content)?;
+        let log = DriveLog::open(&folder.join("log.redb"))?;
+        log.append(&Batch {
+            records: vec![Record {
+                log: entry.log_id().0,
+                seq: entry.header.seq,
+                id: entry.id().0,
+                bytes: content,
+            }],
+            ..Batch::default()
+        })?;
+        let source = Source {
+            control: vec![genesis],
+            log: Arc::new(log),
+            bind: BindId(id("/entries/bind")?),
+            keys: Arc::new(DriveKeys::from_bytes(&[14; 64])),
+        };
+        Ok((DriveId(id("/entries/drive")?), source))
+    }
+
+    #[test]
+    fn the_published_history_is_what_is_written_and_it_holds() -> TestResult {
+        let folder = tempfile::tempdir()?;
+        let (drive, source) = source(folder.path())?;
+        let mut made = String::new();
+        write(drive, &source, &mut |line| {
+            made.push_str(&line);
+            made.push('\n');
+            true
+        })?;
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/history.jsonl");
+        if std::env::var_os("PEERDRIVE_WRITE_VECTORS").is_some() {
+            std::fs::write(path, &made)?;
+        }
+        assert_eq!(std::fs::read_to_string(path)?, made);
+        let audited = verify(made.as_bytes(), Some(drive))?;
+        assert_eq!((audited.findings.control, audited.findings.content), (1, 1));
+        assert_eq!((audited.findings.void, audited.findings.refused), (0, 0));
+        Ok(())
+    }
+}

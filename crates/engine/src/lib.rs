@@ -14,6 +14,8 @@ mod env;
 pub mod errors;
 mod failpoint;
 mod gate;
+#[doc(hidden)]
+pub mod harness;
 pub mod history;
 pub mod holding;
 mod incarnation;

@@ -219,4 +219,31 @@ mod tests {
         ));
         Ok(())
     }
+
+    /// Sealing draws a nonce, so what is published is opened, and only the place of it is made again.
+    #[test]
+    fn the_published_note_is_stored_and_opens_where_it_says() -> TestResult {
+        let hex = data_encoding::HEXLOWER;
+        let seal = Seal::new(DriveId([1; 32]), LocalKey::from_bytes([2; 32]));
+        let stored = hex.encode(&seal.stored_key(Space::Peers, b"key"));
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/notes.json");
+        if std::env::var_os("PEERDRIVE_WRITE_VECTORS").is_some() {
+            let sealed = seal.close(Space::Peers, b"key", b"value");
+            let made = serde_json::json!({
+                "drive": hex.encode(&[1; 32]), "local_key": hex.encode(&[2; 32]), "space": 3,
+                "key": hex.encode(b"key"), "value": hex.encode(b"value"), "stored_key": stored,
+                "sealed": hex.encode(&sealed), "snapshot": hex.encode(&seal.close_snapshot(b"snapshot")),
+            });
+            std::fs::write(path, serde_json::to_string_pretty(&made)? + "\n")?;
+        }
+        let published: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path)?)?;
+        let text = |name: &str| published.get(name).and_then(|text| text.as_str());
+        assert_eq!(text("stored_key"), Some(stored.as_str()));
+        let bytes = |name: &str| hex.decode(text(name).unwrap_or_default().as_bytes());
+        let opened = seal.open(Space::Peers, &bytes("sealed")?)?;
+        assert_eq!(opened, (b"key".to_vec(), b"value".to_vec()));
+        assert_eq!(seal.open_snapshot(&bytes("snapshot")?)?, b"snapshot");
+        assert!(seal.open(Space::Config, &bytes("sealed")?).is_err());
+        Ok(())
+    }
 }

@@ -1,7 +1,7 @@
 //! What a fuzzer may throw at this crate: every decoder that sees bytes from outside, with the
 //! properties that must hold for any input. Does not generate input.
 
-use crate::{address, proto::Message};
+use crate::{address, holding, proto::Message};
 
 /// Decodes a message of the sync protocol. Panics if one is accepted that would be written
 /// differently.
@@ -15,5 +15,12 @@ pub fn wire_message(bytes: &[u8]) {
 pub fn address(bytes: &[u8]) {
     if let Ok(addr) = address::decode(bytes) {
         assert_eq!(address::encode(&addr), bytes, "not canonical");
+    }
+}
+
+/// Decodes a question about blobs. Panics if one is accepted that would be written differently.
+pub fn question(bytes: &[u8]) {
+    if let Some((promise, ids)) = holding::parse(bytes) {
+        assert_eq!(holding::encode(promise, &ids), bytes, "not canonical");
     }
 }

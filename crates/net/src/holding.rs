@@ -153,18 +153,7 @@ async fn ask_some(
         .open_bi()
         .await
         .map_err(|_| AskError::Unreachable)?;
-    let mut question = Vec::with_capacity(HEAD + ids.len() * 32);
-    match promise {
-        None => question.push(ASKS),
-        Some(term) => {
-            question.push(RELIES);
-            question.extend_from_slice(&term.days.to_le_bytes());
-            question.extend_from_slice(&term.versions.to_le_bytes());
-        }
-    }
-    ids.iter()
-        .for_each(|id| question.extend_from_slice(id.as_bytes()));
-    frame::write(&mut send, vec![question]).await?;
+    frame::write(&mut send, vec![encode(promise, ids)]).await?;
     let answer = frame::read(&mut recv, ids.len()).await?;
     if answer.len() != ids.len() {
         return Err(AskError::NoAnswer);
@@ -217,8 +206,24 @@ impl HoldDoor {
     }
 }
 
+/// Writes a question.
+pub(crate) fn encode(promise: Option<Term>, ids: &[BlobId]) -> Vec<u8> {
+    let mut question = Vec::with_capacity(HEAD + ids.len() * 32);
+    match promise {
+        None => question.push(ASKS),
+        Some(term) => {
+            question.push(RELIES);
+            question.extend_from_slice(&term.days.to_le_bytes());
+            question.extend_from_slice(&term.versions.to_le_bytes());
+        }
+    }
+    ids.iter()
+        .for_each(|id| question.extend_from_slice(id.as_bytes()));
+    question
+}
+
 /// Reads a question: whether and for how long the asker relies on the answer, and the ids.
-fn parse(question: &[u8]) -> Option<(Option<Term>, Vec<BlobId>)> {
+pub(crate) fn parse(question: &[u8]) -> Option<(Option<Term>, Vec<BlobId>)> {
     let (promise, ids) = match question.split_first()? {
         (&ASKS, ids) => (None, ids),
         (&RELIES, rest) => {

@@ -20,6 +20,8 @@ mod screen;
 #[cfg(test)]
 mod testing;
 mod types;
+#[cfg(test)]
+mod vectors;
 
 pub use address::{AddressError, MAX_ADDRESS};
 pub use blobs::{BlobError, BlobStore, FetchError, Writing};

@@ -2,10 +2,11 @@
 //! Knows which tools check what, and nothing of the code.
 
 use std::fs;
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use peerdrive_tests::workspace;
 
 use crate::cargo::{self, Profile, cargo};
 use crate::{app, setup, tidy};
@@ -127,6 +128,15 @@ pub(crate) fn run() -> Result<ExitCode> {
         with_program(&["test", "--doc", "--locked", "--quiet"])
     });
 
+    step("vectors, by the second implementation", &mut || {
+        let python = run_quietly(Command::new("python3").arg("--version"));
+        if !python {
+            return Ok(Outcome::Skipped("python3 is not installed".into()));
+        }
+        let mut check = Command::new("python3");
+        finish(check.arg("tests/vectors/check.py").current_dir(workspace()))
+    });
+
     let no_node = app::missing();
     let app_step = |what: &dyn Fn() -> Result<()>| -> Result<Outcome> {
         if let Some(reason) = &no_node {
@@ -203,12 +213,18 @@ pub(crate) fn run() -> Result<ExitCode> {
     Ok(close(&steps, &skipped_tests, start.elapsed()))
 }
 
+/// Whether a program is there and says so.
+fn run_quietly(command: &mut Command) -> bool {
+    let silent = command.stdout(Stdio::null()).stderr(Stdio::null());
+    silent.status().is_ok_and(|status| status.success())
+}
+
 fn cargo_step(words: &[&str]) -> Result<Outcome> {
     finish(&mut cargo(words))
 }
 
 fn finish(command: &mut Command) -> Result<Outcome> {
-    let status = command.status().context("cannot run cargo")?;
+    let status = command.status().context("cannot run it")?;
     Ok(if status.success() {
         Outcome::Passed
     } else {

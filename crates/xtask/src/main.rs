@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask demo`, `test`, `bench`, `mutants` and `setup`. Knows the command line of
+//! Developer commands: `cargo xtask demo`, `test`, `bench`, `mutants`, `fuzz` and `setup`. Knows the command line of
 //! PeerDrive and the tools around it, and nothing of what is inside.
 #![expect(
     clippy::print_stdout,
@@ -10,6 +10,7 @@ mod bench;
 mod cargo;
 mod check;
 mod demo;
+mod fuzz;
 mod interrupt;
 mod machine;
 mod mutants;
@@ -28,6 +29,8 @@ cargo xtask bench [--only B1,B5] [--rounds N] [--quick] [--no-write]
                   [--alone | --without-peerdrive]
                                       beside cp, rsync and Syncthing, into docs/BENCHMARKS.md
 cargo xtask mutants [--shard K/N]     small faults put into the rules of the folder tree: do its tests notice?
+cargo xtask fuzz [--minutes N] [--target T]
+                                      random bytes for every decoder, 10 minutes each; installs cargo-fuzz
 cargo xtask setup [test|demo|bench]   only install the Debian packages that these need
 ";
 
@@ -49,6 +52,7 @@ fn command(words: &[String]) -> Result<ExitCode> {
         ["test"] => check::run(),
         ["bench", options @ ..] => bench::run(&bench::Options::parse(options)?),
         ["mutants", options @ ..] => mutants::run(&mutants::Options::parse(options)?),
+        ["fuzz", options @ ..] => fuzz::run(&fuzz::Options::parse(options)?),
         ["setup"] => {
             for purpose in [
                 setup::Purpose::Test,

@@ -138,6 +138,33 @@ pub(super) fn decode_page(
     if agrees { Ok(chunks) } else { Err(BadManifest) }
 }
 
+/// Reads a manifest of a file of `len` bytes, and a page of so many; for [`crate::harness`].
+pub(crate) fn harness(bytes: &[u8], len: u64) {
+    if let Ok(manifest) = Manifest::decode(bytes, len, &Shape::V1) {
+        assert!(manifest.encode().as_deref() == Ok(bytes), "not canonical");
+        if let Body::Chunks(chunks) = manifest.body {
+            let run = Run::new(0, chunks);
+            assert_eq!(run.end(), len, "another length");
+            assert!(!run.holds(len) && run.from(len).next().is_none());
+        }
+    }
+    let named = PageRef {
+        page: ChunkRef {
+            blob: [0; 32],
+            key: [0; 32],
+            len: 0,
+        },
+        span: len,
+        chunks: u32::from(bytes.first().copied().unwrap_or_default()),
+    };
+    if let Ok(chunks) = decode_page(bytes, &named, &Shape::V1) {
+        assert!(
+            encode_page(&chunks).as_deref() == Ok(bytes),
+            "not canonical"
+        );
+    }
+}
+
 /// Bytes in a list of possible chunks of possible number.
 fn sum_of(chunks: &[ChunkRef], shape: &Shape) -> Option<u64> {
     let possible = (1..=shape.fanout).contains(&chunks.len())

@@ -39,6 +39,7 @@ use peerdrive_crdt_tree::node::{ContentHash, FileContent};
 use peerdrive_net::{BlobId, BlobStore};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+pub(crate) use self::manifest::harness;
 pub(crate) use self::parts::{Part, PartKind, Untold, VersionParts};
 use self::{
     cache::{Loads, Lru},

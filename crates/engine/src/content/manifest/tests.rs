@@ -209,3 +209,33 @@ fn random_bytes_never_decode_to_what_does_not_encode_to_them() -> TestResult {
     }
     Ok(())
 }
+
+/// What is published of manifests: each form, as the bytes before they are sealed.
+#[test]
+fn the_published_manifests_are_what_is_written() -> Result<(), Box<dyn std::error::Error>> {
+    let inline = Manifest {
+        size: 3,
+        body: Body::Inline(b"abc".to_vec()),
+    };
+    let several = chunks(&[300_000, 20_000]);
+    let whole = page(4096, 4096 * 300_000);
+    let paged = pages(&[whole, page(1, 77)]);
+    let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
+    let mut forms = serde_json::Map::new();
+    for (name, manifest) in [("inline", inline), ("chunks", several), ("pages", paged)] {
+        let bytes = manifest.encode()?;
+        let read = Manifest::decode(&bytes, manifest.size, &Shape::V1)?;
+        assert!(read == manifest);
+        forms.insert(name.to_owned(), hex(&bytes).into());
+    }
+    let listed = [chunk(0, 300_000), chunk(1, 20_000)];
+    forms.insert("page".to_owned(), hex(&encode_page(&listed)?).into());
+    let made = serde_json::to_string_pretty(&forms)? + "\n";
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/manifests.json");
+    if std::env::var_os("PEERDRIVE_WRITE_VECTORS").is_some() {
+        std::fs::write(path, &made)?;
+    }
+    let published: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path)?)?;
+    assert_eq!(published, serde_json::Value::Object(forms));
+    Ok(())
+}

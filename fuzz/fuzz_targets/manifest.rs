@@ -1,0 +1,4 @@
+//! Fuzzes manifests and their pages.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| peerdrive_engine::harness::manifest(bytes));
