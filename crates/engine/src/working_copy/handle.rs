@@ -184,6 +184,10 @@ impl Drive for DriveHandle {
         crate::holding::preserve(&self.shared, node).await;
     }
 
+    fn restated(&self) {
+        self.shared.standing_changed();
+    }
+
     fn load(&self) -> Result<Vec<StoredRow>, String> {
         self.local()
             .all(Space::InStep)
