@@ -4,13 +4,12 @@
 use std::collections::HashMap;
 
 use parking_lot::Mutex;
-use peerdrive_api::client::Client;
+use peerdrive_api::client::{Client, Update};
+use peerdrive_api::dto::Frame;
 use peerdrive_api::error::{ApiError, Code};
 use peerdrive_api::events::Cursor;
-use peerdrive_api::reply::Line;
 use peerdrive_cli::window::Opening;
-use serde::de::IgnoredAny;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tauri::State;
 use tauri::ipc::{Channel, InvokeResponseBody, Response};
 use tokio_util::sync::CancellationToken;
@@ -96,18 +95,15 @@ async fn ask(
     request: &Value,
     lines: &Channel<InvokeResponseBody>,
 ) -> Result<Response, ApiError> {
-    let mut answer = client.start_named(command, request.to_string().into()).await?;
+    let mut answer = client.pass(command, request).await?;
     loop {
-        let line = answer.next().await?;
-        match serde_json::from_slice::<Line<IgnoredAny, Value>>(&line).map_err(|_| unreadable())? {
-            Line::Ok(reply) => return Ok(Response::new(reply.to_string())),
-            Line::Error(error) => return Err(error),
-            Line::Item(_) | Line::Progress(_) => {
-                let text = String::from_utf8(line.to_vec()).map_err(|_| unreadable())?;
-                // A page that is gone needs no more lines; the command goes on all the same.
-                lines.send(InvokeResponseBody::Json(text)).ok();
-            }
-        }
+        let line = match answer.next().await? {
+            Update::Done(reply) => return Ok(Response::new(reply.to_string())),
+            Update::Progress(progress) => json!({ "progress": progress }),
+            Update::Item(item) => json!({ "item": item }),
+        };
+        // A page that is gone needs no more lines; the command goes on all the same.
+        lines.send(InvokeResponseBody::Json(line.to_string())).ok();
     }
 }
 
@@ -118,7 +114,7 @@ pub(crate) async fn events(
     streams: State<'_, Streams>,
     id: String,
     after: Option<Cursor>,
-    frames: Channel<InvokeResponseBody>,
+    frames: Channel<Frame>,
 ) -> Result<(), ApiError> {
     let hushed = streams.begin(&id);
     let told = tokio::select! {
@@ -135,25 +131,19 @@ pub(crate) async fn events(
 async fn tell(
     daemon: &Daemon,
     after: Option<Cursor>,
-    frames: &Channel<InvokeResponseBody>,
+    frames: &Channel<Frame>,
 ) -> Result<(), ApiError> {
     let mut stream = daemon.client().await?.events(after.as_ref()).await?;
-    while let Some(frame) = stream.next().await? {
-        let sent = frames.send(InvokeResponseBody::Json(frame));
-        if sent.is_err() {
+    loop {
+        let frame = stream.next().await?;
+        if frames.send(frame).is_err() {
             return Ok(());
         }
     }
-    Ok(())
 }
 
 /// Ends an event stream.
 #[tauri::command]
 pub(crate) fn hush(streams: State<'_, Streams>, id: &str) {
     streams.end(id);
-}
-
-fn unreadable() -> ApiError {
-    ApiError::new(Code::UnknownCommand, "the daemon's answer cannot be read")
-        .hint("this window and the daemon are of two versions; `peerdrive stop` ends the daemon")
 }

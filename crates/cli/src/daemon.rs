@@ -278,15 +278,35 @@ fn locked_out(error: &LockError) -> ApiError {
     ApiError::new(code, error.to_string()).hint(hint)
 }
 
-/// What others see this device called: its host name, at most 64 bytes of it.
+/// Names this device to others, instead of the name of the machine.
+const NAME: &str = "PEERDRIVE_NAME";
+
+/// What others see this device called: `PEERDRIVE_NAME`, else its host name; at most 64 bytes of it.
 fn device_name() -> String {
-    let name = rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned();
+    let given = std::env::var(NAME).ok().filter(|name| !name.trim().is_empty());
+    let name = given.unwrap_or_else(|| {
+        let machine = rustix::system::uname();
+        machine.nodename().to_string_lossy().into_owned()
+    });
+    shortened(name.trim()).to_owned()
+}
+
+fn shortened(name: &str) -> &str {
     let end = (0..=name.len().min(64))
         .rev()
         .find(|end| name.is_char_boundary(*end))
         .unwrap_or(0);
-    name[..end].to_owned()
+    &name[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shortened;
+
+    #[test]
+    fn a_long_name_ends_between_two_letters() {
+        assert_eq!(shortened("workstation"), "workstation");
+        assert_eq!(shortened(&"é".repeat(40)), "é".repeat(32));
+        assert_eq!(shortened(&format!("a{}", "é".repeat(40))).len(), 63);
+    }
 }

@@ -2,7 +2,7 @@
 //! which is the window's own program started once more. Knows nothing of windows.
 
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -10,9 +10,10 @@ use peerdrive_api::client::Client;
 use peerdrive_api::error::ApiError;
 
 use crate::args::Options;
-use crate::context::Context;
+use crate::context::{Asked, Context};
 use crate::daemon::start;
 use crate::failure::Failure;
+use crate::unlock::Unlock;
 
 /// PeerDrive in a window
 #[derive(Debug, Parser)]
@@ -27,7 +28,9 @@ struct Words {
 /// How a window was opened.
 #[derive(Debug)]
 pub struct Opening {
-    context: Context,
+    data_dir: PathBuf,
+    asked: Asked,
+    unlock: Unlock,
     link: Option<String>,
 }
 
@@ -42,15 +45,25 @@ impl Opening {
     pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Self, ExitCode> {
         let opened = Words::try_parse_from(words).map_err(Failure::Usage);
         let opened = opened.and_then(|Words { options, link }| {
-            let context = Context::new(options)?;
-            Ok(Self { context, link })
+            let Context {
+                data_dir,
+                asked,
+                unlock,
+                ..
+            } = Context::new(options)?;
+            Ok(Self {
+                data_dir,
+                asked,
+                unlock,
+                link,
+            })
         });
         opened.map_err(|failure| failure.report(false))
     }
 
     /// The data directory, absolute.
     pub fn data_dir(&self) -> &Path {
-        &self.context.data_dir
+        &self.data_dir
     }
 
     /// The link that is to be opened.
@@ -61,13 +74,7 @@ impl Opening {
     /// A way to the daemon, which is started if there is none. Takes as long as that takes, at most two
     /// minutes.
     pub async fn daemon(&self) -> Result<Client, ApiError> {
-        let Context {
-            data_dir,
-            asked,
-            unlock,
-            ..
-        } = &self.context;
-        start::attach(data_dir, asked, unlock).await
+        start::attach(&self.data_dir, &self.asked, &self.unlock).await
     }
 }
 
@@ -94,7 +101,7 @@ mod tests {
         let opening = Opening::parse(all).map_err(|_| "refused")?;
         assert_eq!(opening.data_dir(), Path::new("/d"));
         assert_eq!(opening.link(), Some("peerdrive://join#a"));
-        assert!(opening.context.asked.no_discovery);
+        assert!(opening.asked.no_discovery);
         assert!(Opening::parse(words(&["w", "a", "b"])).is_err());
         Ok(())
     }
