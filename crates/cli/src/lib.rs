@@ -11,7 +11,6 @@ mod output;
 mod progress;
 mod secret;
 mod unlock;
-pub mod window;
 mod words;
 
 use std::ffi::OsString;

@@ -4,9 +4,8 @@ import { useState } from "react";
 import { JoinForm, ShareForm } from "./forms";
 import "./first-run.css";
 
-/** `invite` is one that was opened from elsewhere, if any. */
-export function FirstRun({ invite }: { invite: string }) {
-  const [way, setWay] = useState<"share" | "join" | null>(invite === "" ? null : "join");
+export function FirstRun() {
+  const [way, setWay] = useState<"share" | "join" | null>(null);
   return (
     <main className="first" id="main" tabIndex={-1}>
       <img src="./icon.svg" alt="" width={52} height={52} />
@@ -27,7 +26,7 @@ export function FirstRun({ invite }: { invite: string }) {
         </button>
       </div>
       {way === "share" && <ShareForm key="share" />}
-      {way === "join" && <JoinForm key="join" invite={invite} />}
+      {way === "join" && <JoinForm key="join" />}
     </main>
   );
 }

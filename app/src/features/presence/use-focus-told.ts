@@ -3,8 +3,8 @@
 import { useEffect, useMemo, useRef } from "react";
 import { usePlatform } from "../../platform/context";
 
-/** What is looked at in a drive: no folder in the views that are not of files. */
-export interface Look {
+interface Focus {
+  drive: string;
   folder: string | null;
   node: string | null;
 }
@@ -14,8 +14,7 @@ const IDLE_AFTER = 120_000;
 /** Walking through rows with the keys is one change, not fifty. */
 const REST = 150;
 
-/** Of one window, whatever view is open; `drive` is null when none is. */
-export function useFocusTold(drive: string | null, { folder, node }: Look): void {
+export function useFocusTold({ drive, folder, node }: Focus): void {
   const platform = usePlatform();
   const window_ = useMemo(() => crypto.randomUUID(), []);
   const touched = useRef(0);
@@ -35,8 +34,7 @@ export function useFocusTold(drive: string | null, { folder, node }: Look): void
     const tell = (): void => {
       const idle = document.hidden || Date.now() - touched.current > IDLE_AFTER;
       // Presence is a courtesy: when it cannot be told, nothing else suffers.
-      const where = drive === null ? { drive } : { drive, folder, node, idle };
-      platform.call("focus", { window: window_, ...where }).catch(() => undefined);
+      platform.call("focus", { window: window_, drive, folder, node, idle }).catch(() => undefined);
     };
     const soon = setTimeout(tell, REST);
     const again = setInterval(tell, AGAIN);
