@@ -278,9 +278,6 @@ mod tests {
             versions: 10,
         };
         let question = [&[2, 30, 0, 0, 0, 10, 0, 0, 0][..], &[7; 32]].concat();
-        assert_eq!(
-            parse(&question),
-            Some((Some(term), vec![BlobId([7; 32])]))
-        );
+        assert_eq!(parse(&question), Some((Some(term), vec![BlobId([7; 32])])));
     }
 }

@@ -90,7 +90,10 @@ impl Holder for Answers {
                 .collect()
                 .await;
             if let Some(term) = promise {
-                let kept = ids.iter().zip(&held).filter(|(_, held)| **held == Held::Kept);
+                let kept = ids
+                    .iter()
+                    .zip(&held)
+                    .filter(|(_, held)| **held == Held::Kept);
                 let kept = kept.map(|(id, _)| *id).collect();
                 if let Err(error) = note(gate.drives_of(&peer), kept, term).await {
                     tracing::warn!(%error, "nothing can be promised to another device now");

@@ -97,8 +97,10 @@ async fn promised(drive: &DriveHandle) -> Result<HashSet<BlobId>, HoldError> {
         }
         named.extend(parts.parts.into_iter().map(|part| part.id));
     }
-    let (kept, over): (HashSet<BlobId>, HashSet<BlobId>) =
-        promises.blobs.into_iter().partition(|id| named.contains(id));
+    let (kept, over): (HashSet<BlobId>, HashSet<BlobId>) = promises
+        .blobs
+        .into_iter()
+        .partition(|id| named.contains(id));
     let shared = drive.shared.clone();
     tokio::task::spawn_blocking(move || Promises::strike(&shared, &over))
         .await
@@ -109,10 +111,7 @@ async fn promised(drive: &DriveHandle) -> Result<HashSet<BlobId>, HoldError> {
 /// The blobs of a version that is needed. A list that was never here names nothing of which only this
 /// device has the last copy: whoever let go of such a blob was promised that it stays. One that was
 /// here, or cannot be read yet, may.
-async fn parts_of(
-    drive: &DriveHandle,
-    content: &FileContent,
-) -> Result<Vec<Part>, HoldError> {
+async fn parts_of(drive: &DriveHandle, content: &FileContent) -> Result<Vec<Part>, HoldError> {
     // Once for the list itself, and once for its pages.
     for _ in 0..2 {
         let parts = drive.content().parts(content).await?;
@@ -138,10 +137,7 @@ async fn parts_of(
 }
 
 /// Forgets where the bytes of blobs are that nobody will ask for.
-fn strike_places(
-    drive: &DriveHandle,
-    kept: &HashSet<BlobId>,
-) -> Result<(), HoldError> {
+fn strike_places(drive: &DriveHandle, kept: &HashSet<BlobId>) -> Result<(), HoldError> {
     let local = &drive.shared.local;
     let unknown = |key: &Vec<u8>| {
         // Notes by file have shorter keys, and go when the file does.

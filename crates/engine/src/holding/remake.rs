@@ -56,7 +56,9 @@ struct Places {
 fn decode(note: &[u8]) -> Vec<Place> {
     match note.first() {
         Some(1) => postcard::from_bytes(note).into_iter().collect(),
-        Some(2) => postcard::from_bytes(note).map_or_else(|_| Vec::new(), |places: Places| places.all),
+        Some(2) => {
+            postcard::from_bytes(note).map_or_else(|_| Vec::new(), |places: Places| places.all)
+        }
         _ => Vec::new(),
     }
 }

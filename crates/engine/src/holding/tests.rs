@@ -144,7 +144,10 @@ async fn nothing_is_collected_that_a_damaged_list_may_name() -> TestResult {
         matches!(&refused, Err(HoldError::Untold(name)) if name == "D"),
         "{refused:?}"
     );
-    assert!(has_all(&drive, &ids[1..]).await?, "its chunks were collected");
+    assert!(
+        has_all(&drive, &ids[1..]).await?,
+        "its chunks were collected"
+    );
     // It comes back with whoever has it.
     let b = engine(&root.path().join("b")).await?;
     until("it can be told again", async || a.collect().await.is_ok()).await?;
@@ -191,12 +194,20 @@ async fn a_promise_binds_the_collector_of_whoever_gave_it() -> TestResult {
     let list = ids[0];
     // Also over a restart.
     let data = root.path().join("b");
-    drive_b.working_copy().ok_or("no folder")?.sync_now().await?;
+    drive_b
+        .working_copy()
+        .ok_or("no folder")?
+        .sync_now()
+        .await?;
     b.shutdown().await;
     drop((drive_b, b));
     let b = engine(&data).await?;
     let drive_b = b.drive("D")?;
-    drive_b.working_copy().ok_or("no folder")?.sync_now().await?;
+    drive_b
+        .working_copy()
+        .ok_or("no folder")?
+        .sync_now()
+        .await?;
     drive_b.content().blobs().forget_claims();
     b.collect().await?;
     assert!(
@@ -218,7 +229,11 @@ async fn a_promise_binds_the_collector_of_whoever_gave_it() -> TestResult {
         content(&drive_b, "f").is_ok_and(|now| now != second)
     })
     .await?;
-    drive_b.working_copy().ok_or("no folder")?.sync_now().await?;
+    drive_b
+        .working_copy()
+        .ok_or("no folder")?
+        .sync_now()
+        .await?;
     let unpromised = parts(&drive_b, &second).await?;
     drive_b.content().blobs().forget_claims();
     b.collect().await?;

@@ -29,9 +29,8 @@ pub(super) fn is_away(root: &Root, in_step: &InStep, id: NodeId, path: &str, now
     if now.kind != EntryKind::Folder || was.stat.dev == now.dev {
         return false;
     }
-    let renumbered = was.stat.btime_ns != 0
-        && was.stat.btime_ns == now.btime_ns
-        && was.stat.ino == now.ino;
+    let renumbered =
+        was.stat.btime_ns != 0 && was.stat.btime_ns == now.btime_ns && was.stat.ino == now.ino;
     !renumbered
         && in_step
             .children(id)

@@ -155,7 +155,11 @@ impl<D: Drive> Keeper<D> {
     /// Before the bytes of a file leave the folder. While what is returned lives, nobody counts on
     /// their being there.
     pub(super) async fn about_to_go(&self, id: NodeId) -> Result<Option<D::Parting>, Outcome> {
-        let file = |id| self.in_step.get(id).is_some_and(|record| matches!(record.held, Held::File { .. }));
+        let file = |id| {
+            self.in_step
+                .get(id)
+                .is_some_and(|record| matches!(record.held, Held::File { .. }))
+        };
         let Some(path) = self.in_step.path(id).filter(|_| file(id)) else {
             return Ok(None);
         };

