@@ -98,9 +98,9 @@ impl Inner {
                 Ok(missing) if missing.is_empty() => None,
                 Ok(missing) => Some(Untold::NotHere(missing)),
                 Err(ContentError::NoKey { .. }) => Some(Untold::NotYet),
-                Err(ContentError::Forged { what }) if what == Mismatch::Newer => {
-                    Some(Untold::NotYet)
-                }
+                Err(ContentError::Forged {
+                    what: Mismatch::Newer,
+                }) => Some(Untold::NotYet),
                 Err(ContentError::Forged { .. }) => Some(Untold::Forged),
                 // Gone since it was looked for.
                 Err(ContentError::Unavailable { .. }) => {
