@@ -85,7 +85,7 @@ fn watch(root: &Path, allowed: &Mutex<HashSet<blake3::Hash>>, stop: &AtomicBool)
     let mut testimony = Testimony::default();
     while !stop.load(Ordering::Relaxed) {
         let files: Vec<PathBuf> = walk(root).unwrap_or_default();
-        for path in files {
+        for path in files.into_iter().filter(|path| !is_unfinished(path)) {
             // A file that cannot be read (vanished, or its bytes are with no peer now) is not torn.
             let Ok(about) = fs::symlink_metadata(&path) else {
                 continue;
@@ -116,6 +116,12 @@ fn watch(root: &Path, allowed: &Mutex<HashSet<blake3::Hash>>, stop: &AtomicBool)
         thread::sleep(Duration::from_millis(5));
     }
     testimony
+}
+
+/// Whether a test's own author is still writing this: it is renamed when it is whole, and PeerDrive takes
+/// no part in it before.
+fn is_unfinished(path: &Path) -> bool {
+    path.extension().is_some_and(|kind| kind == "swp")
 }
 
 #[cfg(test)]
