@@ -401,10 +401,13 @@ fn one_round(
                 scope.spawn(move || author.until(end))
             })
             .collect();
-        for device in devices {
+        for (side, device) in devices.iter().enumerate() {
             if random.below(3) == 0 {
                 thread::sleep(Duration::from_millis(random.below(700)));
                 device.kill()?;
+                let mut account = world.account.lock().unwrap_or_else(PoisonError::into_inner);
+                account.killed(side);
+                drop(account);
                 thread::sleep(Duration::from_millis(random.below(200)));
                 device.start()?;
                 told.kills += 1;
@@ -448,11 +451,15 @@ fn one_round(
         }
         Ok(Some(()))
     };
-    let ((), met) = within(
+    let met = within(
         SOON * 2,
         "both are the same and nothing is lost",
         all_is_well,
-    )?;
+    );
+    let ((), met) = met.with_context(|| {
+        let told = devices.iter().map(|device| device.status(drive));
+        format!("what the devices say: {:?}", told.collect::<Vec<_>>())
+    })?;
     told.met = met;
     world
         .account

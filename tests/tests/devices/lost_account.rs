@@ -27,6 +27,10 @@ pub(crate) struct Account {
     touched: [BTreeSet<Write>; 2],
     /// Where each side wrote in this round.
     written_at: [BTreeSet<String>; 2],
+    /// Sides that were killed in this round.
+    killed: BTreeSet<usize>,
+    /// Writes before this round.
+    before: Write,
 }
 
 impl Account {
@@ -70,6 +74,13 @@ impl Account {
         self.touched[side].insert(write);
     }
 
+    /// The daemon of `side` was killed. What it took in within the last moments before is not yet noted as
+    /// having been in the folder: if it was deleted before the daemon was back, it comes back too, as
+    /// ARCHITECTURE.md says.
+    pub(crate) fn killed(&mut self, side: usize) {
+        self.killed.insert(side);
+    }
+
     fn end(&mut self, write: Write, how: &'static str) {
         if let Some(written) = self.writes.get_mut(&write) {
             written.ended = Some(how);
@@ -104,6 +115,7 @@ impl Account {
         self.deleted
             .iter()
             .filter(|(write, side)| visible.contains(*write) && !self.raced(**write, 1 - **side))
+            .filter(|(write, side)| !(self.killed.contains(side) && **write > self.before))
             .map(|(write, side)| {
                 format!(
                     "write {write}, deleted by device {side}: {:?}",
@@ -114,8 +126,14 @@ impl Account {
     }
 
     /// Whether the other side had to do in this round with what a write stands in for: with it, with a
-    /// version it grew from, or with its place.
+    /// version it grew from, with its place, or with what stands beside it there since edits met: whoever
+    /// edits one of these makes a file of each (rule R6).
     fn raced(&self, write: Write, other: usize) -> bool {
+        let places: BTreeSet<&str> = self.touched[other]
+            .iter()
+            .filter_map(|touched| Some(place(&self.writes.get(touched)?.path)))
+            .chain(self.written_at[other].iter().map(|path| place(path)))
+            .collect();
         let mut at = Some(write);
         while let Some(number) = at {
             if self.touched[other].contains(&number) {
@@ -124,7 +142,7 @@ impl Account {
             let Some(written) = self.writes.get(&number) else {
                 return false;
             };
-            if self.written_at[other].contains(&written.path) {
+            if places.contains(place(&written.path)) {
                 return true;
             }
             at = written.over;
@@ -137,7 +155,15 @@ impl Account {
         self.deleted.clear();
         self.touched = Default::default();
         self.written_at = Default::default();
+        self.killed.clear();
+        self.before = self.writes.len() as Write;
     }
+}
+
+/// The path of the file that a conflict copy stands beside; of any other file its own.
+fn place(path: &str) -> &str {
+    path.split_once(" (conflict ")
+        .map_or(path, |(file, _)| file)
 }
 
 #[test]
@@ -151,6 +177,20 @@ fn the_account_finds_what_is_lost_and_what_came_back() {
     assert_eq!(account.lost(&BTreeSet::from([three])), Vec::<String>::new());
     assert_eq!(account.lost(&BTreeSet::new()).len(), 1);
     assert_eq!(account.resurrected(&BTreeSet::from([two])).len(), 1);
+    // What a kill may bring back is what was written in the same round, and nothing older.
+    account.killed(0);
+    assert_eq!(account.resurrected(&BTreeSet::from([two])).len(), 1);
+    let fresh = account.begin(0, "d");
+    account.deleted(0, fresh);
+    assert!(account.resurrected(&BTreeSet::from([fresh])).is_empty());
+    let copy = account.begin(0, "e (conflict 86e5 VIjr)");
+    account.next_round();
+    account.deleted(0, copy);
+    assert_eq!(account.resurrected(&BTreeSet::from([copy])).len(), 1);
+    account.begin(1, "e");
+    assert!(account.resurrected(&BTreeSet::from([copy])).is_empty());
+    account.next_round();
+    account.deleted(0, two);
     // Somebody renamed it at the same time: then it may live.
     account.touched(1, two);
     assert!(account.resurrected(&BTreeSet::from([two])).is_empty());

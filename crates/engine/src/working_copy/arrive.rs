@@ -239,9 +239,13 @@ impl<D: Drive> Keeper<D> {
     }
 
     pub(super) fn moved(&mut self, work: &mut Work<'_>, id: NodeId, record: Record, path: &str) {
+        let is_folder = record.held == Held::Folder;
         self.adopt(id, record);
         work.spared.remove(&id);
         self.rest.look(path, work.now, true);
+        if is_folder {
+            self.watched_again(path, work.now);
+        }
     }
 
     /// Where in the drive the parent of a path is; `None` (and the path is looked at again) if it has

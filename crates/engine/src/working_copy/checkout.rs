@@ -370,6 +370,7 @@ impl<D: Drive> Keeper<D> {
                 if stat.kind == EntryKind::Folder {
                     // The system forgot the folders in it by name: they are watched again as they are listed.
                     self.rest.look(&to, Instant::now(), true);
+                    self.watched_again(&to, Instant::now());
                 }
                 Outcome::Done
             }

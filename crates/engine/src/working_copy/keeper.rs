@@ -20,6 +20,9 @@ use super::scan::{Observed, Scan};
 use super::status::{Problems, Shared, WorkingCopyOptions, hint_for};
 use super::watch::Watch;
 
+/// By then the watcher has heard of a move, on a busy machine too.
+const HEARD: Duration = Duration::from_secs(1);
+
 /// A node or path that could not be dealt with, and when it is tried again.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Retry {
@@ -39,6 +42,10 @@ pub(super) struct Keeper<D: Drive> {
     pub(super) watch: Watch,
     /// Local paths to look at.
     pub(super) rest: Rest,
+    /// Moved folders to look at once more, and when.
+    pub(super) again: BTreeMap<String, Instant>,
+    /// Folders were moved since somebody asked.
+    pub(super) stirred: bool,
     /// Nodes whose view may differ from what is on disk.
     pub(super) dirty: BTreeSet<NodeId>,
     /// Dirty nodes that are not tried before their time.
@@ -175,6 +182,28 @@ impl<D: Drive> Keeper<D> {
             scan.look(&look.path, look.deep || look.whole);
         }
         scan.finish()
+    }
+
+    /// A folder came to another place. The watcher knows folders by path: if it hears of the move only after
+    /// the new place was watched, it ends that watch and tells nobody. So it is looked at once more when
+    /// that must have happened, and everything some time later.
+    pub(super) fn watched_again(&mut self, path: &str, now: Instant) {
+        self.again.insert(path.to_owned(), now + HEARD);
+        self.stirred = true;
+    }
+
+    /// What is to be looked at once more.
+    pub(super) fn take_again(&mut self, now: Instant) {
+        let due: Vec<String> = self
+            .again
+            .iter()
+            .filter(|(_, at)| **at <= now)
+            .map(|(path, _)| path.clone())
+            .collect();
+        for path in due {
+            self.again.remove(&path);
+            self.rest.look(&path, now, true);
+        }
     }
 
     /// Notes that a local path could not be dealt with, and when to look again.

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RenameMode};
+use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RemoveKind, RenameMode};
 use notify::{ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -163,6 +163,10 @@ fn hint(kind: &EventKind) -> Option<Hint> {
         EventKind::Access(AccessKind::Close(AccessMode::Write)) => Hint::Whole,
         EventKind::Access(_) => return None,
         EventKind::Create(CreateKind::Folder) => Hint::Deep,
+        // The watcher knows folders by path and forgets whatever it has under this one, also what came to
+        // stand there since: that is watched again as it is listed.
+        EventKind::Modify(ModifyKind::Name(RenameMode::From)) => Hint::Deep,
+        EventKind::Remove(RemoveKind::Folder | RemoveKind::Any | RemoveKind::Other) => Hint::Deep,
         EventKind::Modify(ModifyKind::Data(_)) => Hint::Writing,
         EventKind::Modify(ModifyKind::Name(RenameMode::To)) => Hint::Whole,
         // Both halves were told one by one already.
@@ -186,6 +190,16 @@ mod tests {
         gatherer.take(Ok(Event::new(EventKind::Other).set_flag(Flag::Rescan)));
         assert_eq!(watch.drain(root), (Vec::new(), true));
         assert_eq!(watch.drain(root), (Vec::new(), false));
+    }
+
+    #[test]
+    fn where_a_folder_was_everything_is_watched_anew() {
+        let gone = [
+            EventKind::Remove(RemoveKind::Folder),
+            EventKind::Modify(ModifyKind::Name(RenameMode::From)),
+        ];
+        assert_eq!(gone.map(|kind| hint(&kind)), [Some(Hint::Deep); 2]);
+        assert_eq!(hint(&EventKind::Remove(RemoveKind::File)), Some(Hint::Look));
     }
 
     #[test]

@@ -27,6 +27,8 @@ use super::watch::{Hint, Watch};
 const FULL_LOOK: Duration = Duration::from_secs(600);
 /// The same, when some folders cannot be watched.
 const FULL_LOOK_UNWATCHED: Duration = Duration::from_secs(30);
+/// And once this long after folders were moved.
+const FULL_LOOK_STIRRED: Duration = Duration::from_secs(20);
 /// A paused folder is tried this often.
 const PAUSED_LOOK: Duration = Duration::from_secs(1);
 /// Records are made durable this long after they changed; until then a crash only costs a comparison.
@@ -97,6 +99,8 @@ impl<D: Drive> Worker<D> {
             in_step,
             watch: Watch::start(),
             rest: Rest::default(),
+            again: BTreeMap::new(),
+            stirred: false,
             dirty: BTreeSet::new(),
             later: HashMap::new(),
             failed_paths: HashMap::new(),
@@ -175,6 +179,10 @@ impl<D: Drive> Worker<D> {
                 Hint::Writing => self.keeper.rest.writing(&path, now),
                 Hint::Whole => self.keeper.rest.whole(&path, now),
             }
+        }
+        self.keeper.take_again(now);
+        if std::mem::take(&mut self.keeper.stirred) {
+            self.next_full_look = self.next_full_look.min(now + FULL_LOOK_STIRRED);
         }
         if lost || now >= self.next_full_look {
             let every = if self.keeper.watch.is_limited() {
@@ -413,6 +421,10 @@ impl<D: Drive> Worker<D> {
         } else {
             until = keeper.rest.next().map_or(until, |at| until.min(at));
             until = keeper.next_burial().map_or(until, |at| until.min(at));
+            until = keeper
+                .again
+                .values()
+                .fold(until, |until, at| until.min(*at));
             let later = keeper
                 .dirty
                 .iter()
