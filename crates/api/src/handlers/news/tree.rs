@@ -159,7 +159,7 @@ impl Teller<'_> {
         }
     }
 
-    fn add_deleted(&mut self, id: NodeId, folder: NodeId, name: &String) {
+    fn add_deleted(&mut self, id: NodeId, folder: NodeId, name: &str) {
         self.told.count = self.told.count.saturating_add(1);
         if self.told.changes.len() < CHANGES {
             self.told.changes.push(Change {
