@@ -141,38 +141,16 @@ impl Server {
         router: Router<H>,
         closing: CancellationToken,
     ) -> io::Result<()> {
-        let sessions = Arc::new(self.sessions);
-        let guard = guard::Guard::new(self.port, self.token, sessions.clone());
         let door = Arc::new(Door {
             port: self.port,
             app: self.app,
-            sessions,
+            sessions: Arc::new(self.sessions),
             events: self.events,
             closing: closing.clone(),
             sockets: TaskTracker::new(),
         });
         let sockets = door.sockets.clone();
-        let app = axum::Router::new()
-            .route("/rpc/{command}", post(rpc::<H>))
-            .with_state(router.clone())
-            .merge(
-                axum::Router::new()
-                    .route("/upload", post(upload::upload::<H>))
-                    .with_state((router, door.clone())),
-            )
-            .merge(
-                axum::Router::new()
-                    .route("/events", get(events::listen))
-                    .route("/session", post(log_in))
-                    .route("/session/code", post(make_code))
-                    .fallback(other)
-                    .with_state(door),
-            )
-            .layer(DefaultBodyLimit::max(MAX_BODY))
-            .layer(axum::middleware::from_fn_with_state(
-                Arc::new(guard),
-                guard::admit,
-            ));
+        let app = app(door, self.token, router);
         let closed = closing.clone().cancelled_owned();
         let serving = axum::serve(self.listener, app).with_graceful_shutdown(closed);
         let whole = async {
@@ -190,6 +168,32 @@ impl Server {
 
 async fn listener(port: u16) -> io::Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await
+}
+
+/// Everything that is answered on a port, behind its guard.
+fn app<H: Commands + Uploads>(door: Arc<Door>, token: Token, router: Router<H>) -> axum::Router {
+    let guard = guard::Guard::new(door.port, token, door.sessions.clone());
+    axum::Router::new()
+        .route("/rpc/{command}", post(rpc::<H>))
+        .with_state(router.clone())
+        .merge(
+            axum::Router::new()
+                .route("/upload", post(upload::upload::<H>))
+                .with_state((router, door.clone())),
+        )
+        .merge(
+            axum::Router::new()
+                .route("/events", get(events::listen))
+                .route("/session", post(log_in))
+                .route("/session/code", post(make_code))
+                .fallback(other)
+                .with_state(door),
+        )
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(axum::middleware::from_fn_with_state(
+            Arc::new(guard),
+            guard::admit,
+        ))
 }
 
 async fn rpc<H: Commands>(

@@ -156,7 +156,7 @@ async fn what_a_window_shows_is_seen_by_the_others_and_ends_with_it() -> TestRes
     let mut events = client(&ana)?.events(None).await?;
     let (mut seen, _) = hello(&mut events).await?;
     let window = client(&ben)?;
-    let root = "00000000000000000000000000000000";
+    let root = "AAAAAAAAAAAAAAAAAAAAAA";
     let focus = FocusRequest {
         window: "w".into(),
         drive: Some(drive.to_owned()),
