@@ -405,10 +405,6 @@ fn fold(name: &str, into: &mut String) {
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::print_stdout,
-    reason = "a test that measures says what it measured"
-)]
 mod tests {
     use std::time::{Duration, Instant};
 
