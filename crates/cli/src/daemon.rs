@@ -112,6 +112,7 @@ async fn serve(
     let mounts = Mounts::new(context.data_dir.join("staging"));
     let host = Arc::new(Host::new(engine.clone(), mounts, closing.clone()));
     host.bring_back_mounts().await;
+    host.watch();
 
     let served = answer(
         context,
@@ -145,7 +146,8 @@ async fn answer(
         ApiError::new(Code::Io, format!("no loopback port can be served: {e}"))
             .hint("check that 127.0.0.1 is up")
     };
-    let server = Server::bind().await.map_err(fail)?.with_app(app());
+    let server = Server::bind_again(&context.data_dir).await.map_err(fail)?;
+    let server = server.with_app(app()).with_events(host.events());
     let rendezvous = Rendezvous {
         pid: std::process::id(),
         port: server.port(),
