@@ -29,7 +29,7 @@ async function open(where = "") {
   faults = [];
   await page.goto("about:blank");
   await page.goto(`${server.url}/${where}`);
-  await page.locator("main").first().waitFor();
+  await page.locator("main, .shell-alone").first().waitFor();
   await page.waitForTimeout(150);
 }
 
@@ -61,7 +61,28 @@ const VIEWS = [
   ["attention", "#/d/drive-1/attention"],
   ["transfers", "#/transfers"],
   ["removed", "?role=none"],
+  ["reader", "?role=reader", () => page.keyboard.press("ArrowDown")],
+  ["a daemon that is gone", "", async () => { await page.evaluate(() => window.daemon.break()); await page.getByText("PeerDrive does not answer.").waitFor(); }],
+  ["a window that is signed out", "?signedout"],
+  ["sharing later", "", async () => { await page.getByRole("button", { name: "Share a folder" }).click(); await page.getByRole("dialog").waitFor(); }],
+  ["joining later", "", async () => { await page.getByRole("button", { name: "Join a drive with an invite" }).click(); await page.getByRole("dialog").waitFor(); }],
+  ["six words to compare", "?empty&words", async () => { await join("pd1abc", "/home/ana"); await page.getByText("amber lake orbit").waitFor(); }],
+  ["somebody who waits", "?waiting#/d/drive-1/people", () => page.getByText("Dana Cruz").waitFor()],
+  ["a folder that does not come", "?slow=folder"],
+  ["people that do not come", "?slow=members#/d/drive-1/people"],
+  ["a folder that fails", "?fail=folder", () => page.getByText("The disk does not answer.").waitFor()],
+  ["people that fail", "?fail=members#/d/drive-1/people", () => page.getByText("The disk does not answer.").waitFor()],
+  ["drives that fail", "?fail=drives", () => page.getByText("The disk does not answer.").waitFor()],
+  ["sharing that fails", "?empty&fail=share", async () => { await page.getByText("Share a folder").click(); await page.getByLabel("Folder on this machine").fill("/home/ana/Studio"); await page.keyboard.press("Enter"); await page.getByRole("alert").waitFor(); }],
+  ["a long selection", "?many=100000", async () => { await page.keyboard.press("Control+a"); await page.getByText("100,000 items of").waitFor(); }],
 ];
+
+async function join(ticket, path) {
+  await page.getByText("Join with an invite").click();
+  await page.getByLabel("Invite", { exact: true }).fill(ticket);
+  await page.getByLabel("Folder on this machine").fill(path);
+  await page.getByRole("button", { name: "Join", exact: true }).click();
+}
 
 for (const scheme of ["light", "dark"]) {
   for (const [name, where, act] of VIEWS) {
@@ -123,6 +144,180 @@ test("a newcomer shares a folder, makes a folder, renames, moves, searches and p
   await row("palette.json").waitFor();
   await page.waitForTimeout(200);
   assert.match(await current(), /palette/);
+  assert.deepEqual(faults, []);
+});
+
+const selected = () => page.locator('[role="row"][aria-selected="true"]').evaluateAll((rows) => rows.map((row) => row.querySelector(".cell-name").textContent));
+const status = () => page.locator(".status");
+
+test("a row is dragged into a folder, several at once, and back by Undo", options, async () => {
+  await open();
+  await row("README").click();
+  await row("server.rs").click({ modifiers: ["Control"] });
+  await row("README").dragTo(row("Contracts"));
+  await row("README").waitFor({ state: "detached" });
+  assert.equal(await row("server.rs").count(), 0);
+  await page.getByText("Moved 2 items to “Contracts”").waitFor();
+  await page.getByRole("button", { name: "Undo" }).click();
+  await row("README").waitFor();
+  await row("server.rs").waitFor();
+  assert.deepEqual(faults, []);
+});
+
+test("a file cannot be dropped on a file, nor a folder into itself", options, async () => {
+  await open();
+  await row("README").dragTo(row("server.rs"));
+  await row("Photos").dragTo(row("Photos"));
+  await page.waitForTimeout(150);
+  await row("README").waitFor();
+  assert.equal(await page.locator(".toast").count(), 0);
+});
+
+test("columns sort, up and down, folders first, and say so", options, async () => {
+  await open();
+  const names = () => page.locator('.grid-space [role="row"] .cell-name').allTextContents();
+  const head = (name) => page.getByRole("columnheader", { name });
+  await head("Size").getByRole("button").click();
+  await page.waitForFunction(() => document.querySelector('[aria-sort="descending"]')?.textContent?.includes("Size"));
+  await row("keynote.mp4").waitFor();
+  await page.waitForTimeout(150);
+  const files = (await names()).slice(4);
+  assert.match(files[0], /keynote\.mp4/);
+  await head("Size").getByRole("button").click();
+  await page.waitForTimeout(250);
+  assert.match((await names()).slice(4)[0], /a very long name/);
+  await head("Name").getByRole("button").click();
+  assert.equal(await head("Name").getAttribute("aria-sort"), "ascending");
+});
+
+test("several rows are chosen by pointer and by keyboard, and the choice stays on them", options, async () => {
+  await open();
+  await row("budget.csv").click();
+  await row("keynote.mp4").click({ modifiers: ["Shift"] });
+  const between = await selected();
+  assert.ok(between.length > 2 && between.some((name) => name.includes("cover.png")), String(between));
+  await row("cover.png").click({ modifiers: ["Control"] });
+  assert.equal((await selected()).length, between.length - 1);
+  await page.evaluate(() => window.daemon.as(window.ben, "created", window.daemon.add("aaa.txt")));
+  await row("aaa.txt").waitFor();
+  assert.equal((await selected()).length, between.length - 1);
+  await page.keyboard.press("Escape");
+  assert.equal((await selected()).length, 0);
+  await page.keyboard.press("Home");
+  await page.keyboard.press("Shift+ArrowDown");
+  await page.keyboard.press("Shift+ArrowDown");
+  assert.equal((await selected()).length, 3);
+});
+
+test("all of 100,000 rows are chosen at once without being fetched, and deleted when that is asked", options, async () => {
+  await open("?many=100000");
+  const asked = () => page.evaluate(() => window.daemon.windows.length);
+  const before = await asked();
+  const quick = async (keys, words) => {
+    const took = await page.evaluate(
+      ([keys, words]) =>
+        new Promise((resolve) => {
+          const begun = performance.now();
+          const grid = document.activeElement;
+          grid.dispatchEvent(new KeyboardEvent("keydown", { key: keys.at(-1), ctrlKey: keys.includes("Control"), shiftKey: keys.includes("Shift"), bubbles: true, cancelable: true }));
+          const look = () => (document.querySelector(".status").textContent.includes(words) ? resolve(performance.now() - begun) : requestAnimationFrame(look));
+          look();
+        }),
+      [keys, words],
+    );
+    assert.ok(took < 500, `${keys.join("+")} took ${took} ms`);
+  };
+  await page.keyboard.press("Home");
+  await quick(["Control", "a"], "100,000 items of 100,000 selected");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("ArrowDown");
+  await quick(["Shift", "End"], "selected");
+  await page.waitForTimeout(300);
+  assert.ok((await asked()) - before < 12, `${(await asked()) - before} windows were asked for`);
+  await row("photo 99999.jpg").click({ modifiers: ["Control"] });
+  const left = Number((await status().textContent()).match(/([\d,]+) items of/)[1].replace(",", ""));
+  await page.keyboard.press("Delete");
+  await page.getByText(`Delete ${left.toLocaleString("en")} items?`).waitFor();
+  await page.getByRole("button", { name: "Delete", exact: true }).click();
+  await page.getByText(`Deleted ${left.toLocaleString("en")} items.`).waitFor();
+  await row("photo 99999.jpg").waitFor();
+  assert.deepEqual(faults, []);
+});
+
+test("a search among 100,000 names is on the screen within 50 ms of its answer", options, async () => {
+  await open("?many=100000");
+  await page.keyboard.press("/");
+  await page.keyboard.type("photo 4");
+  await page.getByRole("option").first().waitFor();
+  const took = await page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        const call = window.daemon.call.bind(window.daemon);
+        let answered = 0;
+        window.daemon.call = async (...asked) => {
+          const reply = await call(...asked);
+          if (asked[0] === "search") answered = performance.now();
+          return reply;
+        };
+        const field = document.querySelector('input[type="search"]');
+        Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(field, "photo 77777");
+        field.dispatchEvent(new Event("input", { bubbles: true }));
+        const look = () => (document.querySelector('[role="option"]')?.textContent.includes("77777") ? resolve(performance.now() - answered) : requestAnimationFrame(look));
+        look();
+      }),
+  );
+  assert.ok(took < 50, `${took} ms`);
+});
+
+test("an invite is a link and a QR code of it, and the link is what joining takes", options, async () => {
+  await open();
+  await page.getByRole("button", { name: "Invite", exact: true }).click();
+  await page.getByRole("button", { name: "Make invite" }).click();
+  const link = await page.getByLabel("Invite as a link").inputValue();
+  assert.match(link, /^peerdrive:\/\/join#pd1/);
+  await page.locator(".qr").waitFor();
+  await open("?empty");
+  await page.evaluate(() => {
+    const call = window.daemon.call.bind(window.daemon);
+    window.daemon.call = (command, request, ...rest) => {
+      if (command === "join") window.joined = request.ticket;
+      return call(command, request, ...rest);
+    };
+  });
+  await join(link, "/home/ana");
+  await grid().waitFor();
+  assert.equal(await page.evaluate(() => window.joined), link.replace("peerdrive://join#", ""));
+});
+
+test("the window tells where the person is in every view, and when they leave the drive", options, async () => {
+  await open();
+  const told = () => page.evaluate(() => window.told);
+  await page.evaluate(() => {
+    const call = window.daemon.call.bind(window.daemon);
+    window.told = [];
+    window.daemon.call = (command, request, ...rest) => {
+      if (command === "focus") window.told.push(request);
+      return call(command, request, ...rest);
+    };
+  });
+  await row("README").click();
+  await page.waitForFunction(() => window.told.at(-1)?.node);
+  await page.getByRole("link", { name: "People" }).click();
+  await page.waitForFunction(() => window.told.at(-1)?.folder === null);
+  const all = await told();
+  assert.ok(all.every((one) => one.drive === "drive-1"), JSON.stringify(all));
+  await page.getByRole("link", { name: "Transfers" }).click();
+  await page.waitForFunction(() => window.told.at(-1)?.drive === null);
+});
+
+test("two devices of one person are two", options, async () => {
+  await open();
+  await page.evaluate(() => {
+    const at = { member: "ben", name: "Ben Okafor", you: false, folder: null, viewing: null, editing: [], idle: false };
+    window.daemon.tell({ type: "presence", drive: "drive-1", here: [{ ...at, device: "b1" }, { ...at, device: "b2", idle: true }] });
+  });
+  await page.locator(".drive-side .avatar").nth(1).waitFor();
+  assert.equal(await page.locator(".drive-side .avatar").count(), 2);
   assert.deepEqual(faults, []);
 });
 

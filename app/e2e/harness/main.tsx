@@ -2,6 +2,8 @@
 import { createRoot } from "react-dom/client";
 import { App } from "../../src/app";
 import { applyTheme } from "../../src/design/theme";
+import type { Command } from "../../src/platform/types";
+import { CallError } from "../../src/platform/types";
 import { ben, FakeDaemon, ROOT } from "../../src/platform/fake";
 
 const wanted = new URLSearchParams(location.search);
@@ -46,6 +48,17 @@ if (many > 0) {
 if (wanted.has("empty")) daemon.empty = true;
 if (wanted.get("role") === "reader") daemon.role = "reader";
 if (wanted.get("role") === "none") daemon.role = null;
+if (wanted.has("signedout")) daemon.signedOut = true;
+if (wanted.has("waiting")) {
+  daemon.waiting = [{ request: "r1", invite: "i1", name: "Dana Cruz", device: "phone", role: "writer", since: Date.now() - 40_000, words: "amber lake orbit stone velvet wheat" }];
+}
+if (wanted.has("words")) daemon.words = "amber lake orbit stone velvet wheat";
+const fails = wanted.get("fail");
+if (fails !== null) {
+  daemon.failing.set(fails as Command, new CallError({ code: "io", message: "the disk does not answer", hint: "check the disk", retryable: false }));
+}
+const hangs = wanted.get("slow");
+if (hangs !== null) daemon.silent.add(hangs as Command);
 Object.assign(window, { daemon, ben });
 
 applyTheme();

@@ -1053,6 +1053,10 @@ invite: string,
  */
 ticket: TicketText, 
 /**
+ * The same as a link, for where links can be clicked; `join` takes either.
+ */
+link: TicketText, 
+/**
  * What it grants.
  */
 role: Role, 
@@ -2573,6 +2577,18 @@ export type Calls = {
   unmount: { request: UnmountRequest; item: NoItem; reply: UnmountReply };
   /** Tells how drives do: what is in them, what waits and why, who else has them. */
   status: { request: StatusRequest; item: NoItem; reply: StatusReply };
+  /** Lists the drives in short, at a cost that does not grow with them. */
+  drives: { request: DrivesRequest; item: NoItem; reply: DrivesReply };
+  /** Tells what waits, and why. */
+  problems: { request: ProblemsRequest; item: NoItem; reply: ProblemsReply };
+  /** Tells what is being moved. */
+  transfers: { request: TransfersRequest; item: NoItem; reply: TransfersReply };
+  /** Tells who did what lately, since the daemon started. */
+  activity: { request: ActivityRequest; item: NoItem; reply: ActivityReply };
+  /** Tells what a window shows, for the others to see. */
+  focus: { request: FocusRequest; item: NoItem; reply: FocusReply };
+  /** Tells who is here. */
+  presence: { request: PresenceRequest; item: NoItem; reply: PresenceReply };
   /** Lists everything in a drive. */
   tree: { request: TreeRequest; item: TreeLine; reply: TreeReply };
   /** Waits until this device is level with every connected peer and nothing is pending. */

@@ -36,8 +36,10 @@ it("opened folders stand under their own row, in order, at any depth", async () 
 it("a range goes through open folders", async () => {
   const open = new Map([["a", await folder("a1", "a2")]]);
   const outline = new Outline({ id: "root", pages: await folder("a", "b") }, open);
-  const rows = await outline.range(1, 3, new AbortController().signal);
-  expect(rows.map((row) => row.id)).toEqual(["a1", "a2", "b"]);
+  const runs = await outline.range(1, 3, new AbortController().signal);
+  expect(runs.map(({ folder, parent, rows }) => [folder, parent, rows.map((row) => row.id)])).toEqual([["a", 0, ["a1", "a2"]], ["root", -1, ["b"]]]);
+  expect(outline.known(0, 3)?.map((row) => row.id)).toEqual(["a", "a1", "a2", "b"]);
+  expect(outline.known(0, 9)).toBe(null);
 });
 
 it("an empty folder has no lines", async () => {

@@ -89,16 +89,27 @@ export class Outline<Row extends { id: string }> {
     for (const [pages, [from, to]] of ranges) pages.want(from, to);
   }
 
-  /** The rows from one line to another, fetched as needed. */
-  async range(first: number, last: number, signal: AbortSignal): Promise<Row[]> {
+  /** The rows from one line to another if they are all here. */
+  known(first: number, last: number): Row[] | null {
     const rows: Row[] = [];
-    for (const { line, length, pages, from } of this.stretches) {
+    for (let line = first; line <= last; line += 1) {
+      const row = this.at(line)?.row;
+      if (!row) return null;
+      rows.push(row);
+    }
+    return rows;
+  }
+
+  /** The rows from one line to another, fetched as needed, by the folder they are in. */
+  async range(first: number, last: number, signal: AbortSignal): Promise<{ folder: string; parent: number; rows: Row[] }[]> {
+    const runs: { folder: string; parent: number; rows: Row[] }[] = [];
+    for (const { line, length, pages, from, folder, parent } of this.stretches) {
       const start = Math.max(first, line);
       const end = Math.min(last, line + length - 1);
       if (start > end) continue;
-      rows.push(...(await pages.range(start - line + from, end - line + from, signal)));
+      runs.push({ folder, parent, rows: await pages.range(start - line + from, end - line + from, signal) });
     }
-    return rows;
+    return runs;
   }
 
   private find(line: number): number {

@@ -96,19 +96,36 @@ export class Pages<Row extends { id: string }, About = null> {
     }
   }
 
-  /** All rows from one place to another, fetched as needed. */
-  async range(from: number, to: number, signal: AbortSignal): Promise<Row[]> {
+  /** The rows from one place to another if they are all here. */
+  known(from: number, to: number): Row[] | null {
     const rows: Row[] = [];
-    for (let page = Math.floor(from / PAGE); page * PAGE <= to; page += 1) {
-      const known = this.pages.get(page);
-      const run = known && !known.stale ? known : await this.source(page * PAGE, PAGE, signal);
-      run.rows.forEach((row, at) => {
-        const index = page * PAGE + at;
-        if (index >= from && index <= to) rows.push(row);
-      });
-      if (run.rows.length < PAGE) break;
+    for (let index = from; index <= to; index += 1) {
+      const row = this.at(index);
+      if (!row) return null;
+      rows.push(row);
     }
     return rows;
+  }
+
+  /** All rows from one place to another, fetched as needed, some pages at once. */
+  async range(from: number, to: number, signal: AbortSignal): Promise<Row[]> {
+    const runs: (readonly Row[])[] = [];
+    const [first, last] = [Math.floor(from / PAGE), Math.floor(to / PAGE)];
+    let next = first;
+    const fetching = async (): Promise<void> => {
+      while (next <= last) {
+        const page = next;
+        next += 1;
+        const known = this.pages.get(page);
+        const run = known && !known.stale ? known : await this.source(page * PAGE, PAGE, signal);
+        runs[page - first] = run.rows;
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, fetching));
+    return runs.flatMap((rows, at) => {
+      const start = (first + at) * PAGE;
+      return rows.slice(Math.max(0, from - start), Math.max(0, to + 1 - start));
+    });
   }
 
   /** Nobody looks any more. */

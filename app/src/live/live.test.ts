@@ -1,7 +1,10 @@
+import { QueryClient } from "@tanstack/react-query";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { Frame } from "../bindings/api";
 import type { Cursor, FrameListener } from "../platform/types";
+import { keys } from "../query/queries";
 import { Live } from "./live";
+import { News } from "./news";
 
 class Wire {
   attempts: (Cursor | null)[] = [];
@@ -92,4 +95,16 @@ it("it tries again and again, and at once when asked to", () => {
   live.stop();
   vi.advanceTimersByTime(100_000);
   expect(wire.attempts.length).toBe(12);
+});
+
+it("a refused connection asks for the drives once, which tells whether this window is signed in", () => {
+  const queries = new QueryClient();
+  const asked = vi.spyOn(queries, "invalidateQueries");
+  new News(live, queries);
+  wire.listener?.onEnd();
+  expect(asked).toHaveBeenCalledExactlyOnceWith({ queryKey: keys.drives });
+  vi.advanceTimersByTime(200);
+  wire.listener?.onEnd();
+  expect(asked).toHaveBeenCalledTimes(1);
+  queries.clear();
 });

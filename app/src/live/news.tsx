@@ -40,6 +40,10 @@ export class News {
   ) {
     this.live = live;
     live.on({ onEvent: (event) => this.take(event), onGap: () => this.gap() });
+    // A browser does not tell why a WebSocket was refused. A command does: it says who is signed out.
+    live.watch(() => {
+      if (live.connection === "lost") void this.queries.invalidateQueries({ queryKey: keys.drives });
+    });
   }
 
   touch(node: string): Touch | undefined {

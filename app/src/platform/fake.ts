@@ -1,6 +1,6 @@
 // A daemon in memory, for tests alone: one drive, its commands and its news. No part of the product
 // imports it; the linter sees to that.
-import type { DriveCard, Event, Frame, Presence, Problem, Role, Row, Transfer, Who } from "../bindings/api";
+import type { DriveCard, Event, Frame, JoinRequestLine, JoinWords, Presence, Problem, Role, Row, Transfer, Who } from "../bindings/api";
 import type { Command, Cursor, FrameListener, Platform, Reply, Request } from "./types";
 import { CallError, unreachable } from "./types";
 
@@ -21,6 +21,14 @@ export class FakeDaemon implements Platform {
   role: Role | null = "owner";
   empty = false;
   down = false;
+  signedOut = false;
+  /** Commands that fail, each with its error. */
+  readonly failing = new Map<Command, CallError>();
+  /** Commands that never answer. */
+  readonly silent = new Set<Command>();
+  waiting: JoinRequestLine[] = [];
+  /** Words that the one who joins must compare; joining waits with them. */
+  words: string | null = null;
   presence: Presence[] = [];
   transfers: Transfer[] = [];
   problems: Problem[] = [];
@@ -86,6 +94,15 @@ export class FakeDaemon implements Platform {
     await new Promise((resolve) => setTimeout(resolve, 4));
     options.signal?.throwIfAborted();
     if (this.down) throw unreachable();
+    if (this.signedOut) throw new CallError({ code: "signed_out", message: "this window is no longer signed in", hint: null, retryable: false });
+    const failure = this.failing.get(command);
+    if (failure) throw failure;
+    if (command === "join" && this.words !== null) (options.onItem as ((item: JoinWords) => void) | undefined)?.({ words: this.words });
+    if (this.silent.has(command) || (command === "join" && this.words !== null)) {
+      await new Promise((_, reject) => {
+        options.signal?.addEventListener("abort", () => reject(new DOMException("stopped", "AbortError")));
+      });
+    }
     return this.answer(command, request as never, (options.onItem ?? (() => undefined)) as (item: unknown) => void) as Reply<C>;
   }
 
@@ -193,10 +210,19 @@ export class FakeDaemon implements Platform {
       case "delete_nodes": {
         this.refuse();
         const nodes = asked["nodes"] as string[];
+        const what = command === "delete_nodes" ? ("deleted" as const) : ("moved" as const);
+        // As a drive does it: one change of many, told once.
+        const folders = new Set([folder]);
+        const changes = nodes.slice(0, 32).map((id) => ({ what, node: id, folder, path: this.path(id) }));
         for (const id of nodes) {
-          if (command === "delete_nodes") this.as(you, "deleted", id);
-          else this.as(you, "moved", id, (node) => { node.parent = folder; });
+          const node = this.nodes.get(id);
+          if (!node) continue;
+          folders.add(node.parent);
+          if (what === "deleted") this.nodes.delete(id);
+          else node.parent = folder;
         }
+        this.sorted.clear();
+        this.tell({ type: "tree", drive: DRIVE, who: you, folders: [...folders], all: false, changes, count: nodes.length });
         return { done: nodes.length, refused: [] };
       }
       case "focus":
@@ -239,6 +265,7 @@ export class FakeDaemon implements Platform {
         this.tell({ type: "drives" });
         return { drive: DRIVE, name: "Studio", path: "/home/ana/Studio" };
       case "join_requests":
+        for (const line of this.waiting) item(line);
         return { drive: DRIVE };
       default:
         return {};

@@ -19,8 +19,14 @@ async function call<C extends Command>(command: C, request: Request<C>, options:
     return reply;
   } catch (error) {
     options.signal?.throwIfAborted();
-    throw new CallError(error as ApiError);
+    return thrown(error);
   }
+}
+
+/** What the window's own commands refuse has the daemon's shape, save where Tauri itself refuses. */
+function thrown(error: unknown): never {
+  const known = typeof error === "object" && error !== null && "code" in error;
+  throw new CallError(known ? (error as ApiError) : { code: "failed", message: String(error), hint: null, retryable: false });
 }
 
 export const tauri: Platform = {
@@ -28,23 +34,32 @@ export const tauri: Platform = {
   call,
   listen(after, { onFrame, onEnd }) {
     let open = true;
+    const id = crypto.randomUUID();
     const frames = new Channel<Frame>((frame) => {
       if (open) onFrame(frame);
     });
-    invoke("events", { after, frames }).then(
-      () => {
-        if (open) onEnd();
-      },
-      () => {
-        if (open) onEnd();
-      },
-    );
+    const end = (): void => {
+      if (open) onEnd();
+      open = false;
+    };
+    invoke("events", { id, after, frames }).then(end, end);
+    return () => {
+      open = false;
+      invoke("hush", { id }).catch(() => undefined);
+    };
+  },
+  copyText: (text) => navigator.clipboard.writeText(text),
+  pickFolder: () => invoke<string | null>("pick_folder").catch(thrown),
+  reveal: (path) => invoke<undefined>("reveal", { path }).catch(thrown),
+  notify: (title, body) => invoke<undefined>("notify", { title, body }).catch(thrown),
+  onLink(listener) {
+    let open = true;
+    const links = new Channel<string>((link) => {
+      if (open) listener(link);
+    });
+    invoke("links", { links }).catch(() => undefined);
     return () => {
       open = false;
     };
   },
-  copyText: (text) => navigator.clipboard.writeText(text),
-  pickFolder: () => invoke<string | null>("pick_folder"),
-  reveal: (path) => invoke("reveal", { path }),
-  notify: (title, body) => invoke("notify", { title, body }),
 };

@@ -49,6 +49,8 @@ export interface Platform {
   upload?: (upload: Upload) => Promise<void>;
   /** Shows a folder of this machine in the system's own file manager. */
   reveal?: (path: string) => Promise<void>;
+  /** Told of each invite link that is opened elsewhere on this machine, also before this was asked. */
+  onLink?: (listener: (link: string) => void) => () => void;
   /** Tells the person something while the window is not before them. */
   notify?: (title: string, body: string) => Promise<void>;
 }

@@ -50,7 +50,8 @@ export const Avatar = memo(function Avatar({ person, size = 20, state = "here", 
 });
 
 interface StackProps {
-  people: readonly { person: Person; state?: "here" | "editing" | "idle"; title?: string }[];
+  /** `device` tells two devices of one person apart. */
+  people: readonly { person: Person; device: string; state?: "here" | "editing" | "idle"; title?: string }[];
   size?: 16 | 20 | 24;
   most?: number;
 }
@@ -62,8 +63,8 @@ export function Avatars({ people, size = 20, most = 3 }: StackProps) {
   const others = people.slice(shown.length);
   return (
     <span className="avatars">
-      {shown.map((one) => (
-        <Avatar key={one.person.id} size={size} {...one} />
+      {shown.map(({ device, ...one }) => (
+        <Avatar key={device} size={size} {...one} />
       ))}
       {others.length > 0 && (
         <span

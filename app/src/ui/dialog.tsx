@@ -15,9 +15,11 @@ interface DialogProps {
   /** Called by Enter in a field and by the submit button. */
   onSubmit?: () => void;
   wide?: boolean;
+  /** What is inside is a form of its own. */
+  holdsForm?: boolean;
 }
 
-export function Dialog({ title, onClose, children, actions, onSubmit, wide = false }: DialogProps) {
+export function Dialog({ title, onClose, children, actions, onSubmit, wide = false, holdsForm = false }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
 
@@ -42,6 +44,18 @@ export function Dialog({ title, onClose, children, actions, onSubmit, wide = fal
     return () => element.removeEventListener("mousedown", beside);
   }, [onClose]);
 
+  const inside = (
+    <>
+      <div className="dialog-head">
+        <h2 id={heading}>{title}</h2>
+        <IconButton label="Close" keys="Esc" onClick={onClose}>
+          <X size={16} />
+        </IconButton>
+      </div>
+      <div className="dialog-content">{children}</div>
+      {actions !== undefined && <div className="dialog-actions">{actions}</div>}
+    </>
+  );
   return (
     // Keys pressed in a dialog are not keys of the view behind it.
     // eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions
@@ -55,22 +69,19 @@ export function Dialog({ title, onClose, children, actions, onSubmit, wide = fal
       }}
       onKeyDown={(event) => event.stopPropagation()}
     >
-      <form
-        className="dialog-body"
-        onSubmit={(event) => {
-          event.preventDefault();
-          onSubmit?.();
-        }}
-      >
-        <div className="dialog-head">
-          <h2 id={heading}>{title}</h2>
-          <IconButton label="Close" keys="Esc" onClick={onClose}>
-            <X size={16} />
-          </IconButton>
-        </div>
-        <div className="dialog-content">{children}</div>
-        {actions !== undefined && <div className="dialog-actions">{actions}</div>}
-      </form>
+      {holdsForm ? (
+        <div className="dialog-body">{inside}</div>
+      ) : (
+        <form
+          className="dialog-body"
+          onSubmit={(event) => {
+            event.preventDefault();
+            onSubmit?.();
+          }}
+        >
+          {inside}
+        </form>
+      )}
     </dialog>
   );
 }

@@ -83,22 +83,6 @@ fn written() -> String {
     book.visit::<crate::error::ApiError>();
     book.visit::<Progress>();
     book.visit::<Frame>();
-    for visit in [
-        Book::visit::<(FolderRequest, FolderReply, SearchRequest, SearchReply)>,
-        Book::visit::<(ReadRequest, ReadReply, DrivesRequest, DrivesReply)>,
-        Book::visit::<(MakeFolderRequest, CreateFileRequest, Made, RenameRequest)>,
-        Book::visit::<(MoveRequest, DeleteRequest, ChangeReply)>,
-        Book::visit::<(
-            ProblemsRequest,
-            ProblemsReply,
-            TransfersRequest,
-            TransfersReply,
-        )>,
-        Book::visit::<(ActivityRequest, ActivityReply)>,
-        Book::visit::<(FocusRequest, FocusReply, PresenceRequest, PresenceReply)>,
-    ] {
-        visit(&mut book);
-    }
     let mut text = HEAD.to_owned();
     for declared in book.types.values() {
         text += declared;

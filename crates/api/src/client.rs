@@ -1,5 +1,7 @@
-//! The other end of [`http`](crate::http): gives a command to a running daemon and reads its answer. It
-//! does not know how a daemon is started.
+//! The other end of [`http`](crate::http): gives a command to a running daemon and reads its answer, and
+//! follows what happens there. It does not know how a daemon is started.
+
+mod events;
 
 use std::collections::VecDeque;
 use std::marker::PhantomData;
@@ -18,6 +20,8 @@ use crate::http::Token;
 use crate::rendezvous::Rendezvous;
 use crate::reply::Line;
 use crate::schema::Call;
+
+pub use events::Events;
 
 /// Longest line that is read: far above any real one, so that a mistaken server cannot fill memory.
 const MAX_LINE: usize = 16 * 1024 * 1024;
@@ -41,6 +45,17 @@ pub enum Update<C: Call> {
     Item(C::Item),
     /// It is done; the answer ends here.
     Done(C::Reply),
+}
+
+/// A command that is known by name alone: see [`Client::pass`].
+#[derive(Debug, Clone, Copy)]
+pub struct Untyped;
+
+impl Call for Untyped {
+    const NAME: &'static str = "";
+    type Request = serde_json::Value;
+    type Item = serde_json::Value;
+    type Reply = serde_json::Value;
 }
 
 impl Client {
@@ -69,12 +84,7 @@ impl Client {
             )
         })?;
         let body = self.post(C::NAME, body).await.map_err(lost)?;
-        Ok(Answer {
-            body,
-            text: Vec::new(),
-            lines: VecDeque::new(),
-            call: PhantomData,
-        })
+        Ok(Answer::of(body))
     }
 
     /// Gives a command and waits for its end; what it streams is dropped.
@@ -85,6 +95,27 @@ impl Client {
                 return Ok(reply);
             }
         }
+    }
+
+    /// Gives a command that is known by name alone, with a request in JSON as it is: for a window that
+    /// has its own types of them.
+    pub async fn pass(
+        &self,
+        command: &str,
+        request: &serde_json::Value,
+    ) -> Result<Answer<Untyped>, ApiError> {
+        // A name is a part of a path: what is none must not become another path.
+        let plain = |c: char| c.is_ascii_lowercase() || c == '_';
+        if command.is_empty() || !command.chars().all(plain) {
+            let error = ApiError::new(
+                Code::UnknownCommand,
+                "the daemon does not know this command",
+            );
+            return Err(error);
+        }
+        let body = request.to_string().into_bytes();
+        let body = self.post(command, body).await.map_err(lost)?;
+        Ok(Answer::of(body))
     }
 
     /// An address that lets one browser in, once, within two minutes.
@@ -150,6 +181,15 @@ pub struct Answer<C: Call> {
 }
 
 impl<C: Call> Answer<C> {
+    fn of(body: Incoming) -> Self {
+        Self {
+            body,
+            text: Vec::new(),
+            lines: VecDeque::new(),
+            call: PhantomData,
+        }
+    }
+
     /// Waits for what comes next. The error is the command's own, or that the daemon went away.
     pub async fn next(&mut self) -> Result<Update<C>, ApiError> {
         loop {

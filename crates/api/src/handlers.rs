@@ -13,8 +13,12 @@ pub mod identity;
 mod limits;
 mod members;
 mod mounts;
+mod news;
+mod overview;
+mod presence;
 mod preview;
 mod sharing;
+mod upload;
 mod versions;
 
 use std::path::PathBuf;
@@ -40,6 +44,10 @@ pub struct Host<M> {
     absent: Mutex<Vec<AbsentMount>>,
     /// Orders of the folders that somebody looks at.
     orders: std::sync::Arc<browse::Orders>,
+    /// Where what happens is told.
+    news: std::sync::Arc<news::News>,
+    /// What this device's windows show.
+    windows: presence::Windows,
 }
 
 /// A mount that could not be brought back.
@@ -56,9 +64,11 @@ impl<M: MountDoor> Host<M> {
         Self {
             engine,
             mounts,
+            news: std::sync::Arc::new(news::News::new(closing.clone())),
             closing,
             absent: Mutex::default(),
             orders: std::sync::Arc::default(),
+            windows: presence::Windows::default(),
         }
     }
 
@@ -73,7 +83,7 @@ impl<M: MountDoor> Commands for Host<M> {
         request: ShareRequest,
         replies: &mut Replies<NoItem>,
     ) -> Result<DriveRef, ApiError> {
-        sharing::share(&self.engine, request, replies).await
+        sharing::share(self, request, replies).await
     }
 
     async fn invite(
@@ -169,8 +179,10 @@ impl<M: MountDoor> Commands for Host<M> {
         request: MountRequest,
         _: &mut Replies<NoItem>,
     ) -> Result<DriveRef, ApiError> {
-        self.mount_and_remember(&self.drive(&request.drive)?, &request.path)
-            .await
+        let mounted = self
+            .mount_and_remember(&self.drive(&request.drive)?, &request.path)
+            .await;
+        self.may_have_changed_drives(mounted)
     }
 
     async fn unmount(
@@ -178,7 +190,8 @@ impl<M: MountDoor> Commands for Host<M> {
         request: UnmountRequest,
         _: &mut Replies<NoItem>,
     ) -> Result<UnmountReply, ApiError> {
-        self.unmount_and_forget(&request.path).await
+        let unmounted = self.unmount_and_forget(&request.path).await;
+        self.may_have_changed_drives(unmounted)
     }
 
     async fn status(
@@ -187,6 +200,54 @@ impl<M: MountDoor> Commands for Host<M> {
         _: &mut Replies<NoItem>,
     ) -> Result<StatusReply, ApiError> {
         self.status_of(request).await
+    }
+
+    async fn drives(
+        &self,
+        _: DrivesRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<DrivesReply, ApiError> {
+        self.cards().await
+    }
+
+    async fn problems(
+        &self,
+        request: ProblemsRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<ProblemsReply, ApiError> {
+        self.problems_in(request.drive.as_deref()).await
+    }
+
+    async fn transfers(
+        &self,
+        request: TransfersRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<TransfersReply, ApiError> {
+        self.transfers_in(request.drive.as_deref())
+    }
+
+    async fn activity(
+        &self,
+        request: ActivityRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<ActivityReply, ApiError> {
+        self.activity_of(&request)
+    }
+
+    async fn focus(
+        &self,
+        request: FocusRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<FocusReply, ApiError> {
+        self.take_focus(&request)
+    }
+
+    async fn presence(
+        &self,
+        request: PresenceRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<PresenceReply, ApiError> {
+        Ok(presence::presence(&self.drive(&request.drive)?))
     }
 
     async fn tree(
@@ -213,7 +274,7 @@ impl<M: MountDoor> Commands for Host<M> {
         let drive = self.drive(&request.drive)?;
         Ok(PeersReply {
             drive: drive.id().to_string(),
-            peers: drives::peers(drive.status().peers),
+            peers: drives::peers(drive.peers()),
         })
     }
 
@@ -299,7 +360,8 @@ impl<M: MountDoor> Commands for Host<M> {
         request: KeepRequest,
         _: &mut Replies<NoItem>,
     ) -> Result<DriveRef, ApiError> {
-        identity::keep(&self.engine, &self.drive(&request.drive)?, &request.path)
+        let kept = identity::keep(&self.engine, &self.drive(&request.drive)?, &request.path);
+        self.may_have_changed_drives(kept)
     }
 
     async fn recover(
@@ -469,7 +531,8 @@ impl<M: MountDoor> Commands for Host<M> {
         request: PauseRequest,
         _: &mut Replies<NoItem>,
     ) -> Result<PauseReply, ApiError> {
-        limits::pause(&self.engine, &self.drive(&request.drive)?, true).await
+        let paused = limits::pause(&self.engine, &self.drive(&request.drive)?, true).await;
+        self.may_have_changed_drives(paused)
     }
 
     async fn resume(
@@ -477,7 +540,8 @@ impl<M: MountDoor> Commands for Host<M> {
         request: PauseRequest,
         _: &mut Replies<NoItem>,
     ) -> Result<PauseReply, ApiError> {
-        limits::pause(&self.engine, &self.drive(&request.drive)?, false).await
+        let resumed = limits::pause(&self.engine, &self.drive(&request.drive)?, false).await;
+        self.may_have_changed_drives(resumed)
     }
 
     async fn stop(&self, _: StopRequest, _: &mut Replies<NoItem>) -> Result<StopReply, ApiError> {

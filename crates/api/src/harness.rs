@@ -63,7 +63,7 @@ pub fn connection(bytes: &[u8]) {
 
 async fn converse(bytes: &[u8]) -> Vec<u8> {
     let (host, router) = fake();
-    let app = http::app(PORT, Token::of(TOKEN), None, router.clone());
+    let app = http::bare_app(PORT, Token::of(TOKEN), router.clone(), host.closing.clone());
     let (mut ours, theirs) = tokio::io::duplex(1 << 20);
     let closing = host.closing.clone().cancelled_owned();
     let serving = axum::serve(Pipe(Some(theirs)), app).with_graceful_shutdown(closing);

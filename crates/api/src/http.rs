@@ -1,37 +1,49 @@
-//! The loopback port: every command as `POST /rpc/<command>`, answered by JSON lines, and the app that a
-//! browser gives them with. It knows who may ask (`guard`), not what is asked.
+//! The loopback port: every command as `POST /rpc/<command>`, answered by JSON lines; files as
+//! `POST /upload`; what happens as the WebSocket `/events`; and the app that a browser gives commands
+//! with. It knows who may ask (`guard`), not what is asked.
 //!
 //! Only 127.0.0.1, only under the exact host name, never from another web page, no CORS, requests of at
 //! most [`MAX_BODY`]. Whoever can read the data directory asks with the token that lies there; a browser
-//! is let in by a code that is good once (`session`). The files of the app are no secret.
+//! is let in by a code that is good once (`session`). The files of the app are no secret. Port and browsers
+//! outlive the process (`kept`), so that a page that is open goes on when the daemon returns.
 
 mod app;
+mod events;
 mod guard;
+mod kept;
 mod session;
 mod token;
+mod upload;
 
 use std::io;
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::extract::{DefaultBodyLimit, Path as InPath, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 pub use app::AppFiles;
+pub(crate) use events::PROTOCOL;
 pub use token::Token;
 
+use crate::clock;
 use crate::error::{ApiError, Code};
+use crate::events::Hub;
 use crate::router::Router;
 use crate::schema::Commands;
+use crate::upload::Uploads;
+use kept::Shelf;
 use session::Sessions;
 
-/// Largest request. The longest are joins, whose tickets have some hundred bytes.
+/// Largest request, uploads aside. The longest are joins, whose tickets have some hundred bytes.
 pub const MAX_BODY: usize = 64 * 1024;
 
 /// How long answers under way may take once the daemon is to end.
@@ -44,6 +56,8 @@ pub struct Server {
     port: u16,
     token: Token,
     app: Option<AppFiles>,
+    events: Hub,
+    sessions: Sessions,
 }
 
 /// What answers need besides the commands.
@@ -52,19 +66,56 @@ struct Door {
     port: u16,
     app: Option<AppFiles>,
     sessions: Arc<Sessions>,
+    events: Hub,
+    closing: CancellationToken,
+    /// Event streams that are open.
+    sockets: TaskTracker,
 }
 
 impl Server {
-    /// Binds a free port of 127.0.0.1 and makes a new token.
+    /// Binds a free port of 127.0.0.1 and makes a new token. Lets nobody in who was before.
     pub async fn bind() -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        Self::on(listener(0).await?, None)
+    }
+
+    /// As [`Server::bind`], on the port of the last run of this data directory if that is free: then
+    /// browsers that were in still are.
+    pub async fn bind_again(data_dir: &Path) -> io::Result<Self> {
+        let shelf = Shelf::of(data_dir);
+        let listening = match shelf.read().port {
+            0 => listener(0).await,
+            port => match listener(port).await {
+                Ok(listening) => Ok(listening),
+                Err(error) => {
+                    tracing::info!(%error, "the last run's port is taken: browsers sign in anew");
+                    listener(0).await
+                }
+            },
+        };
+        Self::on(listening?, Some(shelf))
+    }
+
+    fn on(listener: TcpListener, shelf: Option<Shelf>) -> io::Result<Self> {
         let port = listener.local_addr()?.port();
+        let sessions = shelf.map(|shelf| {
+            let kept = shelf.read();
+            Sessions::on(shelf, port, kept)
+        });
         Ok(Self {
             listener,
             port,
             token: Token::random()?,
             app: None,
+            events: Hub::default(),
+            sessions: sessions.unwrap_or_default(),
         })
+    }
+
+    /// Tells what is told there to whoever listens.
+    #[must_use]
+    pub fn with_events(mut self, events: Hub) -> Self {
+        self.events = events;
+        self
     }
 
     /// Serves this app to browsers as well.
@@ -85,40 +136,54 @@ impl Server {
     }
 
     /// Serves until `closing` is cancelled and the answers under way are given.
-    pub async fn serve<H: Commands>(
+    pub async fn serve<H: Commands + Uploads>(
         self,
         router: Router<H>,
         closing: CancellationToken,
     ) -> io::Result<()> {
-        let app = app(self.port, self.token, self.app, router);
+        let door = Arc::new(Door {
+            port: self.port,
+            app: self.app,
+            sessions: Arc::new(self.sessions),
+            events: self.events,
+            closing: closing.clone(),
+            sockets: TaskTracker::new(),
+        });
+        let sockets = door.sockets.clone();
+        let app = app(door, self.token, router);
         let closed = closing.clone().cancelled_owned();
         let serving = axum::serve(self.listener, app).with_graceful_shutdown(closed);
+        let whole = async {
+            let served = serving.await;
+            sockets.close();
+            sockets.wait().await;
+            served
+        };
         tokio::select! {
-            served = async { serving.await } => served,
+            served = whole => served,
             () = async { closing.cancelled().await; tokio::time::sleep(LAST_ANSWERS).await } => Ok(()),
         }
     }
 }
 
+async fn listener(port: u16) -> io::Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await
+}
+
 /// Everything that is answered on a port, behind its guard.
-pub(crate) fn app<H: Commands>(
-    port: u16,
-    token: Token,
-    files: Option<AppFiles>,
-    router: Router<H>,
-) -> axum::Router {
-    let sessions = Arc::<Sessions>::default();
-    let guard = guard::Guard::new(port, token, sessions.clone());
-    let door = Arc::new(Door {
-        port,
-        app: files,
-        sessions,
-    });
+fn app<H: Commands + Uploads>(door: Arc<Door>, token: Token, router: Router<H>) -> axum::Router {
+    let guard = guard::Guard::new(door.port, token, door.sessions.clone());
     axum::Router::new()
         .route("/rpc/{command}", post(rpc::<H>))
-        .with_state(router)
+        .with_state(router.clone())
         .merge(
             axum::Router::new()
+                .route("/upload", post(upload::upload::<H>))
+                .with_state((router, door.clone())),
+        )
+        .merge(
+            axum::Router::new()
+                .route("/events", get(events::listen))
                 .route("/session", post(log_in))
                 .route("/session/code", post(make_code))
                 .fallback(other)
@@ -131,9 +196,28 @@ pub(crate) fn app<H: Commands>(
         ))
 }
 
+/// The same without a listener, a browser that is in, or files of the app, for the harness.
+#[cfg(feature = "testing")]
+pub(crate) fn bare_app<H: Commands + Uploads>(
+    port: u16,
+    token: Token,
+    router: Router<H>,
+    closing: CancellationToken,
+) -> axum::Router {
+    let door = Arc::new(Door {
+        port,
+        app: None,
+        sessions: Arc::default(),
+        events: Hub::default(),
+        closing,
+        sockets: TaskTracker::new(),
+    });
+    app(door, token, router)
+}
+
 async fn rpc<H: Commands>(
     State(router): State<Router<H>>,
-    Path(command): Path<String>,
+    InPath(command): InPath<String>,
     body: Bytes,
 ) -> Response {
     let Some(mut runs) = router.start(&command, body) else {
@@ -153,7 +237,10 @@ async fn log_in(State(door): State<Arc<Door>>, body: Bytes) -> Response {
     }
     let login: Option<Login> = serde_json::from_slice(&body).ok();
     let offered = login.map(|login| login.code).unwrap_or_default();
-    match door.sessions.exchange(&offered, Instant::now()) {
+    match door
+        .sessions
+        .exchange(&offered, Instant::now(), clock::now_ms())
+    {
         Ok(Some((cookie, key))) => {
             let line = serde_json::json!({ "ok": { "key": key.expose() } });
             let mut response = answer(StatusCode::OK, Body::from(format!("{line}\n")));

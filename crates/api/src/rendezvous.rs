@@ -4,8 +4,8 @@
 //! The lock alone says whether a daemon lives. After `kill -9` the file is still there, but nobody
 //! holds the lock, and what the file says is void.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Write as _};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dto::Settings;
 use crate::http::Token;
+use crate::private;
 
 const LOCK: &str = "daemon.lock";
 const FILE: &str = "daemon.json";
@@ -82,7 +83,7 @@ impl DaemonLock {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(data_dir).map_err(io)?;
-        let file = private(
+        let file = private::open(
             OpenOptions::new().create(true).truncate(false),
             &data_dir.join(LOCK),
         )
@@ -110,12 +111,8 @@ impl DaemonLock {
 
     /// Tells clients where the daemon is. Written beside and renamed, so that nobody reads half of it.
     pub fn publish(&self, rendezvous: &Rendezvous) -> io::Result<()> {
-        let beside = self.data_dir.join("daemon.json.new");
-        fs::remove_file(&beside).or_else(absent_is_fine)?;
-        let mut file = private(OpenOptions::new().create_new(true), &beside)?;
-        file.write_all(&serde_json::to_vec(rendezvous).map_err(io::Error::other)?)?;
-        drop(file);
-        fs::rename(&beside, self.data_dir.join(FILE))
+        let bytes = serde_json::to_vec(rendezvous).map_err(io::Error::other)?;
+        private::replace(&self.data_dir.join(FILE), &bytes)
     }
 
     /// Tells clients that the daemon is about to end: they wait for the lock then.
@@ -168,36 +165,17 @@ pub fn find(data_dir: &Path) -> io::Result<Found> {
 }
 
 fn read(data_dir: &Path) -> Option<Rendezvous> {
-    let mut text = Vec::new();
-    File::open(data_dir.join(FILE))
-        .ok()?
-        .take(MAX_FILE)
-        .read_to_end(&mut text)
-        .ok()?;
+    let text = private::read(&data_dir.join(FILE), MAX_FILE)?;
     serde_json::from_slice(&text).ok()
 }
 
 fn remove(data_dir: &Path) -> io::Result<()> {
-    fs::remove_file(data_dir.join(FILE)).or_else(absent_is_fine)
-}
-
-fn absent_is_fine(error: io::Error) -> io::Result<()> {
-    if error.kind() == io::ErrorKind::NotFound {
-        Ok(())
-    } else {
-        Err(error)
-    }
-}
-
-/// Opens for writing, readable by the owner alone if it is made.
-fn private(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    options.read(true).write(true).open(path)
+    private::remove(&data_dir.join(FILE))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;

@@ -39,6 +39,11 @@ impl<H: Commands> Router<H> {
         }
     }
 
+    /// What answers.
+    pub(crate) fn host(&self) -> &H {
+        &self.host
+    }
+
     /// Starts a command; the receiver yields runs of whole lines, the last one ends the answer.
     /// `None` if there is no command of this name.
     ///

@@ -124,6 +124,18 @@ commands! {
     unmount: Unmount(dto::UnmountRequest) => dto::UnmountReply;
     /// Tells how drives do: what is in them, what waits and why, who else has them.
     status: Status(dto::StatusRequest) => dto::StatusReply;
+    /// Lists the drives in short, at a cost that does not grow with them.
+    drives: Drives(dto::DrivesRequest) => dto::DrivesReply;
+    /// Tells what waits, and why.
+    problems: Problems(dto::ProblemsRequest) => dto::ProblemsReply;
+    /// Tells what is being moved.
+    transfers: Transfers(dto::TransfersRequest) => dto::TransfersReply;
+    /// Tells who did what lately, since the daemon started.
+    activity: Activity(dto::ActivityRequest) => dto::ActivityReply;
+    /// Tells what a window shows, for the others to see.
+    focus: Focus(dto::FocusRequest) => dto::FocusReply;
+    /// Tells who is here.
+    presence: Presence(dto::PresenceRequest) => dto::PresenceReply;
     /// Lists everything in a drive.
     tree: Tree(dto::TreeRequest) streams dto::TreeLine => dto::TreeReply;
     /// Waits until this device is level with every connected peer and nothing is pending.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::dto::*;
@@ -12,12 +14,35 @@ use crate::error::{ApiError, Code};
 use crate::reply::Replies;
 use crate::router::Router;
 use crate::schema::{Commands, NoItem};
+use crate::upload::{Pieces, UploadRequest, Uploads};
 
 #[derive(Debug, Default)]
 pub(crate) struct Fake {
     pub(crate) closing: CancellationToken,
     /// Items that `tree` got rid of.
     pub(crate) listed: AtomicU64,
+    /// Files that came in whole: names and bytes.
+    pub(crate) files: Mutex<Vec<(String, Vec<u8>)>>,
+}
+
+impl Uploads for Fake {
+    /// Takes what is for the drive `d`.
+    async fn upload(&self, request: UploadRequest, mut pieces: Pieces) -> Result<Made, ApiError> {
+        if request.drive != "d" {
+            return Err(no_tree());
+        }
+        let mut bytes = Vec::new();
+        while let Some(piece) = pieces.next().await {
+            let piece = piece.map_err(|e| ApiError::new(Code::Io, e.to_string()))?;
+            bytes.extend_from_slice(&piece);
+        }
+        self.files.lock().push((request.name.clone(), bytes));
+        Ok(Made {
+            node: "n".into(),
+            folder: request.folder.unwrap_or_default(),
+            name: request.name,
+        })
+    }
 }
 
 pub(crate) fn fake() -> (Arc<Fake>, Router<Fake>) {
@@ -66,6 +91,7 @@ impl Commands for Fake {
         Ok(InviteReply {
             invite: "invite-a".into(),
             ticket: TicketText("t".into()),
+            link: TicketText("l".into()),
             role: r.role,
             expires: r.expires_in.unwrap_or(0),
             uses: r.uses,
@@ -482,6 +508,68 @@ impl Commands for Fake {
         _: &mut Replies<NoItem>,
     ) -> Result<ChangeReply, ApiError> {
         Err(no_tree())
+    }
+
+    async fn drives(
+        &self,
+        _: DrivesRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<DrivesReply, ApiError> {
+        Ok(DrivesReply {
+            version: "0".into(),
+            device: "device-a".into(),
+            drives: Vec::new(),
+            broken: Vec::new(),
+        })
+    }
+
+    async fn problems(
+        &self,
+        _: ProblemsRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<ProblemsReply, ApiError> {
+        Ok(ProblemsReply { drives: Vec::new() })
+    }
+
+    async fn transfers(
+        &self,
+        _: TransfersRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<TransfersReply, ApiError> {
+        Ok(TransfersReply {
+            transfers: Vec::new(),
+        })
+    }
+
+    async fn activity(
+        &self,
+        r: ActivityRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<ActivityReply, ApiError> {
+        Ok(ActivityReply {
+            drive: r.drive,
+            items: Vec::new(),
+            more: false,
+        })
+    }
+
+    async fn focus(
+        &self,
+        _: FocusRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<FocusReply, ApiError> {
+        Ok(FocusReply {})
+    }
+
+    async fn presence(
+        &self,
+        r: PresenceRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<PresenceReply, ApiError> {
+        Ok(PresenceReply {
+            drive: r.drive,
+            here: Vec::new(),
+        })
     }
 
     async fn limit(

@@ -89,6 +89,8 @@ subcommands! {
     unmount::Unmount,
     status::Status,
     peers::Peers,
+    who::Who,
+    activity::Activity,
     conflicts::Conflicts,
     deletions::Deletions,
     tree::Tree,

@@ -1,5 +1,6 @@
 //! The commands, one file each: what can be typed, what is asked of the daemon, and how the answer reads.
 
+pub(crate) mod activity;
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod cat;
@@ -39,3 +40,4 @@ pub(crate) mod ui;
 pub(crate) mod unmount;
 pub(crate) mod unpin;
 pub(crate) mod wait;
+pub(crate) mod who;

@@ -112,6 +112,7 @@ async fn serve(
     let mounts = Mounts::new(context.data_dir.join("staging"));
     let host = Arc::new(Host::new(engine.clone(), mounts, closing.clone()));
     host.bring_back_mounts().await;
+    host.watch();
 
     let served = answer(
         context,
@@ -145,7 +146,8 @@ async fn answer(
         ApiError::new(Code::Io, format!("no loopback port can be served: {e}"))
             .hint("check that 127.0.0.1 is up")
     };
-    let server = Server::bind().await.map_err(fail)?.with_app(app());
+    let server = Server::bind_again(&context.data_dir).await.map_err(fail)?;
+    let server = server.with_app(app()).with_events(host.events());
     let rendezvous = Rendezvous {
         pid: std::process::id(),
         port: server.port(),
@@ -278,15 +280,35 @@ fn locked_out(error: &LockError) -> ApiError {
     ApiError::new(code, error.to_string()).hint(hint)
 }
 
-/// What others see this device called: its host name, at most 64 bytes of it.
+/// Names this device to others, instead of the name of the machine.
+const NAME: &str = "PEERDRIVE_NAME";
+
+/// What others see this device called: `PEERDRIVE_NAME`, else its host name; at most 64 bytes of it.
 fn device_name() -> String {
-    let name = rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned();
+    let given = std::env::var(NAME).ok().filter(|name| !name.trim().is_empty());
+    let name = given.unwrap_or_else(|| {
+        let machine = rustix::system::uname();
+        machine.nodename().to_string_lossy().into_owned()
+    });
+    shortened(name.trim()).to_owned()
+}
+
+fn shortened(name: &str) -> &str {
     let end = (0..=name.len().min(64))
         .rev()
         .find(|end| name.is_char_boundary(*end))
         .unwrap_or(0);
-    name[..end].to_owned()
+    &name[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shortened;
+
+    #[test]
+    fn a_long_name_ends_between_two_letters() {
+        assert_eq!(shortened("workstation"), "workstation");
+        assert_eq!(shortened(&"é".repeat(40)), "é".repeat(32));
+        assert_eq!(shortened(&format!("a{}", "é".repeat(40))).len(), 63);
+    }
 }

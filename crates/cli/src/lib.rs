@@ -11,6 +11,7 @@ mod output;
 mod progress;
 mod secret;
 mod unlock;
+pub mod window;
 mod words;
 
 use std::ffi::OsString;

@@ -25,6 +25,7 @@ use crate::holding::{Answers, Ledger};
 use crate::incarnation::Here;
 use crate::open::{Device, Running, record_folder};
 use crate::passphrase::Passphrase;
+use crate::presence::Pace;
 use crate::working_copy::{WorkingCopy, WorkingCopyError, WorkingCopyOptions};
 
 /// How long an orderly end waits for one drive's last write.
@@ -146,6 +147,15 @@ impl Engine {
         config: EngineConfig,
         passphrase: Option<Passphrase>,
     ) -> Result<Engine, OpenError> {
+        Self::open_paced(config, passphrase, Pace::default()).await
+    }
+
+    /// As [`Engine::open_with`], with other times of presence.
+    pub(crate) async fn open_paced(
+        config: EngineConfig,
+        passphrase: Option<Passphrase>,
+        pace: Pace,
+    ) -> Result<Engine, OpenError> {
         let data = DataDir::open(&config.data_dir)?;
         let here = Here::look(data.path()).map_err(|source| DataDirError::Io {
             doing: "look at",
@@ -177,6 +187,7 @@ impl Engine {
             gate,
             here,
             ledger,
+            pace,
         };
         let engine = Engine {
             inner: Arc::new(Inner {
@@ -280,6 +291,9 @@ impl Engine {
         let drives: Vec<Running> = std::mem::take(&mut *self.inner.drives.lock())
             .into_values()
             .collect();
+        for running in &drives {
+            crate::presence::leave(&running.handle.shared);
+        }
         for Running {
             handle,
             thread,

@@ -27,6 +27,8 @@ use crate::incarnation::{Here, HighWater};
 use crate::keyring::SharedKeys;
 use crate::local::{LocalTable, Seal, Space};
 use crate::peers::{DrivePeers, Entries};
+use crate::presence::{self, Pace, Presence};
+use crate::voices::Voices;
 
 /// Requests that may wait for the actor before who asks has to wait too.
 const REQUESTS: usize = 1024;
@@ -124,6 +126,7 @@ pub(crate) struct Device {
     pub(crate) gate: Arc<MemberGate>,
     pub(crate) here: Here,
     pub(crate) ledger: Arc<Ledger>,
+    pub(crate) pace: Pace,
 }
 
 /// A drive's record, opened, with nothing running yet.
@@ -194,14 +197,19 @@ impl Device {
             .control
             .current_epoch()
             .map_or([0; 32], |epoch| epoch.gossip_topic());
-        let link = self
-            .net
-            .open_drive(tag, topic, Arc::new(Entries::new(log.clone())));
+        let voices = Arc::new(Voices::new(
+            replica.own.keys.clone(),
+            keyring.clone(),
+            replica.own.bind,
+        ));
+        let entries = Arc::new(Entries::new(log.clone()));
+        let link = self.net.open_drive(tag, topic, entries, voices.clone());
         let peers = DrivePeers::new(self.net.clone(), link.clone());
         let itself = peers.drive();
         let content = ContentStore::new(self.net.blobs().clone(), keyring.clone(), Arc::new(peers));
         let (requests, inbox) = mpsc::channel(REQUESTS);
         let paused = crate::pausing::is_paused(&local)?;
+        let (presence, ears) = Presence::new();
         let shared = Arc::new(Shared::new(Parts {
             id,
             name: note.name,
@@ -215,6 +223,8 @@ impl Device {
             ledger: self.ledger.clone(),
             requests,
             paused,
+            presence,
+            voices,
         }));
         let _ = itself.set(Arc::downgrade(&shared));
         self.gate.open(tag, &shared);
@@ -229,6 +239,7 @@ impl Device {
         )?;
         tokio::spawn(follow_link(Arc::downgrade(&shared), events));
         tokio::spawn(crate::tend::tend(Arc::downgrade(&shared)));
+        tokio::spawn(presence::run(Arc::downgrade(&shared), self.pace, ears));
         Ok(Running {
             handle: DriveHandle { shared },
             thread,
@@ -332,9 +343,11 @@ async fn follow_link(shared: std::sync::Weak<Shared>, mut events: mpsc::Receiver
                     return;
                 }
             }
-            LinkEvent::Connected(_) | LinkEvent::Disconnected(_) | LinkEvent::LevelChanged(_) => {
+            LinkEvent::Connected(_) | LinkEvent::Disconnected(_) => {
+                shared.presence.stir();
                 shared.publish(DriveEvent::Peers);
             }
+            LinkEvent::LevelChanged(_) => shared.publish(DriveEvent::Peers),
             LinkEvent::Addresses(addresses) => remember_addresses(&shared, &addresses),
             LinkEvent::Fork { from, log, at, .. } => {
                 tracing::warn!(
@@ -348,7 +361,8 @@ async fn follow_link(shared: std::sync::Weak<Shared>, mut events: mpsc::Receiver
                     return;
                 }
             }
-            LinkEvent::Presence(_) => {}
+            LinkEvent::Presence(frame) => shared.presence.heard(frame),
+            LinkEvent::Audience => shared.presence.greet(),
         }
     }
 }

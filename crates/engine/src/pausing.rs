@@ -37,6 +37,7 @@ impl Engine {
         let shared = &drive.shared;
         shared.local.put(Space::Config, PAUSED_KEY, vec![1])?;
         shared.paused.store(true, Ordering::Release);
+        shared.presence.stir();
         shared.connect_members();
         let copy = shared.working_copy.lock().take();
         if let Some(copy) = copy {
@@ -51,6 +52,7 @@ impl Engine {
         let strike = [(PAUSED_KEY.to_vec(), None)];
         shared.local.write(Space::Config, &strike)?;
         shared.paused.store(false, Ordering::Release);
+        shared.presence.stir();
         shared.connect_members();
         self.start_folder(drive)
     }

@@ -84,6 +84,10 @@ impl Volume for DriveHandle {
         }
     }
 
+    fn writing(&self, node: NodeId, begins: bool) {
+        DriveHandle::writing(self, node, begins);
+    }
+
     async fn edit(
         &self,
         edits: Vec<Edit>,

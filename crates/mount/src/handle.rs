@@ -301,6 +301,8 @@ pub(crate) enum Handle<R> {
         ino: u64,
         file: Arc<OpenFile<R>>,
         writable: bool,
+        /// The node that the drive was told is being written, until it is told that this ended.
+        told: Option<NodeId>,
     },
     Folder {
         ino: u64,

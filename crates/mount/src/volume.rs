@@ -182,6 +182,10 @@ pub trait Volume: Send + Sync + 'static {
     /// How much the drive holds.
     fn usage(&self) -> Usage;
 
+    /// A handle that may write a file begins (`true`) or ends (`false`): others see who is at it. Several of
+    /// one file are several. Called with locks held: it must return at once, and not call back.
+    fn writing(&self, _node: NodeId, _begins: bool) {}
+
     /// Does `edits` as one action, durable when it returns. Each answers for itself, with the node it
     /// made or changed.
     fn edit(

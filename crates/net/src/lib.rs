@@ -27,7 +27,7 @@ pub use address::{AddressError, MAX_ADDRESS};
 pub use blobs::{BlobError, BlobStore, FetchError, Writing};
 pub use holding::{AskError, Held, Holder, Term};
 pub use join::{JoinError, JoinStream, MAX_JOIN_FRAME};
-pub use link::{DriveLink, LinkEvent, MAX_PRESENCE, PeerState};
+pub use link::{DriveLink, LinkEvent, MAX_PRESENCE, PeerState, TooLong, TopicSeal};
 pub use net::{Net, NetConfig, StartError};
 pub use proto::{EntrySource, LogHead};
 pub use screen::Gate;

@@ -19,6 +19,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+pub use self::topic::TopicSeal;
 pub(crate) use self::{
     actor::{Actor, Surroundings},
     session::{NewSession, OpenDrives, SYNC_ALPN, SyncDoor},
@@ -37,6 +38,14 @@ const PRESENCE_WAITING: usize = 16;
 
 /// The largest message of presence, in bytes. Gossip drops what is larger than 4 KiB as a whole.
 pub const MAX_PRESENCE: usize = 3 << 10;
+
+/// A message of presence is too long to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a message of presence of {len} bytes is longer than {MAX_PRESENCE}, and was not sent")]
+pub struct TooLong {
+    /// Its length in bytes.
+    pub len: usize,
+}
 
 /// How one peer stands to us, for display.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +87,8 @@ pub enum LinkEvent {
     Addresses(Vec<Vec<u8>>),
     /// A message of presence, from whom is for its seal to say.
     Presence(Vec<u8>),
+    /// There is one more to hear messages of presence, who has not heard the ones before.
+    Audience,
     /// Two copies of one log hold different entries at the same place. Reported once in a session.
     Fork {
         /// Who holds the other copy.
@@ -245,19 +256,20 @@ impl DriveLink {
         self.shared.topic.send_replace(topic);
     }
 
-    /// Sends a message to all members that can be reached right now; lost if it is lost. At most
-    /// [`MAX_PRESENCE`] bytes, longer ones are not sent.
-    pub fn send_presence(&self, bytes: Vec<u8>) {
+    /// Sends a message to all members that can be reached right now; lost if it is lost. The caller seals
+    /// and signs it.
+    ///
+    /// # Errors
+    ///
+    /// [`TooLong`] beyond [`MAX_PRESENCE`] bytes: nothing is sent.
+    pub fn send_presence(&self, bytes: Vec<u8>) -> Result<(), TooLong> {
         if bytes.len() > MAX_PRESENCE {
-            tracing::warn!(
-                len = bytes.len(),
-                "a message of presence is too long and not sent"
-            );
-            return;
+            return Err(TooLong { len: bytes.len() });
         }
         if self.shared.presence.try_send(bytes).is_err() {
             tracing::debug!("a message of presence was dropped");
         }
+        Ok(())
     }
 
     /// Tries all members that are not connected again, now.

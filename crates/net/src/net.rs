@@ -21,7 +21,7 @@ use crate::{
     blobs::{BlobDoor, BlobError, BlobStore, FetchError, Fetcher},
     holding::{self, AskError, HOLD_ALPN, Held, HoldDoor, Holder, Holders, Term},
     join::{self, JOIN_ALPN, JoinDoor, JoinError, JoinStream},
-    link::{Actor, DriveLink, OpenDrives, SYNC_ALPN, Shared, Surroundings, SyncDoor},
+    link::{Actor, DriveLink, OpenDrives, SYNC_ALPN, Shared, Surroundings, SyncDoor, TopicSeal},
     proto::EntrySource,
     rate::Limits,
     screen::{Doorkeeper, Gate, Screen},
@@ -292,12 +292,13 @@ impl Net {
 
     /// Starts keeping a drive level with its members, who are set with
     /// [`DriveLink::set_members`]. `tag` and `topic` are what members call the drive and where they
-    /// gossip about it. Opening a drive again replaces the older link's place at the door.
+    /// gossip about it, `seal` who may be heard there. Opening a drive again replaces the older link's place at the door.
     pub fn open_drive(
         &self,
         tag: DriveTag,
         topic: [u8; 32],
         source: Arc<dyn EntrySource>,
+        seal: Arc<dyn TopicSeal>,
     ) -> DriveLink {
         let inner = &self.inner;
         let (link, ends) = DriveLink::new(tag, topic, inner.stop.child_token());
@@ -314,6 +315,7 @@ impl Net {
             instance: inner.instance,
             dial_limit: inner.dial_limit,
             own_address: Arc::new(move || own_address(&endpoint)),
+            seal,
         };
         Actor::start(net, source, ends);
         link

@@ -1,4 +1,5 @@
-//! A keeper of logs in memory, for tests: it checks that entries are linked, and nothing else.
+//! For tests: a keeper of logs in memory, which checks that entries are linked and nothing else, and a seal
+//! that knows members by a password.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +8,33 @@ use iroh_blobs::Hash;
 use parking_lot::Mutex;
 
 use crate::{
+    link::TopicSeal,
     proto::{EntrySource, LogHead},
     types::{EntryId, LogId},
 };
 
 pub(crate) type TestResult<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Marks hints with a hash over a password: whoever has another one is not heard.
+#[derive(Debug)]
+pub(crate) struct Password(pub(crate) u8);
+
+impl Password {
+    fn mark(&self, hint: &[u8]) -> [u8; 32] {
+        *Hash::new([&[self.0], hint].concat()).as_bytes()
+    }
+}
+
+impl TopicSeal for Password {
+    fn seal_hint(&self, hint: &[u8]) -> Option<Vec<u8>> {
+        Some([&self.mark(hint), hint].concat())
+    }
+
+    fn open_hint(&self, sealed: &[u8]) -> Option<Vec<u8>> {
+        let (mark, hint) = sealed.split_first_chunk::<32>()?;
+        (*mark == self.mark(hint)).then(|| hint.to_vec())
+    }
+}
 
 /// Logs in memory.
 #[derive(Default)]

@@ -1,7 +1,7 @@
 //! The app of `app/`: its packages, its build, its checks. Knows npm and its scripts, and nothing of what
 //! is in the app.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -34,6 +34,26 @@ pub(crate) fn no_browser() -> Option<String> {
     (!found).then(|| "there is no Chromium (`cargo xtask setup test` installs it)".into())
 }
 
+/// Why the desktop window cannot be built here, if so.
+pub(crate) fn no_window() -> Option<String> {
+    let mut asked = Command::new("pkg-config");
+    asked.args(["--exists", "webkit2gtk-4.1"]);
+    let there = asked.status().is_ok_and(|status| status.success());
+    (!there).then(|| {
+        "libwebkit2gtk-4.1-dev is not installed (`cargo xtask setup test` installs it)".into()
+    })
+}
+
+/// Why the desktop window cannot be shown and driven here, if so.
+pub(crate) fn no_display() -> Option<String> {
+    let missing = ["Xvfb", "WebKitWebDriver"]
+        .into_iter()
+        .find(|name| !setup::found(name))?;
+    Some(format!(
+        "there is no {missing} (`cargo xtask setup test` installs it)"
+    ))
+}
+
 /// Installs exactly the packages of the lock file, unless they are there.
 pub(crate) fn packages() -> Result<()> {
     let there = folder().join("node_modules/.package-lock.json");
@@ -56,12 +76,26 @@ pub(crate) fn script(name: &str) -> Result<()> {
     npm(&["run", "--silent", name])
 }
 
+/// One of its scripts that runs devices, with the program they are.
+pub(crate) fn script_with(name: &str, program: &Path) -> Result<()> {
+    let mut command = npm_command(&["run", "--silent", name]);
+    command.env("PEERDRIVE_BIN", program);
+    finish(command)
+}
+
 fn npm(words: &[&str]) -> Result<()> {
-    let status = Command::new("npm")
-        .args(words)
-        .current_dir(folder())
-        .status()
-        .context("cannot run npm")?;
+    finish(npm_command(words))
+}
+
+fn npm_command(words: &[&str]) -> Command {
+    let mut command = Command::new("npm");
+    command.args(words).current_dir(folder());
+    command
+}
+
+fn finish(mut command: Command) -> Result<()> {
+    let status = command.status().context("cannot run npm")?;
+    let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
     ensure!(status.success(), "npm {}: {status}", words.join(" "));
     Ok(())
 }

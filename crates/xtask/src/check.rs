@@ -59,7 +59,6 @@ pub(crate) fn run() -> Result<ExitCode> {
     step("clippy", &mut || {
         cargo_step(&[
             "clippy",
-            "--workspace",
             "--all-targets",
             "--locked",
             "--quiet",
@@ -69,7 +68,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         ])
     });
     step("docs", &mut || {
-        let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--locked", "--quiet"]);
+        let mut doc = cargo(&["doc", "--no-deps", "--locked", "--quiet"]);
         finish(doc.env("RUSTDOCFLAGS", "-Dwarnings"))
     });
     step("licences and bans", &mut || {
@@ -92,7 +91,6 @@ pub(crate) fn run() -> Result<ExitCode> {
     let built = step("build", &mut || {
         cargo_step(&[
             "build",
-            "--workspace",
             "--lib",
             "--bins",
             "--tests",
@@ -113,18 +111,11 @@ pub(crate) fn run() -> Result<ExitCode> {
     };
     step("tests", &mut || {
         if cargo::has("nextest") {
-            with_program(&[
-                "nextest",
-                "run",
-                "--workspace",
-                "--locked",
-                "--no-fail-fast",
-            ])
+            with_program(&["nextest", "run", "--locked", "--no-fail-fast"])
         } else {
             println!("cargo-nextest is not installed: `cargo test` instead");
             with_program(&[
                 "test",
-                "--workspace",
                 "--lib",
                 "--bins",
                 "--tests",
@@ -134,7 +125,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         }
     });
     step("examples in the documentation", &mut || {
-        with_program(&["test", "--doc", "--workspace", "--locked", "--quiet"])
+        with_program(&["test", "--doc", "--locked", "--quiet"])
     });
 
     step("vectors, by the second implementation", &mut || {
@@ -157,9 +148,65 @@ pub(crate) fn run() -> Result<ExitCode> {
     step("app: types", &mut || app_step(&|| app::script("types")));
     step("app: lint", &mut || app_step(&|| app::script("lint")));
     step("app: unit tests", &mut || app_step(&|| app::script("test")));
-    step("app: views in a browser", &mut || match app::no_browser() {
-        Some(reason) => Ok(Outcome::Skipped(reason)),
-        None => app_step(&|| app::script("e2e")),
+    let no_browser = app::no_browser();
+    let browser_step = |script: &str| -> Result<Outcome> {
+        if let Some(reason) = no_node.as_ref().or(no_browser.as_ref()) {
+            return Ok(Outcome::Skipped(reason.clone()));
+        }
+        let program = cargo::built(Profile::Dev)?;
+        app::script_with(script, program.path()).map(|()| Outcome::Passed)
+    };
+    step("app: views in a browser", &mut || browser_step("e2e"));
+    step("app: a browser before real devices", &mut || {
+        if !built {
+            return Ok(Outcome::Skipped("the build failed".into()));
+        }
+        browser_step("e2e:daemons")
+    });
+    step("app: time a frame takes", &mut || browser_step("frames:short"));
+
+    // The window needs WebKit, and its page: it is no default member, and comes after the page.
+    let no_window = no_node.clone().or_else(app::no_window);
+    let window_step = |what: &dyn Fn() -> Result<Outcome>| -> Result<Outcome> {
+        match &no_window {
+            Some(reason) => Ok(Outcome::Skipped(reason.clone())),
+            None => what(),
+        }
+    };
+    const WINDOW: &str = "peerdrive-app";
+    step("window: clippy", &mut || {
+        window_step(&|| {
+            cargo_step(&[
+                "clippy",
+                "--package",
+                WINDOW,
+                "--all-targets",
+                "--locked",
+                "--quiet",
+                "--",
+                "-D",
+                "warnings",
+            ])
+        })
+    });
+    let window_built = step("window: build and unit tests", &mut || {
+        window_step(&|| {
+            let tested = cargo_step(&["test", "--package", WINDOW, "--bins", "--locked", "--quiet"])?;
+            if !matches!(tested, Outcome::Passed) {
+                return Ok(tested);
+            }
+            cargo_step(&["build", "--package", WINDOW, "--locked", "--quiet"])
+        })
+    });
+    step("window: a real one", &mut || {
+        window_step(&|| match app::no_display() {
+            Some(reason) => Ok(Outcome::Skipped(reason)),
+            None if !window_built => Ok(Outcome::Skipped("the build failed".into())),
+            None => {
+                let program = cargo::built(Profile::Dev)?;
+                app::script_with("e2e:window", program.path()).map(|()| Outcome::Passed)
+            }
+        })
     });
 
     let skipped_tests = fs::read_to_string(skips.path()).unwrap_or_default();

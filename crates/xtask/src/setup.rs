@@ -1,5 +1,5 @@
-//! Debian's packages that the other commands stand on: found by the program each brings, installed
-//! when missing. Knows nothing of what they are used for beyond the words below.
+//! Debian's packages that the other commands stand on: found by the program or library each brings,
+//! installed when missing. Knows nothing of what they are used for beyond the words below.
 
 use std::env;
 use std::io::IsTerminal;
@@ -17,41 +17,77 @@ pub(crate) enum Purpose {
     Bench,
 }
 
-/// A package, the program by which it is known to be there, and what is lost without it.
+/// A package, how it is known to be there, and what is lost without it.
 struct Package {
     name: &'static str,
-    program: &'static str,
+    known: By,
     without: &'static str,
+}
+
+/// How a package is known to be there.
+enum By {
+    /// By a program that it brings.
+    Program(&'static str),
+    /// By a library that it brings, as pkg-config calls it.
+    Library(&'static str),
+}
+
+impl Package {
+    fn is_there(&self) -> bool {
+        match self.known {
+            By::Program(program) => found(program),
+            By::Library(library) => {
+                let mut asked = Command::new("pkg-config");
+                asked.args(["--exists", library]);
+                asked.status().is_ok_and(|status| status.success())
+            }
+        }
+    }
 }
 
 const FUSE: Package = Package {
     name: "fuse3",
-    program: "fusermount3",
+    known: By::Program("fusermount3"),
     without: "drives cannot be mounted, only kept as folders",
 };
 const GIT: Package = Package {
     name: "git",
-    program: "git",
+    known: By::Program("git"),
     without: "the tests with a repository in a drive are skipped",
 };
 const CHROMIUM: Package = Package {
     name: "chromium",
-    program: "chromium",
+    known: By::Program("chromium"),
     without: "the views of the app are not tested",
+};
+const WEBKIT: Package = Package {
+    name: "libwebkit2gtk-4.1-dev",
+    known: By::Library("webkit2gtk-4.1"),
+    without: "the desktop window is not built",
+};
+const DISPLAY: Package = Package {
+    name: "xvfb",
+    known: By::Program("Xvfb"),
+    without: "the desktop window is not shown",
+};
+const DRIVER: Package = Package {
+    name: "webkit2gtk-driver",
+    known: By::Program("WebKitWebDriver"),
+    without: "the desktop window is not driven",
 };
 const NETWORK: Package = Package {
     name: "iproute2",
-    program: "ip",
+    known: By::Program("ip"),
     without: "the tests that cut a network in two are skipped",
 };
 const RSYNC: Package = Package {
     name: "rsync",
-    program: "rsync",
+    known: By::Program("rsync"),
     without: "there is nothing of rsync to compare with",
 };
 const SYNCTHING: Package = Package {
     name: "syncthing",
-    program: "syncthing",
+    known: By::Program("syncthing"),
     without: "there is nothing of Syncthing to compare with",
 };
 
@@ -68,7 +104,7 @@ impl Purpose {
 
     fn packages(self) -> &'static [Package] {
         match self {
-            Self::Test => &[FUSE, GIT, NETWORK, CHROMIUM],
+            Self::Test => &[FUSE, GIT, NETWORK, CHROMIUM, WEBKIT, DISPLAY, DRIVER],
             Self::Demo => &[FUSE],
             Self::Bench => &[FUSE, RSYNC, SYNCTHING],
         }
@@ -81,7 +117,7 @@ pub(crate) fn run(purpose: Purpose) {
     let missing: Vec<&Package> = purpose
         .packages()
         .iter()
-        .filter(|package| !found(package.program))
+        .filter(|package| !package.is_there())
         .collect();
     if missing.is_empty() {
         return;
@@ -89,7 +125,7 @@ pub(crate) fn run(purpose: Purpose) {
     let names: Vec<&str> = missing.iter().map(|package| package.name).collect();
     println!("setup: missing {}", names.join(", "));
     if let Err(reason) = install(&names) {
-        for package in missing.iter().filter(|package| !found(package.program)) {
+        for package in missing.iter().filter(|package| !package.is_there()) {
             println!(
                 "setup: {} stays missing ({reason}): {}",
                 package.name, package.without

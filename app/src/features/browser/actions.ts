@@ -10,6 +10,9 @@ import { say, sayFailed } from "../../ui/toast";
 /** Most nodes of one request. */
 const AT_ONCE = 2_000;
 
+/** Most nodes whose deletion can be undone at once. */
+const MOST_UNDONE = 500;
+
 export interface Placed {
   row: Row;
   /** The folder it is in. */
@@ -114,7 +117,9 @@ export function actionsOf(platform: Platform, drive: string) {
         tellRefused("Not deleted", reply);
         const refused = new Set(reply.refused.map((one) => one.node));
         const done = rows.filter((one) => !refused.has(one.row.id));
-        if (done.length > 0) say(`Deleted ${named(done)}.`, { label: "Undo", run: () => void bringBack(done) });
+        // Each comes back by itself: of more than this, the trash is the way back.
+        const undo = done.length <= MOST_UNDONE ? { label: "Undo", run: () => void bringBack(done) } : undefined;
+        if (done.length > 0) say(`Deleted ${named(done)}.`, undo);
       } catch (error) {
         sayFailed("Not deleted.", error);
       }

@@ -10,7 +10,7 @@ import { spoken } from "../../text/names";
 import { Menu } from "../../ui/menu";
 import { sayFailed } from "../../ui/toast";
 import { Empty, Failed, Waiting } from "../../ui/view";
-import { useFocusTold } from "../presence/use-focus-told";
+import type { Look } from "../presence/use-focus-told";
 import type { Placed } from "./actions";
 import { useActions } from "./actions";
 import { DeleteDialog, MoveDialog, ShortcutsDialog } from "./dialogs";
@@ -20,7 +20,7 @@ import { menuItems } from "./menu-items";
 import { Preview } from "./preview";
 import { Results } from "./results";
 import type { Chosen } from "./selection";
-import { followed, nothing, only, ranged, toggled } from "./selection";
+import { at, everything, followed, has, none, nothing, only, ranged, size, spanned, toggled } from "./selection";
 import { StatusLine } from "./status-line";
 import { Toolbar } from "./toolbar";
 import type { Order } from "./use-listing";
@@ -30,8 +30,17 @@ import "./browser.css";
 type Dialog = { of: "delete"; rows: Placed[] } | { of: "move"; rows: Placed[] } | { of: "keys" } | null;
 
 const TYPED_FOR = 900;
+/** A range up to this long whose rows are all here is chosen row by row. */
+const BY_ID = 2_000;
 
-export function Browser({ drive, folder }: { drive: string; folder: string | null }) {
+interface BrowserProps {
+  drive: string;
+  folder: string | null;
+  /** Told what is before the person, and again when that changes. */
+  onLook: (look: Look) => void;
+}
+
+export function Browser({ drive, folder, onLook }: BrowserProps) {
   const card = useDrive(drive);
   const news = useNews();
   const actions = useActions(drive);
@@ -69,7 +78,7 @@ export function Browser({ drive, folder }: { drive: string; folder: string | nul
   }
 
   useEffect(() => {
-    setChosen((now) => followed(now, (id) => outline.lineOf(id), outline.length));
+    setChosen((now) => followed(now, (id) => outline.lineOf(id), outline.length, (line) => outline.at(line)?.row?.id ?? null));
     const want = sought.current;
     if (!want) return;
     const line = outline.lineOf(want.node);
@@ -89,8 +98,10 @@ export function Browser({ drive, folder }: { drive: string; folder: string | nul
   }, [shownId]);
 
   const cursorRow = outline.at(chosen.cursor.line)?.row;
-  const single = chosen.rows.size === 1 ? chosen.rows.values().next().value : undefined;
-  useFocusTold({ drive, folder: place?.id ?? folder, node: single?.kind === "file" ? single.id : null });
+  const many = size(chosen);
+  const single = many === 1 ? (chosen.rows.values().next().value ?? cursorRow) : undefined;
+  const lookedAt = single?.kind === "file" ? single.id : null;
+  useEffect(() => onLook({ folder: shownId ?? folder, node: lookedAt }), [onLook, shownId, folder, lookedAt]);
 
   const people = useMemo(() => {
     const found = new Map<string, Presence[]>();
@@ -103,21 +114,51 @@ export function Browser({ drive, folder }: { drive: string; folder: string | nul
     return found;
   }, [presence.data, place?.id]);
 
+  /** Names of the folders above a line, from the top of the drive. */
+  const above = useCallback(
+    (parent: number): string[] => {
+      const names: string[] = [];
+      for (let line = parent >= 0 ? outline.at(parent) : undefined; line?.row; line = line.parent >= 0 ? outline.at(line.parent) : undefined) {
+        names.unshift(line.row.name);
+      }
+      return [...(place?.path ?? []).slice(1).map((crumb) => crumb.name), ...names];
+    },
+    [outline, place],
+  );
+
   const placed = useCallback(
     (rows: Iterable<Row>): Placed[] =>
       Array.from(rows, (row) => {
-        const names = [row.name];
-        let line = outline.at(outline.lineOf(row.id));
-        const within = line?.folder ?? place?.id ?? "";
-        while (line && line.parent >= 0) {
-          line = outline.at(line.parent);
-          if (line?.row) names.unshift(line.row.name);
-        }
-        const above = (place?.path ?? []).slice(1).map((crumb) => crumb.name);
-        return { row, folder: within, path: [...above, ...names].join("/") };
+        const line = outline.at(outline.lineOf(row.id));
+        return { row, folder: line?.folder ?? place?.id ?? "", path: [...above(line?.parent ?? -1), row.name].join("/") };
       }),
-    [outline, place],
+    [outline, place, above],
   );
+
+  /** Everything that is chosen, fetched as far as it is not here; null if that failed, which is said. */
+  const gathered = async (): Promise<Placed[] | null> => {
+    const rows = placed(chosen.rows.values());
+    const { span } = chosen;
+    if (span === null) return rows;
+    try {
+      for (const run of await outline.range(span.from, span.to, new AbortController().signal)) {
+        const names = above(run.parent);
+        for (const row of run.rows) {
+          if (!span.except.has(row.id)) rows.push({ row, folder: run.folder, path: [...names, row.name].join("/") });
+        }
+      }
+      return rows;
+    } catch (error) {
+      sayFailed("Not all that is selected could be looked up.", error);
+      return null;
+    }
+  };
+
+  /** Does something with all that is chosen. */
+  const withChosen = (does: (rows: Placed[]) => void): void => {
+    if (!canWrite || many === 0) return;
+    void gathered().then((rows) => rows && rows.length > 0 && does(rows));
+  };
 
   const show = (line: number): void => handle.current?.show(line);
 
@@ -125,19 +166,16 @@ export function Browser({ drive, folder }: { drive: string; folder: string | nul
     const to = Math.max(0, Math.min(line, outline.length - 1));
     const row = outline.at(to)?.row;
     show(to);
-    if (extend) void extendTo(to);
+    if (extend) extendTo(to);
     else if (row) setChosen(only(row, to));
-    else setChosen({ rows: new Map(), cursor: { line: to, id: null }, anchor: to });
+    else setChosen(at(to));
   };
 
-  const extendTo = async (line: number): Promise<void> => {
+  const extendTo = (line: number): void => {
     const [from, to] = [Math.min(chosen.anchor, line), Math.max(chosen.anchor, line)];
-    try {
-      const rows = await outline.range(from, to, new AbortController().signal);
-      setChosen((now) => ranged(now, rows, line, outline.at(line)?.row?.id ?? null));
-    } catch (error) {
-      sayFailed("Not all could be selected.", error);
-    }
+    const rows = to - from < BY_ID ? outline.known(from, to) : null;
+    const idAt = (one: number): string | null => outline.at(one)?.row?.id ?? null;
+    setChosen((now) => (rows ? ranged(now, rows, line, idAt(line)) : spanned(now, line, idAt)));
   };
 
   const openRow = (row: Row | undefined): void => {
@@ -170,7 +208,7 @@ export function Browser({ drive, folder }: { drive: string; folder: string | nul
   };
 
   const startRename = (): void => {
-    if (canWrite && cursorRow && chosen.rows.size <= 1) {
+    if (canWrite && cursorRow && many <= 1) {
       setChosen(only(cursorRow, chosen.cursor.line));
       setRenaming(cursorRow.id);
     }
@@ -204,7 +242,7 @@ export function Browser({ drive, folder }: { drive: string; folder: string | nul
     show(line);
     const row = outline.at(line)?.row;
     if (row) setChosen(only(row, line));
-    else setChosen({ rows: new Map(), cursor: { line, id: null }, anchor: line });
+    else setChosen(at(line));
   };
 
   const twist = (line: number, wanted?: boolean): void => {
@@ -215,6 +253,11 @@ export function Browser({ drive, folder }: { drive: string; folder: string | nul
     if (is) listing.close(row.id);
     else listing.open(row.id);
   };
+
+  const cutIds = useMemo(() => new Set(cut.map((one) => one.row.id)), [cut]);
+  const remove = (): void => withChosen((rows) => setDialog({ of: "delete", rows }));
+  const moveChosen = (): void => withChosen((rows) => setDialog({ of: "move", rows }));
+  const cutChosen = (): void => withChosen(setCut);
 
   const pressed = (event: KeyboardEvent<HTMLDivElement>): void => {
     if (event.target instanceof HTMLInputElement) return;
@@ -228,7 +271,7 @@ export function Browser({ drive, folder }: { drive: string; folder: string | nul
     switch (event.key) {
       case "ArrowDown":
         if (event.altKey) return act(() => openRow(cursorRow));
-        return act(() => moveTo(chosen.rows.size === 0 && line === 0 ? 0 : line + 1, event.shiftKey));
+        return act(() => moveTo(many === 0 && line === 0 ? 0 : line + 1, event.shiftKey));
       case "ArrowUp":
         if (event.altKey) return act(up);
         return act(() => moveTo(line - 1, event.shiftKey));
@@ -259,14 +302,12 @@ export function Browser({ drive, folder }: { drive: string; folder: string | nul
       case "F2":
         return act(startRename);
       case "Delete":
-        return act(() => {
-          if (canWrite && chosen.rows.size > 0) setDialog({ of: "delete", rows: placed(chosen.rows.values()) });
-        });
+        return act(remove);
       case "Escape":
         return act(() => {
           if (preview) setPreview(false);
           else if (cut.length > 0) setCut([]);
-          else setChosen((now) => ({ ...now, rows: new Map() }));
+          else setChosen(none);
         });
       case "F10":
       case "ContextMenu":
@@ -284,11 +325,11 @@ export function Browser({ drive, folder }: { drive: string; folder: string | nul
     }
     if (command) {
       const key = event.key.toLowerCase();
-      if (key === "a") act(() => void selectAll());
-      else if (key === "x") act(() => setCut(canWrite ? placed(chosen.rows.values()) : []));
+      if (key === "a") act(() => setChosen((now) => everything(now, outline.length)));
+      else if (key === "x") act(cutChosen);
       else if (key === "v") act(paste);
       else if (key === "f") act(() => searchField.current?.focus());
-      else if (key === "m") act(() => canWrite && chosen.rows.size > 0 && setDialog({ of: "move", rows: placed(chosen.rows.values()) }));
+      else if (key === "m") act(moveChosen);
       else if (key === "n" && event.shiftKey) act(() => void newFolder());
       return;
     }
@@ -298,29 +339,20 @@ export function Browser({ drive, folder }: { drive: string; folder: string | nul
     else if (event.key.length === 1) act(() => void typeAhead(event.key));
   };
 
-  const selectAll = async (): Promise<void> => {
-    try {
-      const rows = await outline.range(0, outline.length - 1, new AbortController().signal);
-      setChosen((now) => ({ ...now, rows: new Map(rows.map((row) => [row.id, row])), anchor: 0 }));
-    } catch (error) {
-      sayFailed("Not all could be selected.", error);
-    }
-  };
-
   const mouseDown = (event: MouseEvent, line: number | null, onTwist: boolean): void => {
     if (event.target instanceof HTMLInputElement) return;
     if (line === null) {
-      if (event.button === 0) setChosen((now) => ({ ...now, rows: new Map() }));
+      if (event.button === 0) setChosen(none);
       return;
     }
     const row = outline.at(line)?.row;
     if (!row) return;
     if (onTwist) return twist(line);
     if (event.button === 2) {
-      if (!chosen.rows.has(row.id)) setChosen(only(row, line));
-    } else if (event.shiftKey) void extendTo(line);
+      if (!has(chosen, row.id, line)) setChosen(only(row, line));
+    } else if (event.shiftKey) extendTo(line);
     else if (event.ctrlKey || event.metaKey) setChosen(toggled(chosen, row, line));
-    else if (!chosen.rows.has(row.id)) setChosen(only(row, line));
+    else if (!has(chosen, row.id, line)) setChosen(only(row, line));
     else {
       // A press on what is chosen may begin a drag of all of it; a click without one chooses it alone.
       const alone = (): void => setChosen(only(row, line));
@@ -339,7 +371,7 @@ export function Browser({ drive, folder }: { drive: string; folder: string | nul
   const dragOver = (event: DragEvent, line: number | null): void => {
     const files = event.dataTransfer.types.includes("Files");
     const to = dropFolder(line);
-    const own = !files && (to === null || to.id === place?.id || chosen.rows.has(to.id));
+    const own = !files && (to === null || to.id === place?.id || has(chosen, to.id, line ?? -1));
     if (!canWrite || own) return setDropTarget(null);
     event.preventDefault();
     event.dataTransfer.dropEffect = files ? "copy" : "move";
@@ -352,7 +384,7 @@ export function Browser({ drive, folder }: { drive: string; folder: string | nul
     const to = dropFolder(line);
     if (!to || !canWrite) return;
     if (event.dataTransfer.files.length > 0) void actions.upload(to.id, Array.from(event.dataTransfer.files));
-    else void actions.move(placed(chosen.rows.values()), to.id, to.name);
+    else withChosen((rows) => void actions.move(rows, to.id, to.name));
   };
 
   const sort = (key: SortKey): void =>
@@ -360,15 +392,16 @@ export function Browser({ drive, folder }: { drive: string; folder: string | nul
 
   const items = menuItems({
     canWrite,
-    rows: Array.from(chosen.rows.values()),
+    many,
+    single,
     cut: cut.length,
     open: () => openRow(cursorRow),
     preview: () => setPreview(true),
     rename: startRename,
-    cutRows: () => setCut(placed(chosen.rows.values())),
+    cutRows: cutChosen,
     paste,
-    move: () => setDialog({ of: "move", rows: placed(chosen.rows.values()) }),
-    remove: () => setDialog({ of: "delete", rows: placed(chosen.rows.values()) }),
+    move: moveChosen,
+    remove,
     newFolder: () => void newFolder(),
   });
 
@@ -388,7 +421,7 @@ export function Browser({ drive, folder }: { drive: string; folder: string | nul
         onNewFolder={() => void newFolder()}
         onUpload={(files) => place && void actions.upload(place.id, files)}
         onPreview={() => setPreview(!preview)}
-        onDrop={(crumb) => void actions.move(placed(chosen.rows.values()), crumb.id, crumb.name)}
+        onDrop={(crumb) => withChosen((rows) => void actions.move(rows, crumb.id, crumb.name))}
         onKeys={() => setDialog({ of: "keys" })}
       />
       <main className="browser-main" id="main" tabIndex={-1} aria-label={card ? `Files of ${spoken(card.name)}` : "Files"}>
@@ -423,7 +456,7 @@ export function Browser({ drive, folder }: { drive: string; folder: string | nul
             expanded={(row) => listing.opened.has(row.id)}
             chosen={chosen}
             renaming={renaming}
-            cut={new Set(cut.map((one) => one.row.id))}
+            cut={cutIds}
             dropTarget={dropTarget}
             people={people}
             order={order}
@@ -441,7 +474,7 @@ export function Browser({ drive, folder }: { drive: string; folder: string | nul
             onMenu={(event, line) => {
               event.preventDefault();
               const row = line === null ? undefined : outline.at(line)?.row;
-              if (row && line !== null && !chosen.rows.has(row.id)) setChosen(only(row, line));
+              if (row && line !== null && !has(chosen, row.id, line)) setChosen(only(row, line));
               setMenu({ x: event.clientX, y: event.clientY });
             }}
             onDragStart={(event) => {
@@ -458,7 +491,7 @@ export function Browser({ drive, folder }: { drive: string; folder: string | nul
           <Preview drive={drive} row={(single ?? cursorRow) as Row} onClose={() => setPreview(false)} />
         )}
       </main>
-      <StatusLine drive={drive} total={outline.length} chosen={Array.from(chosen.rows.values())} canWrite={canWrite} />
+      <StatusLine drive={drive} total={outline.length} chosen={chosen} canWrite={canWrite} />
       {menu && <Menu label="Actions" items={items} at={menu} onClose={() => setMenu(null)} />}
       {dialog?.of === "delete" && (
         <DeleteDialog rows={dialog.rows} onClose={() => setDialog(null)} onDelete={() => void actions.remove(dialog.rows)} />

@@ -9,6 +9,7 @@ import type { Outline } from "../../listing/outline";
 import { useNow } from "../../live/clock";
 import { useTouches } from "../../live/news";
 import type { Chosen } from "./selection";
+import { has, size } from "./selection";
 import type { Order } from "./use-listing";
 import { GridRow, rowId } from "./row";
 import "./grid.css";
@@ -59,7 +60,7 @@ const COLUMNS: readonly { key: SortKey; label: string; className: string }[] = [
   { key: "kind", label: "Kind", className: "cell-kind" },
 ];
 
-function lineAt(target: EventTarget): number | null {
+function lineAt(target: EventTarget | null): number | null {
   const line = target instanceof Element ? target.closest<HTMLElement>("[data-line]")?.dataset["line"] : undefined;
   return line === undefined ? null : Number(line);
 }
@@ -137,9 +138,13 @@ export function Grid(props: GridProps) {
         }}
         onContextMenu={(event) => props.onMenu(event, lineAt(event.target))}
         onDragStart={(event) => {
-          const line = lineAt(event.target);
-          if (line === null) event.preventDefault();
-          else props.onDragStart(event, line);
+          // What is dragged is the box of all rows: the row is the one under the pointer.
+          const under = document.elementFromPoint(event.clientX, event.clientY);
+          const line = lineAt(under);
+          if (!under || line === null) return event.preventDefault();
+          const row = under.closest("[data-line]");
+          if (row) event.dataTransfer.setDragImage(row, 16, 16);
+          props.onDragStart(event, line);
         }}
         onDragOver={(event) => props.onDragOver(event, lineAt(event.target))}
         onDragLeave={(event) => {
@@ -147,7 +152,7 @@ export function Grid(props: GridProps) {
         }}
         onDragEnd={props.onDragEnd}
         onDrop={(event) => props.onDrop(event, lineAt(event.target))}
-        draggable={chosen.rows.size > 0 && props.renaming === null}
+        draggable={size(chosen) > 0 && props.renaming === null}
       >
         {outline.length === 0 ? (
           <div role="row" className="grid-empty">
@@ -169,7 +174,7 @@ export function Grid(props: GridProps) {
                   position={line?.position ?? 0}
                   siblings={line?.siblings ?? 0}
                   expanded={row ? props.expanded(row) : false}
-                  selected={row ? chosen.rows.has(row.id) : false}
+                  selected={row ? has(chosen, row.id, item.index) : false}
                   current={item.index === chosen.cursor.line}
                   renaming={row !== undefined && row.id === props.renaming}
                   cut={row ? props.cut.has(row.id) : false}

@@ -4,7 +4,9 @@ import type { MenuItem } from "../../ui/menu";
 
 interface Choices {
   canWrite: boolean;
-  rows: readonly Row[];
+  /** How many are chosen, and the one if it is one. */
+  many: number;
+  single: Row | undefined;
   cut: number;
   open: () => void;
   preview: () => void;
@@ -17,14 +19,14 @@ interface Choices {
 }
 
 export function menuItems(does: Choices): MenuItem[] {
-  const { rows, canWrite } = does;
+  const { many, single, canWrite } = does;
   const items: MenuItem[] = [];
-  if (rows.length === 1) {
-    if (rows[0]?.kind === "folder") items.push({ label: "Open", keys: "Enter", run: does.open });
+  if (single) {
+    if (single.kind === "folder") items.push({ label: "Open", keys: "Enter", run: does.open });
     else items.push({ label: "Preview", keys: "Space", run: does.preview });
   }
-  if (canWrite && rows.length > 0) {
-    if (rows.length === 1) items.push({ label: "Rename", keys: "F2", run: does.rename });
+  if (canWrite && many > 0) {
+    if (single) items.push({ label: "Rename", keys: "F2", run: does.rename });
     items.push({ label: "Cut", keys: "Ctrl+X", run: does.cutRows });
     items.push({ label: "Move to…", keys: "Ctrl+M", run: does.move });
     items.push("line", { label: "Delete", keys: "Del", danger: true, run: does.remove });

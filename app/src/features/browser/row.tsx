@@ -97,6 +97,7 @@ export const GridRow = memo(function GridRow(props: RowProps) {
             size={20}
             people={people.map((one) => ({
               person: { id: one.member, name: whoName(one) },
+              device: one.device,
               state: one.editing.includes(row.id) ? "editing" : one.idle ? "idle" : "here",
               title: `${whoName(one)} ${one.editing.includes(row.id) ? "is editing this" : "is here"}${one.idle ? " (idle)" : ""}`,
             }))}

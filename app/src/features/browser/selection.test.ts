@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { followed, nothing, only, ranged, toggled } from "./selection";
+import { at, everything, followed, has, none, nothing, only, ranged, size, spanned, toggled } from "./selection";
 
 const row = (id: string) => ({ id });
 
@@ -22,4 +22,36 @@ it("the cursor stays on its row when others come before it, and on its line when
   expect(followed(chosen, () => -1, 10).cursor.line).toBe(1);
   expect(followed(chosen, () => -1, 1).cursor.line).toBe(0);
   expect(followed(chosen, () => -1, 0).cursor.line).toBe(0);
+});
+
+it("a run of lines counts and knows who is in it, and one of it can be left out", () => {
+  let chosen = spanned(at<{ id: string }>(10), 99_999, () => null);
+  expect([size(chosen), has(chosen, "x", 10), has(chosen, "x", 9)]).toEqual([99_990, true, false]);
+  chosen = toggled(chosen, row("x"), 50);
+  expect([size(chosen), has(chosen, "x", 50)]).toEqual([99_989, false]);
+  chosen = toggled(chosen, row("y"), 3);
+  expect([size(chosen), has(chosen, "y", 3)]).toEqual([99_990, true]);
+  chosen = toggled(chosen, row("x"), 50);
+  expect(size(chosen)).toBe(99_991);
+  expect(size(none(chosen))).toBe(0);
+});
+
+it("a run stays on the rows at its ends when others come before them", () => {
+  const before = spanned(at<{ id: string }>(10), 20, (line) => `n${line}`);
+  const after = followed(before, (id) => Number(id.slice(1)) + 5, 1_000);
+  expect([after.span?.from, after.span?.to]).toEqual([15, 25]);
+});
+
+it("an end whose row comes later is held by it from then on", () => {
+  const before = spanned(at<{ id: string }>(0), 900, (line) => (line === 0 ? "a" : null));
+  const known = followed(before, (id) => (id === "a" ? 0 : -1), 1_000, () => "z");
+  const after = followed(known, (id) => (id === "a" ? 0 : 901), 1_001);
+  expect([after.span?.from, after.span?.to]).toEqual([0, 901]);
+});
+
+it("all is all, also of a list that grows or shrinks", () => {
+  const chosen = everything(nothing<{ id: string }>(), 1_000);
+  expect(size(followed(chosen, () => -1, 1_001))).toBe(1_001);
+  expect(size(followed(chosen, () => -1, 400))).toBe(400);
+  expect(size(followed(chosen, () => -1, 0))).toBe(0);
 });

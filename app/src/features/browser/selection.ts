@@ -1,9 +1,24 @@
 // Which rows are chosen, and where the cursor is. Rows are chosen by id, so that news that move rows
-// never move the choice. Pure.
+// never move the choice; a long run of rows of which most are not here is chosen by its lines, and its
+// rows are fetched when something is done with them. Pure.
+
+/** A run of lines, both ends in it, with the rows that stand at its ends as far as they are known. */
+export interface Span {
+  from: number;
+  to: number;
+  first: string | null;
+  last: string | null;
+  /** Whether it is the whole list, however long that becomes. */
+  all: boolean;
+  /** Rows in it that are not chosen. */
+  except: ReadonlySet<string>;
+}
 
 export interface Chosen<Row extends { id: string }> {
-  /** Chosen rows by id, in no order. */
+  /** Rows chosen by id, in no order. */
   rows: ReadonlyMap<string, Row>;
+  /** A run that is chosen by its lines, besides. */
+  span: Span | null;
   /** The line the keyboard is on, and who stood there. */
   cursor: { line: number; id: string | null };
   /** Where a range began. */
@@ -11,34 +26,97 @@ export interface Chosen<Row extends { id: string }> {
 }
 
 export function nothing<Row extends { id: string }>(): Chosen<Row> {
-  return { rows: new Map(), cursor: { line: 0, id: null }, anchor: 0 };
+  return { rows: new Map(), span: null, cursor: { line: 0, id: null }, anchor: 0 };
 }
 
 /** One row alone. */
 export function only<Row extends { id: string }>(row: Row, line: number): Chosen<Row> {
-  return { rows: new Map([[row.id, row]]), cursor: { line, id: row.id }, anchor: line };
+  return { rows: new Map([[row.id, row]]), span: null, cursor: { line, id: row.id }, anchor: line };
+}
+
+/** Nothing chosen, the cursor at a line whose row may not be here yet. */
+export function at<Row extends { id: string }>(line: number): Chosen<Row> {
+  return { rows: new Map(), span: null, cursor: { line, id: null }, anchor: line };
+}
+
+/** The cursor where it is, and nothing chosen. */
+export function none<Row extends { id: string }>(chosen: Chosen<Row>): Chosen<Row> {
+  return { ...chosen, rows: new Map(), span: null };
+}
+
+function inSpan(span: Span | null, line: number): span is Span {
+  return span !== null && line >= span.from && line <= span.to;
+}
+
+/** Whether the row at this line is chosen. */
+export function has<Row extends { id: string }>(chosen: Chosen<Row>, id: string, line: number): boolean {
+  return chosen.rows.has(id) || (inSpan(chosen.span, line) && !chosen.span.except.has(id));
+}
+
+/** How many are chosen. */
+export function size<Row extends { id: string }>({ rows, span }: Chosen<Row>): number {
+  return rows.size + (span === null ? 0 : span.to - span.from + 1 - span.except.size);
 }
 
 /** One row more, or less if it was chosen. */
 export function toggled<Row extends { id: string }>(chosen: Chosen<Row>, row: Row, line: number): Chosen<Row> {
+  const end = { cursor: { line, id: row.id }, anchor: line };
+  const { span } = chosen;
+  if (inSpan(span, line)) {
+    const except = new Set(span.except);
+    if (!except.delete(row.id)) except.add(row.id);
+    return { rows: chosen.rows, span: { ...span, except }, ...end };
+  }
   const rows = new Map(chosen.rows);
   if (!rows.delete(row.id)) rows.set(row.id, row);
-  return { rows, cursor: { line, id: row.id }, anchor: line };
+  return { rows, span, ...end };
 }
 
-/** The rows from the anchor to a line, which the caller has fetched. */
+/** The rows from the anchor to a line, all of which are here. */
 export function ranged<Row extends { id: string }>(chosen: Chosen<Row>, rows: readonly Row[], line: number, id: string | null): Chosen<Row> {
-  return { rows: new Map(rows.map((row) => [row.id, row])), cursor: { line, id }, anchor: chosen.anchor };
+  return { rows: new Map(rows.map((row) => [row.id, row])), span: null, cursor: { line, id }, anchor: chosen.anchor };
 }
 
-/** The choice after the list changed: the cursor stays on its row, or on its line if the row is gone. */
+/** The lines from the anchor to a line, whoever stands there. */
+export function spanned<Row extends { id: string }>(chosen: Chosen<Row>, line: number, idAt: (line: number) => string | null): Chosen<Row> {
+  const [from, to] = [Math.min(chosen.anchor, line), Math.max(chosen.anchor, line)];
+  const span = { from, to, first: idAt(from), last: idAt(to), all: false, except: new Set<string>() };
+  return { rows: new Map(), span, cursor: { line, id: idAt(line) }, anchor: chosen.anchor };
+}
+
+/** Every line. */
+export function everything<Row extends { id: string }>(chosen: Chosen<Row>, length: number): Chosen<Row> {
+  if (length === 0) return none(chosen);
+  const span = { from: 0, to: length - 1, first: null, last: null, all: true, except: new Set<string>() };
+  return { rows: new Map(), span, cursor: chosen.cursor, anchor: 0 };
+}
+
+/** The choice after the list changed: cursor and ends of a run stay on their rows, or on their lines if
+ * those are gone. */
 export function followed<Row extends { id: string }>(
   chosen: Chosen<Row>,
   lineOf: (id: string) => number,
   length: number,
+  idAt: (line: number) => string | null = () => null,
 ): Chosen<Row> {
-  const { cursor } = chosen;
-  const found = cursor.id === null ? -1 : lineOf(cursor.id);
-  const line = found >= 0 ? found : Math.max(0, Math.min(cursor.line, length - 1));
-  return line === cursor.line ? chosen : { ...chosen, cursor: { ...cursor, line }, anchor: chosen.rows.size < 2 ? line : chosen.anchor };
+  const { cursor, span } = chosen;
+  const lineFor = (id: string | null, line: number): number => {
+    const found = id === null ? -1 : lineOf(id);
+    return found >= 0 ? found : Math.max(0, Math.min(line, length - 1));
+  };
+  const line = lineFor(cursor.id, cursor.line);
+  const id = cursor.id ?? idAt(line);
+  const moved = followedSpan(span, lineFor, length, idAt);
+  if (line === cursor.line && id === cursor.id && moved === span) return chosen;
+  const single = chosen.rows.size < 2 && span === null;
+  return { rows: chosen.rows, span: moved, cursor: { line, id }, anchor: single ? line : chosen.anchor };
+}
+
+function followedSpan(span: Span | null, lineFor: (id: string | null, line: number) => number, length: number, idAt: (line: number) => string | null): Span | null {
+  if (span === null || length === 0) return null;
+  const [a, b] = span.all ? [0, length - 1] : [lineFor(span.first, span.from), lineFor(span.last, span.to)];
+  const [from, to] = [Math.min(a, b), Math.max(a, b)];
+  const first = span.all ? null : (span.first ?? idAt(from));
+  const last = span.all ? null : (span.last ?? idAt(to));
+  return from === span.from && to === span.to && first === span.first && last === span.last ? span : { ...span, from, to, first, last };
 }

@@ -9,11 +9,13 @@ import { ago, bytes, count } from "../../text/format";
 import { did, whoName } from "../../text/words";
 import { Avatar } from "../../ui/avatar";
 import { Tag } from "../../ui/view";
+import type { Chosen } from "./selection";
+import { size as sizeOf } from "./selection";
 
 interface Props {
   drive: string;
   total: number;
-  chosen: readonly Row[];
+  chosen: Chosen<Row>;
   canWrite: boolean;
 }
 
@@ -22,11 +24,13 @@ export function StatusLine({ drive, total, chosen, canWrite }: Props) {
   const now = useNow();
   const card = useDrive(drive);
   const latest = news.latest.get(drive);
-  const size = chosen.reduce((sum, row) => sum + row.size, 0);
+  const many = sizeOf(chosen);
+  // Of a run whose rows are not all here, only the number is known.
+  const size = chosen.span === null ? Array.from(chosen.rows.values()).reduce((sum, row) => sum + row.size, 0) : 0;
   return (
     <footer className="status">
       <span className="numeric" role="status">
-        {chosen.length > 0 ? `${count(chosen.length, "item")} of ${total.toLocaleString("en")} selected${size > 0 ? `, ${bytes(size)}` : ""}` : count(total, "item")}
+        {many > 0 ? `${count(many, "item")} of ${total.toLocaleString("en")} selected${size > 0 ? `, ${bytes(size)}` : ""}` : count(total, "item")}
       </span>
       {card && !canWrite && <Tag>{card.role === null ? "no longer a member" : "read only"}</Tag>}
       <span className="status-news" aria-live="polite">

@@ -1,5 +1,5 @@
 // Above an open drive: its views, who is here, and the way to let others in.
-import { UserPlus } from "lucide-react";
+import { FolderOpen, UserPlus } from "lucide-react";
 import { useState } from "react";
 import type { DriveCard } from "../../bindings/api";
 import { usePresence } from "../../query/queries";
@@ -8,12 +8,16 @@ import { format } from "../../route";
 import { spoken } from "../../text/names";
 import { whoName } from "../../text/words";
 import { Avatars } from "../../ui/avatar";
-import { Button } from "../../ui/button";
+import { usePlatform } from "../../platform/context";
+import { Button, IconButton } from "../../ui/button";
+import { sayFailed } from "../../ui/toast";
 import { Name } from "../../ui/name";
 import { InviteDialog } from "../invites/invite-dialog";
 
 export function DriveHeader({ card, view }: { card: DriveCard; view: View }) {
   const [inviting, setInviting] = useState(false);
+  const { reveal } = usePlatform();
+  const shownIn = card.folder ?? card.mounts[0] ?? null;
   const presence = usePresence(card.id);
   const mayInvite = card.role === "admin" || card.role === "owner";
   const waits = card.problems + card.conflicts;
@@ -25,7 +29,7 @@ export function DriveHeader({ card, view }: { card: DriveCard; view: View }) {
   ];
   return (
     <header className="drive-header">
-      <h1 className="drive-title" title={card.folder ?? card.mounts[0] ?? undefined}>
+      <h1 className="drive-title" title={shownIn ?? undefined}>
         <Name name={card.name} />
       </h1>
       <nav aria-label={`Views of ${spoken(card.name)}`} className="tabs">
@@ -47,10 +51,16 @@ export function DriveHeader({ card, view }: { card: DriveCard; view: View }) {
           most={5}
           people={(presence.data ?? []).map((one) => ({
             person: { id: one.member, name: whoName(one) },
+            device: one.device,
             state: one.editing.length > 0 ? "editing" : one.idle ? "idle" : "here",
             title: `${one.you ? "You, on another device," : whoName(one)} ${one.editing.length > 0 ? "editing" : one.idle ? "idle" : "here now"}`,
           }))}
         />
+        {reveal && shownIn !== null && (
+          <IconButton label="Show in the file manager" onClick={() => void reveal(shownIn).catch((error: unknown) => sayFailed("The folder was not shown.", error))}>
+            <FolderOpen size={16} />
+          </IconButton>
+        )}
         {mayInvite && (
           <Button weight="primary" icon={<UserPlus size={15} aria-hidden />} onClick={() => setInviting(true)}>
             Invite

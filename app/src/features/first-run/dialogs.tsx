@@ -4,16 +4,16 @@ import { JoinForm, ShareForm } from "./forms";
 
 export function ShareDialog({ onClose }: { onClose: () => void }) {
   return (
-    <Dialog title="Share a folder" onClose={onClose}>
+    <Dialog title="Share a folder" onClose={onClose} holdsForm>
       <ShareForm onDone={onClose} inDialog />
     </Dialog>
   );
 }
 
-export function JoinDialog({ onClose }: { onClose: () => void }) {
+export function JoinDialog({ invite, onClose }: { invite: string; onClose: () => void }) {
   return (
-    <Dialog title="Join with an invite" onClose={onClose}>
-      <JoinForm onDone={onClose} inDialog />
+    <Dialog title="Join with an invite" onClose={onClose} holdsForm>
+      <JoinForm invite={invite} onDone={onClose} inDialog />
     </Dialog>
   );
 }

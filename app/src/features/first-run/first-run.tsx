@@ -4,8 +4,9 @@ import { useState } from "react";
 import { JoinForm, ShareForm } from "./forms";
 import "./first-run.css";
 
-export function FirstRun() {
-  const [way, setWay] = useState<"share" | "join" | null>(null);
+/** `invite` is one that was opened from elsewhere, if any. */
+export function FirstRun({ invite }: { invite: string }) {
+  const [way, setWay] = useState<"share" | "join" | null>(invite === "" ? null : "join");
   return (
     <main className="first" id="main" tabIndex={-1}>
       <img src="./icon.svg" alt="" width={52} height={52} />
@@ -26,7 +27,7 @@ export function FirstRun() {
         </button>
       </div>
       {way === "share" && <ShareForm key="share" />}
-      {way === "join" && <JoinForm key="join" />}
+      {way === "join" && <JoinForm key="join" invite={invite} />}
     </main>
   );
 }

@@ -9,6 +9,7 @@ import { told } from "../../platform/types";
 import { keys } from "../../query/queries";
 import { go } from "../../route";
 import { bytes, count } from "../../text/format";
+import { ticketOf } from "../../text/invite";
 import { spoken } from "../../text/names";
 import { Button } from "../../ui/button";
 import { Choice, TextArea, TextField } from "../../ui/field";
@@ -17,7 +18,7 @@ import { Bar } from "../../ui/view";
 
 interface FormProps {
   onDone?: () => void;
-  /** A dialog has its own form element around this. */
+  /** A dialog is around this already. */
   inDialog?: boolean;
 }
 
@@ -53,10 +54,9 @@ function useRun(onDone: (() => void) | undefined, done: (drive: DriveRef) => str
 }
 
 function Frame({ inDialog, label, onSubmit, children }: { inDialog: boolean; label: string; onSubmit: () => void; children: ReactNode }) {
-  if (inDialog) return <div className="begin begin-dialog">{children}</div>;
   return (
     <form
-      className="begin card"
+      className={inDialog ? "begin begin-dialog" : "begin card"}
       aria-label={label}
       onSubmit={(event) => {
         event.preventDefault();
@@ -126,7 +126,7 @@ export function ShareForm({ onDone, inDialog = false }: FormProps) {
       <TextField label="Name" hint="What others see; the folder’s name unless you say." value={name} onChange={(event) => setName(event.target.value)} maxLength={120} />
       <Outcome error={error} progress={progress} />
       <div className="begin-actions">
-        <Button type={inDialog ? "button" : "submit"} weight="primary" busy={busy} disabled={!ready} onClick={inDialog ? submit : undefined}>
+        <Button type="submit" weight="primary" busy={busy} disabled={!ready}>
           Share folder
         </Button>
       </div>
@@ -134,9 +134,9 @@ export function ShareForm({ onDone, inDialog = false }: FormProps) {
   );
 }
 
-export function JoinForm({ onDone, inDialog = false }: FormProps) {
+export function JoinForm({ invite = "", onDone, inDialog = false }: FormProps & { invite?: string }) {
   const platform = usePlatform();
-  const [ticket, setTicket] = useState("");
+  const [ticket, setTicket] = useState(() => ticketOf(invite));
   const [place, setPlace] = useState<"inside" | "folder" | "mount">("inside");
   const [path, setPath] = useState("");
   const [words, setWords] = useState<string | null>(null);
@@ -150,7 +150,7 @@ export function JoinForm({ onDone, inDialog = false }: FormProps) {
       platform.call(
         "join",
         {
-          ticket: ticket.replace(/\s+/g, ""),
+          ticket: ticketOf(ticket),
           place: place === "inside" ? { inside: where } : place === "folder" ? { folder: where } : { mount: where },
           wait: false,
           own_device: false,
@@ -164,7 +164,7 @@ export function JoinForm({ onDone, inDialog = false }: FormProps) {
       <TextArea
         label="Invite"
         hint="Whoever has it can join, so it is for you alone."
-        placeholder="Paste the whole text"
+        placeholder="Paste the whole link or text"
         value={ticket}
         onChange={(event) => setTicket(event.target.value)}
         required
@@ -199,7 +199,7 @@ export function JoinForm({ onDone, inDialog = false }: FormProps) {
       <Outcome error={error} progress={progress} />
       <div className="begin-actions">
         {busy && <Button onClick={stop}>Cancel</Button>}
-        <Button type={inDialog ? "button" : "submit"} weight="primary" busy={busy} disabled={!ready} onClick={inDialog ? submit : undefined}>
+        <Button type="submit" weight="primary" busy={busy} disabled={!ready}>
           Join
         </Button>
       </div>

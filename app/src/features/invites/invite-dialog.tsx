@@ -8,6 +8,7 @@ import { usePlatform } from "../../platform/context";
 import { told } from "../../platform/types";
 import { keys } from "../../query/queries";
 import { count, exactly, lasting } from "../../text/format";
+import { linkOf } from "../../text/invite";
 import { spoken } from "../../text/names";
 import { ROLE_WORDS } from "../../text/words";
 import { Button } from "../../ui/button";
@@ -96,10 +97,11 @@ export function InviteDialog({ drive, onClose }: { drive: DriveCard; onClose: ()
 function Made({ drive, made, onClose }: { drive: DriveCard; made: InviteReply; onClose: () => void }) {
   const platform = usePlatform();
   const now = useNow();
+  const link = linkOf(made.ticket);
   const [copied, setCopied] = useState(false);
   const copy = async (): Promise<void> => {
     try {
-      await platform.copyText(made.ticket);
+      await platform.copyText(link);
       setCopied(true);
       setTimeout(() => setCopied(false), 2_000);
     } catch {
@@ -114,7 +116,7 @@ function Made({ drive, made, onClose }: { drive: DriveCard; made: InviteReply; o
         <>
           <Button onClick={onClose}>Done</Button>
           <Button weight="primary" icon={copied ? <Check size={15} aria-hidden /> : <Copy size={15} aria-hidden />} onClick={() => void copy()} data-autofocus="">
-            {copied ? "Copied" : "Copy invite"}
+            {copied ? "Copied" : "Copy link"}
           </Button>
         </>
       }
@@ -123,8 +125,9 @@ function Made({ drive, made, onClose }: { drive: DriveCard; made: InviteReply; o
         Send it by a private way: whoever has it can join as {ROLE_WORDS[made.role].label.toLowerCase()}. It lets in {count(made.uses, "device")} and ends in{" "}
         <span title={exactly(made.expires)}>{lasting(made.expires - now)}</span>.
       </p>
-      <QrCode text={made.ticket} />
-      <textarea className="input input-area invite-ticket" aria-label="Invite as text" readOnly value={made.ticket} rows={3} onFocus={(event) => event.target.select()} />
+      <QrCode text={link} />
+      <textarea className="input input-area invite-ticket" aria-label="Invite as a link" readOnly value={link} rows={3} onFocus={(event) => event.target.select()} />
+      <p className="faint">It opens in PeerDrive, or is pasted there under “Join with an invite”.</p>
       <span className="visually-hidden" role="status">
         {copied ? "Copied" : ""}
       </span>

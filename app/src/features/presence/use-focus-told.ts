@@ -3,8 +3,8 @@
 import { useEffect, useMemo, useRef } from "react";
 import { usePlatform } from "../../platform/context";
 
-interface Focus {
-  drive: string;
+/** What is looked at in a drive: no folder in the views that are not of files. */
+export interface Look {
   folder: string | null;
   node: string | null;
 }
@@ -14,7 +14,8 @@ const IDLE_AFTER = 120_000;
 /** Walking through rows with the keys is one change, not fifty. */
 const REST = 150;
 
-export function useFocusTold({ drive, folder, node }: Focus): void {
+/** Of one window, whatever view is open; `drive` is null when none is. */
+export function useFocusTold(drive: string | null, { folder, node }: Look): void {
   const platform = usePlatform();
   const window_ = useMemo(() => crypto.randomUUID(), []);
   const touched = useRef(0);
@@ -34,7 +35,8 @@ export function useFocusTold({ drive, folder, node }: Focus): void {
     const tell = (): void => {
       const idle = document.hidden || Date.now() - touched.current > IDLE_AFTER;
       // Presence is a courtesy: when it cannot be told, nothing else suffers.
-      platform.call("focus", { window: window_, drive, folder, node, idle }).catch(() => undefined);
+      const where = drive === null ? { drive } : { drive, folder, node, idle };
+      platform.call("focus", { window: window_, ...where }).catch(() => undefined);
     };
     const soon = setTimeout(tell, REST);
     const again = setInterval(tell, AGAIN);

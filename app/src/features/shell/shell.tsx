@@ -16,9 +16,15 @@ import { JoinDialog, ShareDialog } from "../first-run/dialogs";
 import { PeoplePage } from "../members/people";
 import { AttentionPage } from "../problems/attention";
 import { TransfersPage } from "../transfers/transfers";
-import { Banner, SignedOut } from "./banner";
+import type { Look } from "../presence/use-focus-told";
+import { useNotices } from "../presence/use-notices";
+import { useFocusTold } from "../presence/use-focus-told";
+import { usePlatform } from "../../platform/context";
 import { CallError } from "../../platform/types";
+import { Banner, SignedOut } from "./banner";
 import "./shell.css";
+
+const NOWHERE: Look = { folder: null, node: null };
 
 export function Shell() {
   const route = useRoute();
@@ -33,6 +39,23 @@ export function Shell() {
   }, [route.at, first]);
 
   const open = route.at === "drive" ? known?.find((drive) => drive.id === route.drive) : undefined;
+  const [look, setLook] = useState<Look>(NOWHERE);
+  // Whoever reads about people or activity is still in the drive, in none of its folders.
+  useFocusTold(open?.id ?? null, route.at === "drive" && route.view === "files" ? look : NOWHERE);
+
+  useNotices(known);
+
+  const [invite, setInvite] = useState("");
+  const platform = usePlatform();
+  useEffect(
+    () =>
+      platform.onLink?.((link) => {
+        setInvite(link);
+        setDialog("join");
+      }),
+    [platform],
+  );
+
   useEffect(() => {
     document.title = open ? `${spoken(open.name)} – PeerDrive` : "PeerDrive";
   }, [open]);
@@ -42,7 +65,10 @@ export function Shell() {
     return (
       <div className="shell-alone">
         <Banner />
-        {drives.error ? <Failed error={drives.error} retry={() => void drives.refetch()} /> : <Waiting />}
+        <main id="main" tabIndex={-1}>
+          <h1 className="visually-hidden">PeerDrive</h1>
+          {drives.error ? <Failed error={drives.error} retry={() => void drives.refetch()} /> : <Waiting />}
+        </main>
       </div>
     );
   }
@@ -50,7 +76,7 @@ export function Shell() {
     return (
       <div className="shell-alone">
         <Banner />
-        <FirstRun />
+        <FirstRun key={invite} invite={invite} />
       </div>
     );
   }
@@ -62,15 +88,30 @@ export function Shell() {
       <Sidebar reply={drives.data} route={route} onShare={() => setDialog("share")} onJoin={() => setDialog("join")} />
       <div className="shell-main">
         <Banner />
-        <Content route={route} open={open} />
+        <Content route={route} open={open} onLook={setLook} />
       </div>
       {dialog === "share" && <ShareDialog onClose={() => setDialog(null)} />}
-      {dialog === "join" && <JoinDialog onClose={() => setDialog(null)} />}
+      {dialog === "join" && (
+        <JoinDialog
+          key={invite}
+          invite={invite}
+          onClose={() => {
+            setDialog(null);
+            setInvite("");
+          }}
+        />
+      )}
     </div>
   );
 }
 
-function Content({ route, open }: { route: Route; open: DriveCard | undefined }) {
+interface ContentProps {
+  route: Route;
+  open: DriveCard | undefined;
+  onLook: (look: Look) => void;
+}
+
+function Content({ route, open, onLook }: ContentProps) {
   if (route.at === "transfers") return <TransfersPage />;
   if (route.at !== "drive") return <main id="main" tabIndex={-1} className="shell-none" />;
   if (!open) {
@@ -90,7 +131,7 @@ function Content({ route, open }: { route: Route; open: DriveCard | undefined })
           </span>
         </div>
       )}
-      {route.view === "files" && <Browser key={open.id} drive={open.id} folder={route.folder} />}
+      {route.view === "files" && <Browser key={open.id} drive={open.id} folder={route.folder} onLook={onLook} />}
       {route.view === "people" && <PeoplePage card={open} />}
       {route.view === "activity" && <ActivityPage drive={open.id} />}
       {route.view === "attention" && <AttentionPage drive={open.id} />}

@@ -69,6 +69,8 @@ pub struct InviteReply {
     pub invite: String,
     /// To be passed on by a private way: whoever has it can join.
     pub ticket: TicketText,
+    /// The same as a link, for where links can be clicked; `join` takes either.
+    pub link: TicketText,
     /// What it grants.
     pub role: Role,
     /// When it ends.

@@ -8,6 +8,7 @@ use peerdrive_engine::tree::node::{Content, Kind};
 
 use super::browse::node;
 use super::errors;
+use crate::clock;
 use crate::dto::{
     ChangeReply, CreateFileRequest, DeleteRequest, MAX_NODES, Made, MakeFolderRequest, MoveRequest,
     Refused, RenameRequest,
@@ -17,7 +18,7 @@ use crate::error::{ApiError, Code};
 /// Largest text of a file that is made without an upload.
 const MAX_TEXT: usize = 32 * 1024;
 
-fn name(text: &str) -> Result<Name, ApiError> {
+pub(super) fn name(text: &str) -> Result<Name, ApiError> {
     Name::new(text).map_err(|error| {
         ApiError::new(
             Code::BadName,
@@ -90,12 +91,8 @@ pub(super) async fn create_file(
     if !drive.can_write() {
         return Err(errors::drive(&peerdrive_engine::DriveError::ReadOnly));
     }
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let now = now
-        .ok()
-        .and_then(|since| i64::try_from(since.as_nanos()).ok());
     let store = drive.content();
-    let content = store.import_bytes(request.text.into_bytes(), now.unwrap_or(0));
+    let content = store.import_bytes(request.text.into_bytes(), clock::now_ns());
     let content = content.await.map_err(|e| errors::content(&e))?;
     store.flush().await.map_err(|e| errors::content(&e))?;
     let content = Some(Content::File(content));

@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use peerdrive_engine::tree::conflict::Conflict as TreeConflict;
 use peerdrive_engine::{DriveHandle, DriveStatus as EngineStatus, PeerStatus};
 
-use super::{Host, errors, hex, off_thread};
+use super::{Host, hex, off_thread};
 use crate::dto::{
-    BrokenDrive, Conflict, ConflictsReply, DriveStatus, PathStatus, Peer, Problem, StatusReply,
-    StatusRequest, WaitReply,
+    Conflict, ConflictsReply, DriveStatus, PathStatus, Peer, Problem, StatusReply, StatusRequest,
+    WaitReply,
 };
 use crate::error::{ApiError, Code};
 use crate::mount_door::MountDoor;
@@ -25,13 +25,7 @@ impl<M: MountDoor> Host<M> {
                 drives.push(self.one(drive, None).await?);
             }
             drives.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
-            let broken = self.engine.broken().into_iter();
-            let broken = broken
-                .map(|b| BrokenDrive {
-                    id: b.id,
-                    reason: b.reason,
-                })
-                .collect();
+            let broken = self.broken();
             return Ok(StatusReply { drives, broken });
         };
         let one = self.one(self.drive(&wanted)?, request.path).await?;
@@ -42,33 +36,14 @@ impl<M: MountDoor> Host<M> {
     }
 
     async fn one(&self, drive: DriveHandle, path: Option<String>) -> Result<DriveStatus, ApiError> {
-        let id = drive.id().to_string();
         let path = match path {
             Some(path) => Some(super::holding::path_status(&drive, &path).await?),
             None => None,
         };
-        let mut mounts = drive.mounts().map_err(|e| errors::local(&e))?;
+        let mounts = self.mounted(&drive).await?;
+        let problems = self.problems_of(&drive).await;
         let paused = drive.is_paused();
         let status = off_thread(move || drive.status()).await?;
-        let mut problems: Vec<Problem> = Vec::new();
-        for absent in self
-            .absent
-            .lock()
-            .await
-            .iter()
-            .filter(|absent| absent.drive == id)
-        {
-            mounts.retain(|path| *path != absent.path);
-            problems.push(Problem {
-                path: None,
-                reason: format!(
-                    "not mounted on {}: {}",
-                    absent.path.display(),
-                    absent.error.message
-                ),
-                hint: absent.error.hint.clone().unwrap_or_default(),
-            });
-        }
         Ok(translate(status, paused, mounts, problems, path))
     }
 }
@@ -77,22 +52,9 @@ fn translate(
     status: EngineStatus,
     paused: bool,
     mounts: Vec<PathBuf>,
-    mut problems: Vec<Problem>,
+    problems: Vec<Problem>,
     path: Option<PathStatus>,
 ) -> DriveStatus {
-    if let Some(reason) = status.paused {
-        problems.push(Problem {
-            path: None,
-            reason,
-            hint: String::new(),
-        });
-    }
-    let found = status.problems.into_iter();
-    problems.extend(found.map(|p| Problem {
-        path: Some(p.path),
-        reason: p.reason,
-        hint: p.hint,
-    }));
     DriveStatus {
         id: status.id.to_string(),
         name: status.name,
@@ -180,7 +142,7 @@ pub(super) async fn wait(
         biased;
         () = drive.wait_level() => {}
         gone = replies.closed() => return Err(gone),
-        () = limit => return Err(not_level(drive.clone()).await?),
+        () = limit => return Err(not_level(drive)),
     }
     let hashed = drive.clone();
     let view_hash = off_thread(move || hex(&hashed.view_hash())).await?;
@@ -191,19 +153,20 @@ pub(super) async fn wait(
     })
 }
 
-async fn not_level(drive: DriveHandle) -> Result<ApiError, ApiError> {
-    let status = off_thread(move || drive.status()).await?;
-    let behind = status
-        .peers
+fn not_level(drive: &DriveHandle) -> ApiError {
+    let (peers, pending) = (drive.peers(), drive.pending());
+    let behind = peers
         .iter()
         .filter(|peer| peer.connected && !peer.level)
         .count();
-    Ok(ApiError::new(
+    ApiError::new(
         Code::TimedOut,
         format!(
             "`{}` is not level yet: {} to send, {} to receive, {behind} connected peers catching up",
-            status.name, status.pending_up, status.pending_down
+            drive.name(),
+            pending.up,
+            pending.down
         ),
     )
-    .hint("`peerdrive status` says what waits and why"))
+    .hint("`peerdrive status` says what waits and why")
 }

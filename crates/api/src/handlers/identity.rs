@@ -148,7 +148,9 @@ pub(super) async fn recover<M: MountDoor>(
         .await
         .map_err(|e| errors::recover(&e))?;
     let drive = recovered.drive;
-    let DriveRef { drive, name, path } = sharing::show(host, &drive, &request.place).await?;
+    host.drives_changed();
+    let shown = sharing::show(host, &drive, &request.place).await;
+    let DriveRef { drive, name, path } = host.may_have_changed_drives(shown)?;
     Ok(RecoverReply {
         drive,
         name,

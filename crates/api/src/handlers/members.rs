@@ -1,13 +1,13 @@
 //! Members, their roles, invites, and who waits to be let in.
 
 use std::collections::HashSet;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use peerdrive_engine::DriveHandle;
 use peerdrive_engine::drive::roll::{InviteInfo, InviteStanding, MemberInfo, RemovalReason};
 use peerdrive_engine::members::Target;
 
 use super::errors;
+use crate::clock;
 use crate::dto::{
     DecideJoinReply, DecideJoinRequest, DecideReviewReply, DecideReviewRequest, InviteLine,
     InviteState, InvitesReply, JoinRequestLine, JoinRequestsReply, Member, MemberDevice,
@@ -21,7 +21,7 @@ pub(super) async fn members(
     drive: &DriveHandle,
     replies: &mut Replies<Member>,
 ) -> Result<MembersReply, ApiError> {
-    let peers = drive.status().peers.into_iter();
+    let peers = drive.peers().into_iter();
     let connected: HashSet<_> = peers
         .filter(|peer| peer.connected)
         .map(|peer| peer.id)
@@ -102,8 +102,7 @@ pub(super) async fn invites(
     drive: &DriveHandle,
     replies: &mut Replies<InviteLine>,
 ) -> Result<InvitesReply, ApiError> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now_ms = now.map_or(0, |since| since.as_millis() as u64);
+    let now_ms = clock::now_ms();
     for invite in drive.invites() {
         replies.item(&invite_line(&invite, now_ms)).await?;
     }

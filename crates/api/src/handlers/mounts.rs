@@ -31,6 +31,14 @@ impl<M: MountDoor> Host<M> {
         }
     }
 
+    /// Where a drive is mounted: not where it should be and could not.
+    pub(super) async fn mounted(&self, drive: &DriveHandle) -> Result<Vec<PathBuf>, ApiError> {
+        let mut mounts = drive.mounts().map_err(|e| errors::local(&e))?;
+        let absent = self.absent.lock().await;
+        mounts.retain(|path| !absent.iter().any(|absent| absent.path == *path));
+        Ok(mounts)
+    }
+
     /// Takes every mount away for the end of this process; they stay remembered.
     pub async fn unmount_all(&self) {
         self.mounts.unmount_all().await;

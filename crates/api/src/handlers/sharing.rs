@@ -23,14 +23,19 @@ use crate::schema::NoItem;
 /// How often progress is told: smooth to the eye, nothing to the machine.
 const TELL: Duration = Duration::from_millis(150);
 
-pub(super) async fn share(
-    engine: &Engine,
+/// How a ticket begins, and how it does as a link: chats and mail make only those clickable that have
+/// the two slashes.
+const TICKET: &str = "peerdrive:";
+const LINK: &str = "peerdrive://";
+
+pub(super) async fn share<M: MountDoor>(
+    host: &Host<M>,
     request: ShareRequest,
     replies: &mut Replies<NoItem>,
 ) -> Result<DriveRef, ApiError> {
-    let drive = engine
-        .share(&request.path, request.name)
-        .map_err(|e| errors::share(&e))?;
+    let shared = host.engine.share(&request.path, request.name);
+    let drive = shared.map_err(|e| errors::share(&e))?;
+    host.drives_changed();
     let copy = drive.working_copy();
     if let (true, Some(copy)) = (request.wait, &copy) {
         let taken_in = async {
@@ -68,6 +73,7 @@ pub(super) async fn invite(
         invite: invite.id.to_string(),
         approve: invite.approve,
         ticket: TicketText(invite.ticket.text().to_owned()),
+        link: link(invite.ticket.text()),
         role: invite.role.into(),
         expires: invite.expires_ms,
         uses: invite.uses,
@@ -80,15 +86,16 @@ pub(super) async fn join<M: MountDoor>(
     replies: &mut Replies<JoinWords>,
 ) -> Result<DriveRef, ApiError> {
     let folder = folder_before(&request.place)?;
+    let ticket = ticket(&request.ticket.0);
     let drive = if request.own_device {
-        host.engine
-            .accept_device(&request.ticket.0, folder)
-            .await
-            .map_err(|e| errors::join(&e))?
+        let accepted = host.engine.accept_device(&ticket, folder).await;
+        accepted.map_err(|e| errors::join(&e))?
     } else {
-        let_in(&host.engine, &request.ticket.0, folder, replies).await?
+        let_in(&host.engine, &ticket, folder, replies).await?
     };
-    let joined = show(host, &drive, &request.place).await?;
+    host.drives_changed();
+    let shown = show(host, &drive, &request.place).await;
+    let joined = host.may_have_changed_drives(shown)?;
     let copy = drive.working_copy();
     if request.wait {
         let level = async {
@@ -101,6 +108,29 @@ pub(super) async fn join<M: MountDoor>(
         .await?;
     }
     Ok(joined)
+}
+
+/// A ticket as a link.
+fn link(ticket: &str) -> TicketText {
+    TicketText(match ticket.strip_prefix(TICKET) {
+        Some(rest) => format!("{LINK}{rest}"),
+        None => ticket.to_owned(),
+    })
+}
+
+/// The ticket of a link, as what opened it hands it on: in any case, some with a slash before the `#`.
+/// Anything else is left as it is.
+fn ticket(text: &str) -> String {
+    let clean = text.trim();
+    let (Some(head), Some(rest)) = (clean.get(..LINK.len()), clean.get(LINK.len()..)) else {
+        return text.to_owned();
+    };
+    match rest.split_once('#') {
+        Some((what, secret)) if head.eq_ignore_ascii_case(LINK) => {
+            format!("{TICKET}{}#{secret}", what.trim_end_matches('/'))
+        }
+        _ => text.to_owned(),
+    }
 }
 
 /// The folder that the engine is to keep the drive in from the start; looks at a mount point before a
@@ -340,6 +370,30 @@ mod tests {
             .ok_or("made")?;
         assert_eq!(error.code, Code::Io);
         Ok(())
+    }
+
+    #[test]
+    fn a_link_is_a_ticket_and_back() {
+        assert_eq!(link("peerdrive:join#abc").0, "peerdrive://join#abc");
+        for text in [
+            "peerdrive:join#abc",
+            "peerdrive://join#abc",
+            "peerdrive://join/#abc",
+            " PeerDrive://join#abc\n",
+        ] {
+            assert_eq!(ticket(text).trim(), "peerdrive:join#abc", "{text}");
+        }
+        assert_eq!(ticket("peerdrive://device#x"), "peerdrive:device#x");
+        for text in [
+            "",
+            "é",
+            "peerdrive://",
+            "peerdrive://join",
+            "https://join#abc",
+            "ééééééé",
+        ] {
+            assert_eq!(ticket(text), text);
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use axum::response::Response;
 
 use super::session::Sessions;
 use super::{Token, cookie_name, refusal};
+use crate::clock;
 use crate::error::{ApiError, Code};
 
 /// What a request must look like.
@@ -109,7 +110,7 @@ impl Guard {
                 .split(',')
                 .find_map(|name| name.trim().strip_prefix("key."))
         });
-        key.is_some_and(|key| self.sessions.admit(cookie, key))
+        key.is_some_and(|key| self.sessions.admit(cookie, key, clock::now_ms()))
     }
 }
 

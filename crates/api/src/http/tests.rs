@@ -1,5 +1,9 @@
 //! The port against raw requests and against the client, with a host that has no engine.
 
+mod again;
+mod events;
+mod upload;
+
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -16,14 +20,19 @@ type TestResult = Result<(), Box<dyn std::error::Error>>;
 struct Running {
     host: Arc<Fake>,
     daemon: Rendezvous,
+    hub: Hub,
     serving: JoinHandle<io::Result<()>>,
 }
 
 async fn serve() -> io::Result<Running> {
+    serve_with(Server::bind().await?, Hub::default())
+}
+
+fn serve_with(server: Server, hub: Hub) -> io::Result<Running> {
     let page: &[(&str, &[u8])] = &[("index.html", b"<!doctype html>")];
-    let server = Server::bind()
-        .await?
-        .with_app(Some(AppFiles::Embedded(page)));
+    let server = server
+        .with_app(Some(AppFiles::Embedded(page)))
+        .with_events(hub.clone());
     let (host, router) = fake();
     let settings = Settings {
         bind: None,
@@ -41,11 +50,53 @@ async fn serve() -> io::Result<Running> {
     Ok(Running {
         host,
         daemon,
+        hub,
         serving,
     })
 }
 
+/// What a browser has that was let in.
+#[derive(Debug, Clone)]
+struct Browser {
+    /// The `Cookie` header's value.
+    cookie: String,
+    key: String,
+}
+
 impl Running {
+    /// Lets a browser in.
+    async fn sign_in(&self) -> Result<Browser, Box<dyn std::error::Error>> {
+        let url = Client::new(&self.daemon).browser_address().await?;
+        let code = url.rsplit_once("#code=").ok_or("no code")?.1;
+        let body = format!(r#"{{"code":"{code}"}}"#);
+        let mine = [self.host_line(), self.origin_line()];
+        let (status, answer) = self.raw("POST", "/session", &mine, &body).await?;
+        assert_eq!(status, 200, "{answer}");
+        let after = |before: &str, end: char| {
+            let rest = answer.split_once(before)?.1;
+            Some(rest.split(end).next()?.to_owned())
+        };
+        Ok(Browser {
+            cookie: after("et-cookie: ", ';').ok_or("no cookie")?,
+            key: after(r#""key":""#, '"').ok_or("no key")?,
+        })
+    }
+
+    fn origin_line(&self) -> String {
+        format!("Origin: http://127.0.0.1:{}", self.daemon.port)
+    }
+
+    /// Status of a command that this browser gives.
+    async fn asks(&self, browser: &Browser) -> io::Result<u16> {
+        let lines = [
+            self.host_line(),
+            self.origin_line(),
+            format!("Cookie: {}", browser.cookie),
+            format!("X-PeerDrive-Key: {}", browser.key),
+        ];
+        Ok(self.raw("POST", "/rpc/status", &lines, "{}").await?.0)
+    }
+
     /// Sends these header lines and this body; yields status and body.
     async fn raw(
         &self,

@@ -2,6 +2,7 @@
 
 mod browser;
 mod device;
+mod following;
 mod life;
 mod mistakes;
 mod mounting;

@@ -8,11 +8,17 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
 use peerdrive_crdt_tree::node::{ContentHash, FileContent, ManifestRef};
 use peerdrive_crypto::epoch::EpochKeys;
 use peerdrive_net::BlobId;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, mpsc},
+};
 
 use crate::failpoint;
 
@@ -33,6 +39,27 @@ const IN_FLIGHT: usize = 4;
 /// Goes to the beginning of a file, wherever its opener left it.
 pub(super) fn rewind(file: &mut File) -> Result<(), ContentError> {
     Ok(file.rewind()?)
+}
+
+/// Pieces that come from elsewhere, for a thread that may block.
+struct Incoming {
+    pieces: BoxStream<'static, io::Result<Bytes>>,
+    left: Bytes,
+    runtime: Handle,
+}
+
+impl Read for Incoming {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.left.is_empty() {
+            match self.runtime.block_on(self.pieces.next()) {
+                Some(piece) => self.left = piece?,
+                None => return Ok(0),
+            }
+        }
+        let len = buffer.len().min(self.left.len());
+        buffer[..len].copy_from_slice(&self.left.split_to(len));
+        Ok(len)
+    }
 }
 
 /// A whole short file, ready to be stored.
@@ -178,6 +205,27 @@ impl Inner {
             .work(Lane::Background, move || sealer.short(bytes))
             .await??;
         self.put_short(short, mtime_ns).await
+    }
+
+    pub(super) async fn import_stream(
+        self: &Arc<Self>,
+        mut pieces: BoxStream<'static, io::Result<Bytes>>,
+        mtime_ns: i64,
+    ) -> Result<FileContent, ContentError> {
+        let mut head = Vec::new();
+        while head.len() as u64 <= self.shape.short {
+            match pieces.next().await {
+                Some(piece) => head.extend_from_slice(&piece?),
+                None => return self.import_bytes(head, mtime_ns).await,
+            }
+        }
+        let rest = Incoming {
+            pieces,
+            left: Bytes::new(),
+            runtime: Handle::current(),
+        };
+        let whole = Cursor::new(head).chain(rest);
+        self.import_long(whole, mtime_ns, &Progress::new()).await
     }
 
     async fn put_short(&self, short: Short, mtime_ns: i64) -> Result<FileContent, ContentError> {

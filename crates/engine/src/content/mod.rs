@@ -182,6 +182,22 @@ impl ContentStore {
         Box::pin(self.0.import_bytes(bytes, mtime_ns)).await
     }
 
+    /// As [`ContentStore::import_file`], for bytes that come in pieces from elsewhere. The end of the
+    /// stream is the end of the file: a piece that is an error says that there is no such file. A long
+    /// file takes one of few places meanwhile, so pieces must not be let wait for.
+    ///
+    /// # Errors
+    ///
+    /// [`ContentError::NoEpoch`], [`ContentError::File`] with the error of a piece,
+    /// [`ContentError::Store`], [`ContentError::TooLarge`].
+    pub async fn import_stream(
+        &self,
+        pieces: BoxStream<'static, std::io::Result<Bytes>>,
+        mtime_ns: i64,
+    ) -> Result<FileContent, ContentError> {
+        Box::pin(self.0.import_stream(pieces, mtime_ns)).await
+    }
+
     /// Hash and length of a file from its beginning; nothing is stored. To compare it with a version.
     ///
     /// # Errors

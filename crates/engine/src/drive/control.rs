@@ -11,13 +11,14 @@ use peerdrive_crypto::epoch::EpochKeys;
 use peerdrive_crypto::identity::DriveKeys;
 use peerdrive_crypto::ids::{BindId, DriveId, EntryId, EpochId, MemberId};
 use peerdrive_crypto::keyring::{Keyring, Opener};
-use peerdrive_crypto::membership::{ContentRef, Control, Inserted, Refusal};
+use peerdrive_crypto::membership::{Bind, ContentRef, Control, Inserted, Refusal};
 use peerdrive_crypto::secret::DriveSecret;
 use peerdrive_net::PeerId;
 
 use super::handle::Members;
 use super::roll::{self, InviteInfo};
 use crate::keyring::SharedKeys;
+use crate::voices::{Choir, Voice};
 
 /// See the module.
 #[derive(Debug)]
@@ -164,6 +165,20 @@ impl ControlPlane {
             shared.add(keys.clone());
         }
         shared.set_current(self.current_epoch());
+    }
+
+    /// Who may be heard on the drive's topic now.
+    pub(crate) fn choir(&self) -> Choir {
+        let live = self.control.state().live_binds();
+        let voice = |bind: &Bind| Voice {
+            log_pk: bind.cert.log_pk,
+            member: bind.member,
+            peer: PeerId(bind.cert.endpoint.0),
+        };
+        Choir {
+            own: self.bind,
+            live: live.map(|(id, bind)| (*id, voice(bind))).collect(),
+        }
     }
 
     /// Who takes part now.

@@ -15,7 +15,7 @@ use peerdrive_crypto::body::Role;
 use peerdrive_crypto::ids::{BindId, DriveId, MemberId};
 use peerdrive_log::DriveLog;
 use peerdrive_net::{DriveLink, LogHead, Net, PeerId};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::approval::Approvals;
 use super::control::ControlPlane;
@@ -30,6 +30,8 @@ use crate::holding::Ledger;
 use crate::keyring::SharedKeys;
 use crate::listing::{self, Listed};
 use crate::local::{LocalError, LocalTable, Space};
+use crate::presence::Presence;
+use crate::voices::Voices;
 use crate::working_copy::WorkingCopy;
 
 /// Events that a slow door may fall behind before it has to compare anew with the view.
@@ -73,6 +75,10 @@ pub(crate) struct Shared {
     pub(crate) taken_in: Progress,
     pub(crate) written_out: Progress,
     meter: Mutex<Meter>,
+    pub(crate) presence: Presence,
+    pub(crate) voices: Arc<Voices>,
+    /// Grows with what [`DriveHandle::standing`] tells of.
+    standing: watch::Sender<u64>,
 }
 
 /// How many events the folder of a drive has taken in account. What was published beyond that is
@@ -138,6 +144,8 @@ pub(crate) struct Parts {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) requests: mpsc::Sender<Request>,
     pub(crate) paused: bool,
+    pub(crate) presence: Presence,
+    pub(crate) voices: Arc<Voices>,
 }
 
 impl Shared {
@@ -166,13 +174,25 @@ impl Shared {
             taken_in: Progress::new(),
             written_out: Progress::new(),
             meter: Mutex::default(),
+            presence: parts.presence,
+            voices: parts.voices,
+            standing: watch::Sender::new(0),
         }
     }
 
     pub(crate) fn publish(&self, event: DriveEvent) {
         self.published.fetch_add(1, Ordering::AcqRel);
+        if matches!(event, DriveEvent::Peers) {
+            self.standing_changed();
+        }
         // No receiver is no error: a drive without doors still syncs.
         let _ = self.events.send(Arc::new(event));
+    }
+
+    /// Devices came, went or became level, or the folder says something else of itself.
+    pub(crate) fn standing_changed(&self) {
+        self.standing
+            .send_modify(|changes| *changes = changes.wrapping_add(1));
     }
 
     pub(crate) fn follow_events(&self) -> broadcast::Receiver<Arc<DriveEvent>> {
@@ -200,7 +220,9 @@ impl Shared {
             self.link.change_topic(epoch.gossip_topic());
         }
         *self.members.write() = members;
+        self.voices.set(control.choir());
         self.connect_members();
+        self.presence.greet();
         self.publish(DriveEvent::Members);
     }
 
@@ -218,7 +240,7 @@ impl Shared {
         self.link.set_members(others);
     }
 
-    /// How far the folder's work is, if any is under way.
+    /// See [`DriveHandle::work`].
     pub(crate) fn work(&self) -> Option<Work> {
         let copy = self.working_copy.lock().clone()?;
         let now = Instant::now();
@@ -276,6 +298,19 @@ impl DriveHandle {
     /// What happens from now on. After `Lagged`, compare anew with the view.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<DriveEvent>> {
         self.shared.events.subscribe()
+    }
+
+    /// Changes whenever another device came, went or became level, and whenever the folder has something
+    /// else to say of itself (what is pending, what waits and why): a sign to look at
+    /// [`DriveHandle::peers`], [`DriveHandle::pending`] and [`DriveHandle::working_copy`] again. How far
+    /// the other devices are behind changes without it. The number means nothing.
+    pub fn standing(&self) -> watch::Receiver<u64> {
+        self.shared.standing.subscribe()
+    }
+
+    /// How far the reading or writing of the folder is, if any is under way. Counters only: cheap.
+    pub fn work(&self) -> Option<Work> {
+        self.shared.work()
     }
 
     /// As `subscribe`, with the number of events published before, for who reports how far it is.

@@ -50,6 +50,15 @@ pub struct DriveStatus {
     pub peers: Vec<PeerStatus>,
 }
 
+/// What this device and the connected others have not told each other yet, or not finished with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// See [`DriveStatus::pending_up`].
+    pub up: u64,
+    /// See [`DriveStatus::pending_down`].
+    pub down: u64,
+}
+
 /// Another device of a drive.
 #[derive(Clone, Debug)]
 pub struct PeerStatus {
@@ -66,28 +75,37 @@ pub struct PeerStatus {
 }
 
 impl DriveHandle {
-    /// The drive's state now.
+    /// The other devices, and how they stand to this one. Looks at nothing but what is in memory.
+    pub fn peers(&self) -> Vec<PeerStatus> {
+        self.named(self.shared.link.peers())
+    }
+
+    /// What is pending. Cheap as well.
+    pub fn pending(&self) -> Backlog {
+        self.pending_with(&self.shared.link.peers())
+    }
+
+    /// The drive's state now. Goes through the whole view: not for asking again and again.
     pub fn status(&self) -> DriveStatus {
         let (counts, view_hash) = {
             let tree = self.view();
             (tree.counts(), crate::listing::view_hash(&tree))
         };
         let peers = self.shared.link.peers();
-        let (up, down) = self.pending(&peers);
+        let pending = self.pending_with(&peers);
         let copy = self.working_copy();
         let copy_status = copy.as_ref().map(|copy| copy.status());
-        let members = self.shared.members.read();
         DriveStatus {
             id: self.id(),
             name: self.name().to_owned(),
-            role: members.role,
+            role: self.role(),
             folder: copy.map(|copy| copy.root().to_owned()),
             files: counts.files,
             folders: counts.folders,
             bytes: counts.bytes,
             view_hash,
-            pending_up: up,
-            pending_down: down,
+            pending_up: pending.up,
+            pending_down: pending.down,
             paused: match self.is_paused() {
                 true => Some("paused on this device; `peerdrive resume` goes on".to_owned()),
                 false => copy_status
@@ -98,20 +116,7 @@ impl DriveHandle {
             problems: copy_status
                 .map(|status| status.problems)
                 .unwrap_or_default(),
-            peers: peers
-                .into_iter()
-                .map(|peer| PeerStatus {
-                    id: peer.peer,
-                    member: members
-                        .endpoints
-                        .get(&peer.peer)
-                        .and_then(|member| members.names.get(member))
-                        .cloned(),
-                    connected: peer.connected,
-                    level: peer.level,
-                    last_seen: peer.last_seen.and_then(|at| at.elapsed().ok()),
-                })
-                .collect(),
+            peers: self.named(peers),
         }
     }
 
@@ -130,14 +135,32 @@ impl DriveHandle {
             let level = peers.iter().all(|peer| !peer.connected || peer.level);
             if alone && begun.elapsed() < ALONE_AFTER {
                 self.shared.link.nudge();
-            } else if level && self.pending(&peers) == (0, 0) {
+            } else if level && self.pending_with(&peers) == Backlog::default() {
                 return;
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         }
     }
 
-    fn pending(&self, peers: &[PeerState]) -> (u64, u64) {
+    fn named(&self, peers: Vec<PeerState>) -> Vec<PeerStatus> {
+        let members = self.shared.members.read();
+        let name = |peer: &PeerId| {
+            let member = members.endpoints.get(peer)?;
+            members.names.get(member).cloned()
+        };
+        peers
+            .into_iter()
+            .map(|peer| PeerStatus {
+                id: peer.peer,
+                member: name(&peer.peer),
+                connected: peer.connected,
+                level: peer.level,
+                last_seen: peer.last_seen.and_then(|at| at.elapsed().ok()),
+            })
+            .collect()
+    }
+
+    fn pending_with(&self, peers: &[PeerState]) -> Backlog {
         let connected = || peers.iter().filter(|peer| peer.connected);
         let mut up = connected().map(|peer| peer.behind).max().unwrap_or(0);
         let mut down = connected().map(|peer| peer.ahead).max().unwrap_or(0);
@@ -150,6 +173,6 @@ impl DriveHandle {
             up += u64::from(status.scanning && up == 0);
             down += u64::from((status.scanning || self.has_unfollowed()) && down == 0);
         }
-        (up, down)
+        Backlog { up, down }
     }
 }

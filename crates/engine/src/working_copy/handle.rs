@@ -200,6 +200,10 @@ impl Drive for DriveHandle {
         Ok(parting)
     }
 
+    fn restated(&self) {
+        self.shared.standing_changed();
+    }
+
     fn load(&self) -> Result<Vec<StoredRow>, String> {
         self.local()
             .all(Space::InStep)

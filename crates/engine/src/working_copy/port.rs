@@ -117,6 +117,8 @@ pub(super) trait Drive: Send + Sync + 'static {
         root: &Path,
         path: &str,
     ) -> impl Future<Output = Result<Self::Parting, BytesError>> + Send;
+    /// What the working copy says of itself is something else now.
+    fn restated(&self) {}
     /// All rows of the durable in-step table.
     fn load(&self) -> Result<Vec<StoredRow>, String>;
     /// Writes rows of it in one transaction. Called from a thread that may block.

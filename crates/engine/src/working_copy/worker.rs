@@ -397,7 +397,15 @@ impl<D: Drive> Worker<D> {
             deletions_to_confirm: keeper.deletions.asked.len(),
             watching: !keeper.watch.is_limited(),
         };
-        *keeper.shared.status.lock() = status;
+        let before = std::mem::replace(&mut *keeper.shared.status.lock(), status.clone());
+        // How many bytes are left is progress, which is asked for while there is any.
+        let same = WorkingCopyStatus {
+            pending_bytes: before.pending_bytes,
+            ..status
+        };
+        if before != same {
+            keeper.drive.restated();
+        }
     }
 
     /// Answers those who wait for quiet, if it is.

@@ -7,9 +7,9 @@ use peerdrive_crdt_tree::id::NodeId;
 use peerdrive_crdt_tree::name::{MAX_NAME_BYTES, Name};
 use peerdrive_crdt_tree::node::{Content, FileContent, Kind};
 
-use super::FileSystem;
+use super::{FileSystem, State};
 use crate::errno::FsError;
-use crate::handle::OpenFile;
+use crate::handle::{Handle, OpenFile};
 use crate::inode::{Bound, NewFile, Version};
 use crate::volume::{Attr, Volume, VolumeError};
 
@@ -211,6 +211,23 @@ impl<V: Volume> FileSystem<V> {
         }
     }
 
+    /// A new file has come into the drive, with handles that write it.
+    fn tell_writing(&self, state: &mut State<V::Reader>, entered: u64, id: NodeId) {
+        for handle in state.handles.values_mut() {
+            if let Handle::File {
+                ino,
+                writable: true,
+                told: told @ None,
+                ..
+            } = handle
+                && *ino == entered
+            {
+                *told = Some(id);
+                self.volume.writing(id, true);
+            }
+        }
+    }
+
     fn entered(&self, ino: u64, id: NodeId, new: &NewFile, content: FileContent) {
         if let Some(attr) = self.volume.get(id) {
             let gone = crate::inode::Gone::of(&attr, Some(id));
@@ -218,6 +235,7 @@ impl<V: Volume> FileSystem<V> {
             state.inodes.let_go(id, gone);
             state.inodes.bind(ino, Bound::Node(id));
             state.own.created.insert(id);
+            self.tell_writing(&mut state, ino, id);
         }
         self.committed(ino, id, content);
         self.touch(new.parent);

@@ -78,6 +78,8 @@ impl<V: Volume> FileSystem<V> {
             ino,
             file,
             writable: mode.write,
+            // Others can be told once it is in the drive.
+            told: None,
         });
         drop(state);
         self.touch(folder);
@@ -109,10 +111,18 @@ impl<V: Volume> FileSystem<V> {
             (Some(_), None) => false,
             (None, _) => true,
         };
+        let told = match state.bound(ino) {
+            Ok(Bound::Node(id)) if mode.write => Some(id),
+            _ => None,
+        };
+        if let Some(id) = told {
+            self.volume.writing(id, true);
+        }
         let handle = state.handle(Handle::File {
             ino,
             file: opened.file.clone(),
             writable: mode.write,
+            told,
         });
         Ok(Opened { handle, keep_cache })
     }
@@ -244,7 +254,10 @@ impl<V: Volume> FileSystem<V> {
         // Only pages written through a mapping after close(2) are left to take in.
         let committed = self.flush(handle).await;
         let open = self.file(handle)?;
-        self.state.lock().handles.remove(&handle);
+        let removed = self.state.lock().handles.remove(&handle);
+        if let Some(Handle::File { told: Some(id), .. }) = removed {
+            self.volume.writing(id, false);
+        }
         self.close(open.ino, &open.file);
         committed
     }
@@ -263,6 +276,7 @@ impl<V: Volume> FileSystem<V> {
                 ino,
                 file,
                 writable,
+                ..
             }) => Ok(Open {
                 ino: *ino,
                 file: file.clone(),

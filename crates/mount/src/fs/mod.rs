@@ -389,6 +389,17 @@ impl<V: Volume> FileSystem<V> {
     }
 }
 
+/// What was open when the mount ended is written no more.
+impl<V: Volume> Drop for FileSystem<V> {
+    fn drop(&mut self) {
+        for handle in self.state.get_mut().handles.values() {
+            if let Handle::File { told: Some(id), .. } = handle {
+                self.volume.writing(*id, false);
+            }
+        }
+    }
+}
+
 /// Checks a name that is to be made.
 fn new_name(name: &[u8]) -> Result<Name, FsError> {
     if name.len() > MAX_NAME_BYTES {

@@ -8,3 +8,4 @@ mod semantics;
 mod session;
 mod stale;
 mod support;
+mod writing;

@@ -15,16 +15,17 @@ use iroh_gossip::Gossip;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use tokio::{
     sync::{mpsc, oneshot},
-    task::JoinSet,
-    time::{Instant, sleep_until},
+    task::{JoinHandle, JoinSet},
+    time::{Instant, sleep_until, timeout},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Ends, Inbox, LinkEvent, NewSession, PeerState, Shared,
     dialer::Dialer,
     events::Waiting,
     session::{self, FromSession, OpenDrives, Session, SessionError},
-    topic::{self, ToTopic, Whisper},
+    topic::{self, Heard, Hint, ToTopic, TopicSeal, Whisper},
 };
 use crate::{
     address::{AddressBook, Word},
@@ -46,6 +47,12 @@ const HINT_PAUSE: Duration = Duration::from_millis(500);
 /// How often a hint makes this side call members, at most.
 const NUDGE_PAUSE: Duration = Duration::from_secs(1);
 
+/// How often a hint is opened at most, which costs a check of its signature.
+const HINT_LOOK: Duration = Duration::from_millis(20);
+
+/// How long the end of a link waits for its last words to go out.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
 /// Reports of sessions that are handled before the exchange is flushed.
 const AT_ONCE: usize = 64;
 
@@ -60,6 +67,7 @@ pub(crate) struct Surroundings {
     pub(crate) dial_limit: Duration,
     /// This device's own address, encoded.
     pub(crate) own_address: Arc<dyn Fn() -> Vec<u8> + Send + Sync>,
+    pub(crate) seal: Arc<dyn TopicSeal>,
 }
 
 type Taking = Pin<Box<dyn Future<Output = u64> + Send>>;
@@ -81,13 +89,14 @@ pub(crate) struct Actor {
     calls: JoinSet<(PeerId, Result<NewSession, SessionError>)>,
     taking: FuturesUnordered<Taking>,
     presence: mpsc::Receiver<Vec<u8>>,
-    whispers: mpsc::Receiver<Whisper>,
+    heard: mpsc::Receiver<Heard>,
 
     // Where things go.
     events: mpsc::Sender<LinkEvent>,
     waiting: Waiting,
     topic: mpsc::Sender<ToTopic>,
     next_hint: Instant,
+    next_look: Instant,
     next_nudge: Instant,
 }
 
@@ -102,15 +111,16 @@ impl Actor {
         let (sessions, incoming) = mpsc::channel(16);
         let (reports_in, reports) = mpsc::unbounded_channel();
         let (topic, topic_requests) = mpsc::channel(64);
-        let (heard, whispers) = mpsc::channel(64);
+        let (heard_in, heard) = mpsc::channel(64);
+        let leave = CancellationToken::new();
         let stay = topic::stay(
             net.gossip.clone(),
             shared.topic.subscribe(),
             topic_requests,
-            heard,
-            shared.stop.clone(),
+            heard_in,
+            leave.clone(),
         );
-        tokio::spawn(stay);
+        let stay = tokio::spawn(stay);
         net.drives.insert(shared.drive, sessions.clone());
         let now = Instant::now();
         let seed = net.instance ^ u64::from_le_bytes(first_eight(&shared.drive.0));
@@ -126,19 +136,25 @@ impl Actor {
             calls: JoinSet::new(),
             taking: FuturesUnordered::new(),
             presence,
-            whispers,
+            heard,
             events,
             waiting: Waiting::default(),
             topic,
             next_hint: now,
+            next_look: now,
             next_nudge: now,
             shared,
             net,
         };
-        tokio::spawn(actor.run(sessions));
+        tokio::spawn(actor.run(sessions, stay, leave));
     }
 
-    async fn run(mut self, own_door: mpsc::Sender<NewSession>) {
+    async fn run(
+        mut self,
+        own_door: mpsc::Sender<NewSession>,
+        stay: JoinHandle<()>,
+        leave: CancellationToken,
+    ) {
         let shared = Arc::clone(&self.shared);
         let mut members = shared.members.subscribe();
         members.mark_changed();
@@ -170,7 +186,7 @@ impl Actor {
                     self.screen_members();
                 }
                 Some(bytes) = self.presence.recv() => self.say(Whisper::Presence(bytes)),
-                Some(whisper) = self.whispers.recv() => self.hear(whisper),
+                Some(heard) = self.heard.recv() => self.hear(heard),
                 _ = recheck.tick() => {
                     self.feed(InEvent::Recheck);
                     self.screen_members();
@@ -186,7 +202,21 @@ impl Actor {
             session.end(DONE);
         }
         self.publish();
+        self.last_words(stay).await;
+        leave.cancel();
         shared.stopped.cancel();
+    }
+
+    /// Says what was still to be said, and leaves the topic.
+    async fn last_words(mut self, stay: JoinHandle<()>) {
+        while let Ok(bytes) = self.presence.try_recv() {
+            self.say(Whisper::Presence(bytes));
+        }
+        // Without anyone who could ask for more, it leaves when all is said.
+        drop(self);
+        if timeout(LAST_WORDS, stay).await.is_err() {
+            tracing::debug!("gossip does not keep up; a last message may be lost");
+        }
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -296,7 +326,9 @@ impl Actor {
             return;
         }
         self.next_hint = now + HINT_PAUSE;
-        self.say(Whisper::hint(heads));
+        if let Some(sealed) = self.net.seal.seal_hint(&Hint::of(heads).encode()) {
+            self.say(Whisper::Hint(sealed));
+        }
     }
 
     fn say(&self, whisper: Whisper) {
@@ -305,20 +337,29 @@ impl Actor {
         }
     }
 
-    fn hear(&mut self, whisper: Whisper) {
-        match whisper {
-            Whisper::Presence(bytes) => self.waiting.push(LinkEvent::Presence(bytes)),
-            Whisper::Hint(heads) => {
-                let heads = heads.into_iter().take(topic::MAX_HINTS);
-                let heads: Vec<LogHead> = heads
-                    .map(|(len, log, tip)| LogHead { log, len, tip })
-                    .collect();
-                let now = Instant::now();
-                if now >= self.next_nudge && self.exchange.lacks_any(&heads) {
-                    self.next_nudge = now + NUDGE_PAUSE;
-                    self.dialer.encourage_all(now);
-                }
-            }
+    fn hear(&mut self, heard: Heard) {
+        match heard {
+            Heard::Said(Whisper::Presence(bytes)) => self.waiting.push(LinkEvent::Presence(bytes)),
+            Heard::Neighbour => self.waiting.push(LinkEvent::Audience),
+            Heard::Said(Whisper::Hint(sealed)) => self.heed(&sealed),
+        }
+    }
+
+    /// Calls members when one of them said that there is something new. Whoever floods the topic with hints
+    /// keeps others' from being heard, and nothing else: entries come without them.
+    fn heed(&mut self, sealed: &[u8]) {
+        let now = Instant::now();
+        if now < self.next_nudge.max(self.next_look) {
+            return;
+        }
+        self.next_look = now + HINT_LOOK;
+        let Some(hint) = self.net.seal.open_hint(sealed) else {
+            return tracing::debug!("a hint that no member said was dropped");
+        };
+        let heads = Hint::decode(&hint).map(Hint::heads);
+        if heads.is_some_and(|heads| self.exchange.lacks_any(&heads)) {
+            self.next_nudge = now + NUDGE_PAUSE;
+            self.dialer.encourage_all(now);
         }
     }
 

@@ -27,6 +27,12 @@ impl Waiting {
                 }
                 self.others += 1;
             }
+            LinkEvent::Audience => {
+                if self.events.iter().any(|e| matches!(e, LinkEvent::Audience)) {
+                    return;
+                }
+                self.others += 1;
+            }
             // What matters of a connection that came and went unseen is that nothing is left of it.
             LinkEvent::Disconnected(peer) if matches!(self.events.back(), Some(LinkEvent::Connected(p)) if p == peer) =>
             {

@@ -1,5 +1,7 @@
-//! The gossip topic of a drive: hints and presence, both worth nothing until checked. Does not
-//! deliver entries; a lost message costs nothing but time.
+//! The gossip topic of a drive: hints and presence, both sealed and signed by who says them, whoever
+//! hands them over. Does not deliver entries; a lost message costs nothing but time.
+
+use std::fmt;
 
 use futures_util::StreamExt;
 use iroh::EndpointId;
@@ -20,8 +22,8 @@ use crate::{
     types::{EntryId, LogId, PeerId},
 };
 
-/// Heads in one hint: 72 bytes each, within what gossip carries.
-pub(super) const MAX_HINTS: usize = 40;
+/// Heads in one hint: up to 74 bytes each, within [`MAX_PRESENCE`] when sealed.
+pub(super) const MAX_HINTS: usize = 36;
 
 /// The largest message, in bytes: presence and a few bytes of frame. Gossip's own limit is 4096.
 const MAX_WHISPER: usize = MAX_PRESENCE + 16;
@@ -29,27 +31,62 @@ const MAX_WHISPER: usize = MAX_PRESENCE + 16;
 /// The pause before subscribing again after the topic broke.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// Seals what this device says on a drive's topic, and opens what others say there. Gossip is handed on
+/// by anyone: only this tells who spoke.
+pub trait TopicSeal: fmt::Debug + Send + Sync + 'static {
+    /// Seals and signs a hint, to at most 138 bytes more. `None` while this device has no say.
+    fn seal_hint(&self, hint: &[u8]) -> Option<Vec<u8>>;
+
+    /// Opens a hint. `None` unless a live member said it, under the present keys.
+    fn open_hint(&self, sealed: &[u8]) -> Option<Vec<u8>>;
+}
+
+/// That somebody has these logs: length, log and tip of each.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Hint(Vec<(u64, LogId, EntryId)>);
+
+impl Hint {
+    /// A hint about some heads.
+    pub(super) fn of(heads: &[LogHead]) -> Self {
+        let told = heads.iter().take(MAX_HINTS);
+        Self(told.map(|head| (head.len, head.log, head.tip)).collect())
+    }
+
+    pub(super) fn heads(self) -> Vec<LogHead> {
+        let told = self.0.into_iter().take(MAX_HINTS);
+        told.map(|(len, log, tip)| LogHead { log, len, tip })
+            .collect()
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        // Writing plain structures into memory has no way to fail.
+        postcard::to_allocvec(self).unwrap_or_default()
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        postcard::from_bytes(bytes).ok()
+    }
+}
+
 /// What is said on a topic.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Whisper {
-    /// Somebody has these logs: length, log and tip of each.
-    Hint(Vec<(u64, LogId, EntryId)>),
+    /// A [`Hint`], sealed.
+    Hint(Vec<u8>),
     /// A message between engines, sealed by them.
     Presence(Vec<u8>),
 }
 
-impl Whisper {
-    /// A hint about some heads.
-    pub(super) fn hint(heads: &[LogHead]) -> Self {
-        Self::Hint(
-            heads
-                .iter()
-                .take(MAX_HINTS)
-                .map(|head| (head.len, head.log, head.tip))
-                .collect(),
-        )
-    }
+/// What comes from a topic.
+#[derive(Debug)]
+pub(super) enum Heard {
+    /// Somebody said this.
+    Said(Whisper),
+    /// There is one more to hear what is said.
+    Neighbour,
+}
 
+impl Whisper {
     fn encode(&self) -> Vec<u8> {
         // Writing plain structures into memory has no way to fail.
         postcard::to_allocvec(self).unwrap_or_default()
@@ -73,12 +110,13 @@ pub(super) enum ToTopic {
     Meet(PeerId),
 }
 
-/// Stays on the drive's topic, following it when it changes, until stopped.
+/// Stays on the drive's topic, following it when it changes, until stopped, or until there is nobody left
+/// to ask for anything; what was asked before is still said then.
 pub(super) async fn stay(
     gossip: Gossip,
     mut topic: watch::Receiver<[u8; 32]>,
     mut requests: mpsc::Receiver<ToTopic>,
-    heard: mpsc::Sender<Whisper>,
+    heard: mpsc::Sender<Heard>,
     stop: CancellationToken,
 ) {
     let mut met: Vec<EndpointId> = Vec::new();
@@ -92,7 +130,6 @@ pub(super) async fn stay(
             }
         };
         let (sender, mut events) = subscribed.split();
-        let mut asking = true;
         let broken = loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -100,16 +137,21 @@ pub(super) async fn stay(
                     Ok(()) => break false,
                     Err(_) => return,
                 },
-                request = requests.recv(), if asking => match request {
-                    Some(request) => asking = carry_out(&sender, request, &mut met).await,
+                request = requests.recv() => match request {
+                    Some(request) => if !carry_out(&sender, request, &mut met).await {
+                        break true;
+                    },
                     None => return,
                 },
                 event = events.next() => match event {
                     Some(Ok(Event::Received(message))) => {
                         if let Some(whisper) = Whisper::decode(&message.content) {
                             // Nobody is waited for: a hint that is not heard is no loss.
-                            let _ = heard.try_send(whisper);
+                            let _ = heard.try_send(Heard::Said(whisper));
                         }
+                    }
+                    Some(Ok(Event::NeighborUp(_))) => {
+                        let _ = heard.try_send(Heard::Neighbour);
                     }
                     Some(Ok(_)) => {}
                     Some(Err(_)) | None => break true,
@@ -117,7 +159,10 @@ pub(super) async fn stay(
             }
         };
         if broken {
-            sleep(AGAIN).await;
+            tokio::select! {
+                () = sleep(AGAIN) => {}
+                () = stop.cancelled() => return,
+            }
         }
     }
 }
@@ -157,8 +202,13 @@ mod tests {
             };
             99
         ];
+        let hint = Hint::of(&heads);
+        assert_eq!(Hint::decode(&hint.encode()), Some(hint.clone()));
+        // Sealing adds 24 bytes of nonce, 98 of who speaks and how long it is, and 16 of tag.
+        assert!(hint.encode().len() + 138 <= MAX_PRESENCE);
+        assert_eq!(hint.heads(), heads[..MAX_HINTS]);
         for whisper in [
-            Whisper::hint(&heads),
+            Whisper::Hint(vec![7; MAX_PRESENCE]),
             Whisper::Presence(vec![7; MAX_PRESENCE]),
         ] {
             let bytes = whisper.encode();

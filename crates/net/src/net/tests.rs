@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::{
     link::LinkEvent,
-    testing::{Keeper, TestResult},
+    testing::{Keeper, Password, TestResult},
     types::LogId,
 };
 
@@ -61,6 +61,11 @@ pub(super) fn peer(key: u8) -> PeerId {
     SecretKey::from_bytes(&[key; 32]).public().into()
 }
 
+/// What all members seal hints with.
+pub(super) fn password() -> Arc<dyn TopicSeal> {
+    Arc::new(Password(1))
+}
+
 pub(super) fn log(key: u8) -> LogId {
     LogId([key; 32])
 }
@@ -86,7 +91,8 @@ impl Device {
             blobs_dir: dir.path().join("blobs"),
         };
         let net = Net::start(config, Arc::clone(&gate) as Arc<dyn Gate>).await?;
-        let link = net.open_drive(DRIVE, TOPIC, Arc::clone(&keeper) as Arc<dyn EntrySource>);
+        let source = Arc::clone(&keeper) as Arc<dyn EntrySource>;
+        let link = net.open_drive(DRIVE, TOPIC, source, password());
         let mut from_link = link.events();
         let (others, events) = mpsc::unbounded_channel();
         let taker = Arc::clone(&keeper);

@@ -36,6 +36,8 @@ struct Shared {
     edits: AtomicU64,
     /// Somebody else's write that comes in right before the next conditional edit.
     interruption: Mutex<Option<(String, Vec<u8>)>>,
+    /// How many handles that may write were told of, less those that ended, by node.
+    writing: Mutex<BTreeMap<NodeId, i64>>,
 }
 
 #[derive(Default)]
@@ -69,6 +71,7 @@ impl MemoryVolume {
             slowness: AtomicU64::new(0),
             edits: AtomicU64::new(0),
             interruption: Mutex::default(),
+            writing: Mutex::default(),
         }))
     }
 
@@ -99,6 +102,13 @@ impl MemoryVolume {
     /// Lets somebody else write between the next look at a node and the edit that follows from it.
     pub(crate) fn interrupt(&self, path: &str, bytes: &[u8]) {
         *self.0.interruption.lock() = Some((path.to_owned(), bytes.to_vec()));
+    }
+
+    /// Files that are said to be written, with the number of handles; what is balanced is left out.
+    pub(crate) fn writing(&self) -> Vec<(NodeId, i64)> {
+        let writing = self.0.writing.lock();
+        let open = writing.iter().filter(|(_, handles)| **handles != 0);
+        open.map(|(id, handles)| (*id, *handles)).collect()
     }
 
     /// How many edits were done.
@@ -482,6 +492,10 @@ impl Volume for MemoryVolume {
         tree.live(id)
             .map(|node| node.xattrs.clone())
             .unwrap_or_default()
+    }
+
+    fn writing(&self, node: NodeId, begins: bool) {
+        *self.0.writing.lock().entry(node).or_default() += if begins { 1 } else { -1 };
     }
 
     fn usage(&self) -> Usage {

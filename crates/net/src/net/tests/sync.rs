@@ -1,4 +1,5 @@
 use super::*;
+use crate::{MAX_PRESENCE, TooLong};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_devices_come_level_and_stay_so() -> TestResult {
@@ -197,9 +198,8 @@ async fn a_slow_engine_stops_the_network_and_not_its_memory() -> TestResult {
     let (one, two) = (Device::start(1).await?, Device::start(2).await?);
     // A second link of the drive at two, whose events nobody reads at first.
     let keeper = Arc::new(Keeper::default());
-    let link = two
-        .net
-        .open_drive(DRIVE, TOPIC, Arc::clone(&keeper) as Arc<dyn EntrySource>);
+    let source = Arc::clone(&keeper) as Arc<dyn EntrySource>;
+    let link = two.net.open_drive(DRIVE, TOPIC, source, password());
     two.link.clone().close().await;
     let mut events = link.events();
     for _ in 0..400 {
@@ -273,7 +273,7 @@ async fn presence_reaches_the_others_and_follows_the_topic() -> TestResult {
         let heard = async {
             loop {
                 // Gossip takes a moment to find its neighbours, and loses what is said before.
-                one.link.send_presence(topic.to_vec());
+                assert!(one.link.send_presence(topic.to_vec()).is_ok());
                 while let Ok(event) = two.events.try_recv() {
                     if matches!(&event, LinkEvent::Presence(bytes) if *bytes == topic) {
                         return;
@@ -284,6 +284,43 @@ async fn presence_reaches_the_others_and_follows_the_topic() -> TestResult {
         };
         tokio::time::timeout(Duration::from_secs(10), heard).await?;
     }
+    let long = one.link.send_presence(vec![0; MAX_PRESENCE + 1]);
+    assert_eq!(
+        long,
+        Err(TooLong {
+            len: MAX_PRESENCE + 1
+        })
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_to_the_topic_is_announced_and_the_last_words_of_a_link_are_heard() -> TestResult
+{
+    let (mut one, mut two) = (Device::start(1).await?, Device::start(2).await?);
+    introduce(&[&one, &two])?;
+    for device in [&mut one, &mut two] {
+        let audience = async {
+            while let Some(event) = device.events.recv().await {
+                if matches!(event, LinkEvent::Audience) {
+                    return Ok(());
+                }
+            }
+            Err("no event")
+        };
+        tokio::time::timeout(Duration::from_secs(10), audience).await??;
+    }
+    assert!(one.link.send_presence(b"I leave".to_vec()).is_ok());
+    one.link.clone().close().await;
+    let heard = async {
+        while let Some(event) = two.events.recv().await {
+            if matches!(event, LinkEvent::Presence(bytes) if bytes == b"I leave") {
+                return Ok(());
+            }
+        }
+        Err("no event")
+    };
+    tokio::time::timeout(Duration::from_secs(10), heard).await??;
     Ok(())
 }
 
@@ -295,7 +332,7 @@ async fn closing_a_link_ends_its_sessions_and_no_other() -> TestResult {
     one.link.clone().close().await;
     until("gone", || !two.is_connected(1)).await?;
     let keeper = Arc::clone(&one.keeper) as Arc<dyn EntrySource>;
-    let again = one.net.open_drive(DRIVE, TOPIC, keeper);
+    let again = one.net.open_drive(DRIVE, TOPIC, keeper, password());
     let _events = again.events();
     again.set_members(vec![peer(2)]);
     until("back", || two.is_connected(1)).await?;
