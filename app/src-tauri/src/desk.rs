@@ -69,7 +69,10 @@ pub(crate) async fn pick_folder(window: WebviewWindow) -> Result<Option<String>,
 pub(crate) fn reveal(path: &str) -> Result<(), ApiError> {
     let path = Path::new(path);
     if !path.is_absolute() || !path.is_dir() {
-        return Err(ApiError::new(Code::FolderNotFound, "this folder is not there"));
+        return Err(ApiError::new(
+            Code::FolderNotFound,
+            "this folder is not there",
+        ));
     }
     let mut opener = Command::new("xdg-open");
     opener
@@ -78,8 +81,11 @@ pub(crate) fn reveal(path: &str) -> Result<(), ApiError> {
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     let mut child = opener.spawn().map_err(|error| {
-        ApiError::new(Code::Failed, format!("this desktop opens no folders: {error}"))
-            .hint("install xdg-utils")
+        ApiError::new(
+            Code::Failed,
+            format!("this desktop opens no folders: {error}"),
+        )
+        .hint("install xdg-utils")
     })?;
     // It is waited for, so that nothing is left of it.
     std::thread::spawn(move || child.wait());
@@ -157,6 +163,9 @@ fn make_tray(app: &AppHandle) -> tauri::Result<()> {
 }
 
 fn unable(error: &tauri::Error) -> ApiError {
-    ApiError::new(Code::Failed, format!("this desktop shows no chooser: {error}"))
-        .hint("type the path of the folder")
+    ApiError::new(
+        Code::Failed,
+        format!("this desktop shows no chooser: {error}"),
+    )
+    .hint("type the path of the folder")
 }

@@ -61,7 +61,12 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             }
         })
         .setup(move |app| {
-            let config = app.config().app.windows.first().ok_or("no window is configured")?;
+            let config = app
+                .config()
+                .app
+                .windows
+                .first()
+                .ok_or("no window is configured")?;
             WebviewWindowBuilder::from_config(app.handle(), config)?
                 // The app is one page: nothing that is shown may lead the window anywhere else.
                 .on_navigation(|to| to.scheme() == "tauri" && to.host_str() == Some("localhost"))

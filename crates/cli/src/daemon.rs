@@ -285,7 +285,9 @@ const NAME: &str = "PEERDRIVE_NAME";
 
 /// What others see this device called: `PEERDRIVE_NAME`, else its host name; at most 64 bytes of it.
 fn device_name() -> String {
-    let given = std::env::var(NAME).ok().filter(|name| !name.trim().is_empty());
+    let given = std::env::var(NAME)
+        .ok()
+        .filter(|name| !name.trim().is_empty());
     let name = given.unwrap_or_else(|| {
         let machine = rustix::system::uname();
         machine.nodename().to_string_lossy().into_owned()

@@ -90,14 +90,22 @@ mod tests {
     fn a_window_is_told_from_its_daemon() {
         let daemon = ["w", "--data-dir", "/d", "daemon", "--detached"];
         assert!(is_daemon(&words(&daemon)));
-        assert!(is_daemon(&words(&[&daemon[..], &["--passphrase-stdin"]].concat())));
+        assert!(is_daemon(&words(
+            &[&daemon[..], &["--passphrase-stdin"]].concat()
+        )));
         assert!(!is_daemon(&words(&["w", "--data-dir", "daemon"])));
         assert!(!is_daemon(&words(&["w", "peerdrive://join#--detached"])));
     }
 
     #[test]
     fn a_window_takes_options_and_a_link() -> Result<(), Box<dyn std::error::Error>> {
-        let all = words(&["w", "--data-dir", "/d", "--no-discovery", "peerdrive://join#a"]);
+        let all = words(&[
+            "w",
+            "--data-dir",
+            "/d",
+            "--no-discovery",
+            "peerdrive://join#a",
+        ]);
         let opening = Opening::parse(all).map_err(|_| "refused")?;
         assert_eq!(opening.data_dir(), Path::new("/d"));
         assert_eq!(opening.link(), Some("peerdrive://join#a"));

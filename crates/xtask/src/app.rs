@@ -95,7 +95,10 @@ fn npm_command(words: &[&str]) -> Command {
 
 fn finish(mut command: Command) -> Result<()> {
     let status = command.status().context("cannot run npm")?;
-    let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
+    let words: Vec<_> = command
+        .get_args()
+        .map(|word| word.to_string_lossy())
+        .collect();
     ensure!(status.success(), "npm {}: {status}", words.join(" "));
     Ok(())
 }

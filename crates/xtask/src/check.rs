@@ -89,14 +89,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     // One build for the tests and for the program that the tests with real devices run: the dev
     // profile optimises what is hot, so a third build of everything, for release, is not needed.
     let built = step("build", &mut || {
-        cargo_step(&[
-            "build",
-            "--lib",
-            "--bins",
-            "--tests",
-            "--locked",
-            "--quiet",
-        ])
+        cargo_step(&["build", "--lib", "--bins", "--tests", "--locked", "--quiet"])
     });
     let with_program = |words: &[&str]| -> Result<Outcome> {
         if !built {
@@ -163,7 +156,9 @@ pub(crate) fn run() -> Result<ExitCode> {
         }
         browser_step("e2e:daemons")
     });
-    step("app: time a frame takes", &mut || browser_step("frames:short"));
+    step("app: time a frame takes", &mut || {
+        browser_step("frames:short")
+    });
 
     // The window needs WebKit, and its page: it is no default member, and comes after the page.
     let no_window = no_node.clone().or_else(app::no_window);
@@ -191,7 +186,8 @@ pub(crate) fn run() -> Result<ExitCode> {
     });
     let window_built = step("window: build and unit tests", &mut || {
         window_step(&|| {
-            let tested = cargo_step(&["test", "--package", WINDOW, "--bins", "--locked", "--quiet"])?;
+            let tested =
+                cargo_step(&["test", "--package", WINDOW, "--bins", "--locked", "--quiet"])?;
             if !matches!(tested, Outcome::Passed) {
                 return Ok(tested);
             }

@@ -46,7 +46,7 @@ async fn engine(data: &Path, name: &str, pace: Pace) -> TestResult<Engine> {
     Ok(Engine::open_paced(config, None, pace).await?)
 }
 
-async fn share(engine: &Engine, data: &Path) -> TestResult<DriveHandle> {
+fn share(engine: &Engine, data: &Path) -> TestResult<DriveHandle> {
     let root = data.join("root");
     std::fs::create_dir(&root)?;
     Ok(engine.share(&root, Some("Drive".into()))?)
@@ -97,7 +97,7 @@ async fn until(
 async fn presence_appears_changes_and_goes_at_once_with_an_orderly_end() -> TestResult {
     let data = tempfile::tempdir()?;
     let a = engine(data.path(), "a", PATIENT).await?;
-    let drive_a = share(&a, data.path()).await?;
+    let drive_a = share(&a, data.path())?;
     let b = engine(data.path(), "b", PATIENT).await?;
     let c = engine(data.path(), "c", PATIENT).await?;
     let drive_b = join(&a, &drive_a, &b, Role::Writer).await?;
@@ -167,7 +167,7 @@ async fn who_falls_silent_is_gone_and_so_is_who_breaks_off() -> TestResult {
         ..PATIENT
     };
     let a = engine(data.path(), "a", hasty).await?;
-    let drive_a = share(&a, data.path()).await?;
+    let drive_a = share(&a, data.path())?;
     let b = engine(data.path(), "b", PATIENT).await?;
     let drive_b = join(&a, &drive_a, &b, Role::Writer).await?;
     let mut at_a = drive_a.presence();
@@ -265,7 +265,7 @@ impl Scene {
     async fn set(pace: Pace) -> TestResult<Self> {
         let data = tempfile::tempdir()?;
         let a = engine(data.path(), "a", pace).await?;
-        let drive = share(&a, data.path()).await?;
+        let drive = share(&a, data.path())?;
         let mut hands = Vec::new();
         for (name, role) in [("writer", Role::Writer), ("reader", Role::Reader)] {
             let guest = engine(data.path(), name, PATIENT).await?;
@@ -305,9 +305,8 @@ impl Scene {
     async fn settled(&mut self) -> TestResult<Vec<Here>> {
         self.said += 1;
         let at = self.said as u8;
-        let frame = self
-            .reader
-            .seal(&self.epoch()?, &self.reader.says(self.said, at))?;
+        let epoch = self.epoch()?;
+        let frame = self.reader.seal(&epoch, &self.reader.says(self.said, at))?;
         self.arrives(frame);
         let reader = self.reader.bind;
         let heard = |here: &[Here]| {
