@@ -49,27 +49,47 @@ pub(crate) fn run() -> Result<ExitCode> {
         passed
     };
 
-    step("format", &mut || cargo_step(&["fmt", "--all", "--check"]));
+    step("format", &mut || {
+        cargo_step(&["fmt", "--all", "--check"], &[])
+    });
     step("tidy", &mut || {
         let wrong = tidy::check()?;
         wrong.iter().for_each(|line| println!("{line}"));
         ensure!(wrong.is_empty(), "{} faults", wrong.len());
         Ok(Outcome::Passed)
     });
+
+    // The page comes first: the desktop window holds it.
+    let no_node = app::missing();
+    let app_step = |what: &dyn Fn() -> Result<()>| -> Result<Outcome> {
+        if let Some(reason) = &no_node {
+            return Ok(Outcome::Skipped(reason.clone()));
+        }
+        what().map(|()| Outcome::Passed)
+    };
+    let page = step("app: packages and build", &mut || app_step(&app::build));
+    step("app: types", &mut || app_step(&|| app::script("types")));
+    step("app: lint", &mut || app_step(&|| app::script("lint")));
+    step("app: unit tests", &mut || app_step(&|| app::script("test")));
+
+    // With WebKit and the page all is built at once, the window too: on its own it would have most of what
+    // it stands on compiled a second time, with other features. Without, the default members are built.
+    let no_window = match page {
+        true => app::no_window(),
+        false => Some("there is no page for it".into()),
+    };
+    let members: &[&str] = match no_window {
+        None => &["--workspace"],
+        Some(_) => &[],
+    };
     step("clippy", &mut || {
-        cargo_step(&[
-            "clippy",
-            "--all-targets",
-            "--locked",
-            "--quiet",
-            "--",
-            "-D",
-            "warnings",
-        ])
+        let words = ["clippy", "--all-targets", "--locked", "--quiet"];
+        let mut clippy = cargo(&words);
+        finish(clippy.args(members).args(["--", "-D", "warnings"]))
     });
     step("docs", &mut || {
         let mut doc = cargo(&["doc", "--no-deps", "--locked", "--quiet"]);
-        finish(doc.env("RUSTDOCFLAGS", "-Dwarnings"))
+        finish(doc.args(members).env("RUSTDOCFLAGS", "-Dwarnings"))
     });
     step("licences and bans", &mut || {
         if !cargo::has("deny") {
@@ -77,19 +97,21 @@ pub(crate) fn run() -> Result<ExitCode> {
                 "cargo-deny is not installed (`cargo install cargo-deny`)".into(),
             ));
         }
-        cargo_step(&[
+        let words = [
             "deny",
             "--workspace",
             "check",
             "bans",
             "licenses",
             "sources",
-        ])
+        ];
+        cargo_step(&words, &[])
     });
     // One build for the tests and for the program that the tests with real devices run: the dev
     // profile optimises what is hot, so a third build of everything, for release, is not needed.
     let built = step("build", &mut || {
-        cargo_step(&["build", "--lib", "--bins", "--tests", "--locked", "--quiet"])
+        let words = ["build", "--lib", "--bins", "--tests", "--locked", "--quiet"];
+        cargo_step(&words, members)
     });
     let with_program = |words: &[&str]| -> Result<Outcome> {
         if !built {
@@ -98,6 +120,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         let program = cargo::built(Profile::Dev)?;
         let mut command = cargo(words);
         command
+            .args(members)
             .env("PEERDRIVE_BIN", program.path())
             .env("PEERDRIVE_SKIPS", skips.path());
         finish(&mut command)
@@ -120,7 +143,6 @@ pub(crate) fn run() -> Result<ExitCode> {
     step("examples in the documentation", &mut || {
         with_program(&["test", "--doc", "--locked", "--quiet"])
     });
-
     step("vectors, by the second implementation", &mut || {
         let python = run_quietly(Command::new("python3").arg("--version"));
         if !python {
@@ -130,79 +152,28 @@ pub(crate) fn run() -> Result<ExitCode> {
         finish(check.arg("tests/vectors/check.py").current_dir(workspace()))
     });
 
-    let no_node = app::missing();
-    let app_step = |what: &dyn Fn() -> Result<()>| -> Result<Outcome> {
-        if let Some(reason) = &no_node {
+    // What is seen: in a browser, and in the window.
+    let seen = |lacking: &[&Option<String>], script: &str| -> Result<Outcome> {
+        if let Some(reason) = lacking.iter().find_map(|reason| reason.as_ref()) {
             return Ok(Outcome::Skipped(reason.clone()));
         }
-        what().map(|()| Outcome::Passed)
-    };
-    step("app: packages and build", &mut || app_step(&app::build));
-    step("app: types", &mut || app_step(&|| app::script("types")));
-    step("app: lint", &mut || app_step(&|| app::script("lint")));
-    step("app: unit tests", &mut || app_step(&|| app::script("test")));
-    let no_browser = app::no_browser();
-    let browser_step = |script: &str| -> Result<Outcome> {
-        if let Some(reason) = no_node.as_ref().or(no_browser.as_ref()) {
-            return Ok(Outcome::Skipped(reason.clone()));
+        if !built {
+            return Ok(Outcome::Skipped("the build failed".into()));
         }
         let program = cargo::built(Profile::Dev)?;
         app::script_with(script, program.path()).map(|()| Outcome::Passed)
     };
-    step("app: views in a browser", &mut || browser_step("e2e"));
+    let browser = [&no_node, &app::no_browser()];
+    step("app: views in a browser", &mut || seen(&browser, "e2e"));
     step("app: a browser before real devices", &mut || {
-        if !built {
-            return Ok(Outcome::Skipped("the build failed".into()));
-        }
-        browser_step("e2e:daemons")
+        seen(&browser, "e2e:daemons")
     });
     step("app: time a frame takes", &mut || {
-        browser_step("frames:short")
+        seen(&browser, "frames:short")
     });
-
-    // The window needs WebKit, and its page: it is no default member, and comes after the page.
-    let no_window = no_node.clone().or_else(app::no_window);
-    let window_step = |what: &dyn Fn() -> Result<Outcome>| -> Result<Outcome> {
-        match &no_window {
-            Some(reason) => Ok(Outcome::Skipped(reason.clone())),
-            None => what(),
-        }
-    };
-    const WINDOW: &str = "peerdrive-app";
-    step("window: clippy", &mut || {
-        window_step(&|| {
-            cargo_step(&[
-                "clippy",
-                "--package",
-                WINDOW,
-                "--all-targets",
-                "--locked",
-                "--quiet",
-                "--",
-                "-D",
-                "warnings",
-            ])
-        })
-    });
-    let window_built = step("window: build and unit tests", &mut || {
-        window_step(&|| {
-            let tested =
-                cargo_step(&["test", "--package", WINDOW, "--bins", "--locked", "--quiet"])?;
-            if !matches!(tested, Outcome::Passed) {
-                return Ok(tested);
-            }
-            cargo_step(&["build", "--package", WINDOW, "--locked", "--quiet"])
-        })
-    });
-    step("window: a real one", &mut || {
-        window_step(&|| match app::no_display() {
-            Some(reason) => Ok(Outcome::Skipped(reason)),
-            None if !window_built => Ok(Outcome::Skipped("the build failed".into())),
-            None => {
-                let program = cargo::built(Profile::Dev)?;
-                app::script_with("e2e:window", program.path()).map(|()| Outcome::Passed)
-            }
-        })
+    let window = [&no_node, &no_window, &app::no_display()];
+    step("app: the desktop window", &mut || {
+        seen(&window, "e2e:window")
     });
 
     let skipped_tests = fs::read_to_string(skips.path()).unwrap_or_default();
@@ -215,8 +186,8 @@ fn run_quietly(command: &mut Command) -> bool {
     silent.status().is_ok_and(|status| status.success())
 }
 
-fn cargo_step(words: &[&str]) -> Result<Outcome> {
-    finish(&mut cargo(words))
+fn cargo_step(words: &[&str], members: &[&str]) -> Result<Outcome> {
+    finish(cargo(words).args(members))
 }
 
 fn finish(command: &mut Command) -> Result<Outcome> {
