@@ -29,6 +29,8 @@ pub(super) struct Observed {
     pub(super) folders: HashMap<String, Option<NodeId>>,
     /// Paths that could not be looked at, and why.
     pub(super) unreadable: Vec<(String, String)>,
+    /// Of every folder that was listed, what in it has a name that is no text: as it can be shown.
+    pub(super) unnamed: BTreeMap<String, Vec<String>>,
     /// Entries looked at.
     pub(super) entries: u64,
 }
@@ -142,6 +144,7 @@ impl<'a> Scan<'a> {
             let below = format!("{path}/");
             self.seen.at.retain(|at, _| !at.starts_with(&below));
             self.seen.folders.retain(|at, _| !at.starts_with(&below));
+            self.seen.unnamed.retain(|at, _| !at.starts_with(&below));
             self.seen.folders.insert(path.clone(), None);
             self.list(&path, None);
         }
@@ -179,20 +182,18 @@ impl<'a> Scan<'a> {
             Err(error) => return self.cannot(path, &error),
         };
         let mut present = BTreeSet::new();
+        let mut unnamed = Vec::new();
         for (name, stat) in entries {
             match name.into_string() {
                 Ok(name) => {
                     self.entry(base, &join(path, &name), stat, true);
                     present.insert(name);
                 }
-                Err(name) => {
-                    let shown = join(path, &name.to_string_lossy());
-                    self.seen
-                        .unreadable
-                        .push((shown, "its name is not UTF-8".to_owned()));
-                }
+                Err(name) => unnamed.push(join(path, &name.to_string_lossy())),
             }
         }
+        unnamed.sort_unstable();
+        self.seen.unnamed.insert(path.to_owned(), unnamed);
         let Some(base) = base else { return };
         for (name, _) in self.in_step.children(base) {
             if !present.contains(name) {

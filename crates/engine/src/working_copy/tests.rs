@@ -7,3 +7,4 @@ mod plans;
 mod remote;
 mod storms;
 mod support;
+mod troubles;

@@ -60,6 +60,7 @@ pub(super) struct Inner {
     rows: Mutex<BTreeMap<Vec<u8>, Vec<u8>>>,
     news: broadcast::Sender<News>,
     writable: AtomicBool,
+    begun: AtomicBool,
     pub(super) edits: Mutex<Vec<Edit>>,
     pub(super) imports: AtomicUsize,
     pub(super) hashes: AtomicUsize,
@@ -82,6 +83,7 @@ impl Fake {
             rows: Mutex::default(),
             news: broadcast::Sender::new(4096),
             writable: AtomicBool::new(true),
+            begun: AtomicBool::new(false),
             edits: Mutex::default(),
             imports: AtomicUsize::new(0),
             hashes: AtomicUsize::new(0),
@@ -371,6 +373,13 @@ impl Drive for Fake {
         self.hook();
         file.write_all(&bytes[half..]).map_err(BytesError::Disk)
     }
+    fn has_begun(&self) -> bool {
+        self.0.begun.load(Ordering::SeqCst)
+    }
+    fn begun(&self) -> Result<(), String> {
+        self.0.begun.store(true, Ordering::SeqCst);
+        Ok(())
+    }
     fn load(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, String> {
         Ok(self.0.rows.lock().clone().into_iter().collect())
     }
@@ -428,7 +437,15 @@ impl Bench {
             self.here.clone(),
             &self.root(),
             self.options.clone(),
+            true,
         )?);
+        Ok(())
+    }
+
+    /// As a daemon does when it starts.
+    pub(super) fn resume(&mut self) -> Result<(), WorkingCopyError> {
+        let (drive, options) = (self.here.clone(), self.options.clone());
+        self.copy = Some(WorkingCopy::start_on(drive, &self.root(), options, false)?);
         Ok(())
     }
 
