@@ -143,14 +143,14 @@ pub(crate) struct Running {
 }
 
 /// The folder of a drive's record within the data directory.
-pub(crate) fn record_folder(data: &Path, id: &DriveId) -> PathBuf {
-    data.join("drives").join(id.to_string())
+pub(crate) fn record_folder(data: &Path, id: &str) -> PathBuf {
+    data.join("drives").join(id)
 }
 
 impl Device {
     /// Opens, or makes, the record of a drive.
     pub(crate) fn open_record(&self, id: DriveId) -> Result<Opened, LoadError> {
-        let folder = record_folder(&self.data, &id);
+        let folder = record_folder(&self.data, &id.to_string());
         let path = folder.join("log.redb");
         std::fs::create_dir_all(&folder).map_err(|source| peerdrive_log::OpenError::Io {
             path: path.clone(),
@@ -202,6 +202,7 @@ impl Device {
         let content = ContentStore::new(self.net.blobs().clone(), keyring.clone(), Arc::new(peers));
         let (requests, inbox) = mpsc::channel(REQUESTS);
         let paused = crate::pausing::is_paused(&local)?;
+        let awaited = crate::arriving::is_awaited(&local)?;
         let shared = Arc::new(Shared::new(Parts {
             id,
             name: note.name,
@@ -215,6 +216,7 @@ impl Device {
             ledger: self.ledger.clone(),
             requests,
             paused,
+            awaited,
         }));
         let _ = itself.set(Arc::downgrade(&shared));
         self.gate.open(tag, &shared);
@@ -229,6 +231,9 @@ impl Device {
         )?;
         tokio::spawn(follow_link(Arc::downgrade(&shared), events));
         tokio::spawn(crate::tend::tend(Arc::downgrade(&shared)));
+        if awaited {
+            tokio::spawn(crate::arriving::follow(Arc::downgrade(&shared)));
+        }
         Ok(Running {
             handle: DriveHandle { shared },
             thread,
@@ -246,7 +251,7 @@ impl Device {
         log: &DriveLog,
         local: &LocalTable,
     ) -> Result<(Incarnations, Arc<HighWater>), LoadError> {
-        let folder = record_folder(&self.data, id);
+        let folder = record_folder(&self.data, &id.to_string());
         let path = folder.join("log.redb");
         let io = |source| peerdrive_log::OpenError::Io {
             path: path.clone(),

@@ -52,7 +52,7 @@ impl Engine {
         shared.local.write(Space::Config, &strike)?;
         shared.paused.store(false, Ordering::Release);
         shared.connect_members();
-        self.start_folder(drive)
+        drive.start_folder()
     }
 
     /// How fast contents may pass on this device.

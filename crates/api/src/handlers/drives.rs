@@ -176,11 +176,22 @@ pub(super) async fn wait(
             None => pending().await,
         }
     };
-    tokio::select! {
+    let waited = tokio::select! {
         biased;
-        () = drive.wait_level() => {}
+        waited = drive.wait_level() => waited,
         gone = replies.closed() => return Err(gone),
         () = limit => return Err(not_level(drive.clone()).await?),
+    };
+    if waited.lost {
+        return Err(errors::not_arrived(drive.name()));
+    }
+    if let Some(why) = waited.held_up {
+        let message = format!(
+            "the folder of `{}` is not kept in step: {why}",
+            drive.name()
+        );
+        return Err(ApiError::new(Code::Io, message)
+            .hint("it goes on by itself when it can; `peerdrive status` says so"));
     }
     let hashed = drive.clone();
     let view_hash = off_thread(move || hex(&hashed.view_hash())).await?;
@@ -188,6 +199,7 @@ pub(super) async fn wait(
         drive: drive.id().to_string(),
         name: drive.name().to_owned(),
         view_hash,
+        problems: waited.problems.len() as u64,
     })
 }
 

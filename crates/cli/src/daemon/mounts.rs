@@ -94,7 +94,7 @@ fn refused(error: &MountError) -> ApiError {
         ),
         MountError::Unsaved { .. } => (
             Code::Io,
-            "`peerdrive status` says what cannot be saved; the mount is still there",
+            "keep the program that has it open running and make room: it is saved when that closes it",
         ),
     };
     ApiError::new(code, error.to_string()).hint(hint)

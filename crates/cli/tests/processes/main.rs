@@ -6,3 +6,4 @@ mod life;
 mod mistakes;
 mod mounting;
 mod sharing;
+mod troubles;

@@ -109,6 +109,7 @@ impl<D: Drive> Keeper<D> {
                 }
                 Err(error) => {
                     self.drop_temp(&job.temp);
+                    self.not_out(&job);
                     waits_for_bytes(&job.path, &error)
                 }
             };
@@ -150,8 +151,19 @@ impl<D: Drive> Keeper<D> {
                     job.id, job.parent, &job.name, held, &job.node, &job.path, written,
                 )
             }
-            Err(outcome) => outcome,
+            Err(outcome) => {
+                self.not_out(job);
+                outcome
+            }
         }
+    }
+
+    /// This one is not written now. It is counted again with its next turn.
+    fn not_out(&self, job: &Job) {
+        let len = job.content.map_or(0, |content| content.len);
+        let mut progress = self.shared.progress.lock();
+        progress.files_out_total = progress.files_out_total.saturating_sub(1);
+        progress.bytes_out_total = progress.bytes_out_total.saturating_sub(len);
     }
 
     pub(super) fn expect_out(&self, jobs: &[Job]) {

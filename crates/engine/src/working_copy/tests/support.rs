@@ -62,6 +62,7 @@ pub(super) struct Inner {
     writable: AtomicBool,
     /// What the folder has is the last copy, and another cannot be made.
     pub(super) holds_on: AtomicBool,
+    begun: AtomicBool,
     pub(super) edits: Mutex<Vec<Edit>>,
     pub(super) imports: AtomicUsize,
     pub(super) hashes: AtomicUsize,
@@ -85,6 +86,7 @@ impl Fake {
             news: broadcast::Sender::new(4096),
             writable: AtomicBool::new(true),
             holds_on: AtomicBool::new(false),
+            begun: AtomicBool::new(false),
             edits: Mutex::default(),
             imports: AtomicUsize::new(0),
             hashes: AtomicUsize::new(0),
@@ -381,6 +383,13 @@ impl Drive for Fake {
             false => Ok(()),
         }
     }
+    fn has_begun(&self) -> bool {
+        self.0.begun.load(Ordering::SeqCst)
+    }
+    fn begun(&self) -> Result<(), String> {
+        self.0.begun.store(true, Ordering::SeqCst);
+        Ok(())
+    }
     fn load(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, String> {
         Ok(self.0.rows.lock().clone().into_iter().collect())
     }
@@ -438,7 +447,15 @@ impl Bench {
             self.here.clone(),
             &self.root(),
             self.options.clone(),
+            true,
         )?);
+        Ok(())
+    }
+
+    /// As a daemon does when it starts.
+    pub(super) fn resume(&mut self) -> Result<(), WorkingCopyError> {
+        let (drive, options) = (self.here.clone(), self.options.clone());
+        self.copy = Some(WorkingCopy::start_on(drive, &self.root(), options, false)?);
         Ok(())
     }
 
