@@ -68,7 +68,7 @@ pub(super) struct Keeper<D: Drive> {
     pub(super) shared: Arc<Shared>,
     /// Names temporary files.
     pub(super) next_temp: u64,
-    /// Replaced and removed files, for a moment, in the order of their time.
+    /// Replaced and removed files, for a moment.
     pub(super) lingering: VecDeque<Lingering>,
 }
 
@@ -156,6 +156,41 @@ pub(super) enum Pause {
 }
 
 impl<D: Drive> Keeper<D> {
+    /// With nothing to do yet.
+    pub(super) fn new(
+        drive: Arc<D>,
+        root: Root,
+        rules: DiskRules,
+        in_step: InStep,
+        options: WorkingCopyOptions,
+        shared: Arc<Shared>,
+    ) -> Self {
+        Keeper {
+            drive,
+            ignored: Ignored::new(&options.local_ignore),
+            options,
+            root,
+            rules,
+            in_step,
+            watch: Watch::start(),
+            rest: Rest::default(),
+            again: BTreeMap::new(),
+            stirred: false,
+            dirty: BTreeSet::new(),
+            later: HashMap::new(),
+            failed_paths: HashMap::new(),
+            vanished: BTreeMap::new(),
+            last_vanished: Instant::now(),
+            deletions: DeletionGuard::default(),
+            local_only: BTreeMap::new(),
+            problems: Problems::default(),
+            unnamed: Unnamed::default(),
+            shared,
+            next_temp: 0,
+            lingering: VecDeque::new(),
+        }
+    }
+
     /// Whether the folder is there and is this drive's: asked before anything is believed to be missing.
     pub(super) fn check_root(&self) -> Result<(), Pause> {
         if !self.root.still_there() {

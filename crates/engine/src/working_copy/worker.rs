@@ -1,7 +1,7 @@
 //! The loop that drives a working copy: gathers events, news and commands, takes in before it writes
 //! out, and sleeps when there is nothing to do.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,15 +14,13 @@ use tokio::task::JoinHandle;
 use super::WorkingCopyError;
 use super::beneath::Root;
 use super::durable::Before;
-use super::ignored::Ignored;
 use super::in_step::{InStep, Row};
-use super::keeper::{DeletionGuard, Keeper, Pause, Unnamed};
+use super::keeper::{Keeper, Pause};
 use super::marker::{self, Marked};
 use super::names::DiskRules;
 use super::port::{Drive, News, NewsFeed};
-use super::rest::Rest;
 use super::status::{Problems, Shared, WorkingCopyOptions, WorkingCopyStatus};
-use super::watch::{Hint, Watch};
+use super::watch::Hint;
 
 /// Everything is looked at this often, in case an event was lost without a word.
 const FULL_LOOK: Duration = Duration::from_secs(600);
@@ -85,30 +83,7 @@ impl<D: Drive> Worker<D> {
         if let Some(pause) = &paused {
             tracing::warn!(%pause, "working copy paused");
         }
-        let keeper = Keeper {
-            drive,
-            ignored: Ignored::new(&options.local_ignore),
-            options,
-            root,
-            rules,
-            in_step,
-            watch: Watch::start(),
-            rest: Rest::default(),
-            again: BTreeMap::new(),
-            stirred: false,
-            dirty: BTreeSet::new(),
-            later: HashMap::new(),
-            failed_paths: HashMap::new(),
-            vanished: BTreeMap::new(),
-            last_vanished: Instant::now(),
-            deletions: DeletionGuard::default(),
-            local_only: BTreeMap::new(),
-            problems: Problems::default(),
-            unnamed: Unnamed::default(),
-            shared,
-            next_temp: 0,
-            lingering: VecDeque::new(),
-        };
+        let keeper = Keeper::new(drive, root, rules, in_step, options, shared);
         let mut worker = Worker {
             keeper,
             commands,

@@ -17,7 +17,11 @@ use peerdrive_crdt_tree::node::{Content, ContentHash, FileContent, Kind, Node};
 use peerdrive_crdt_tree::tree::DriveTree;
 use tokio::sync::broadcast;
 
-use super::super::in_step::Row;
+use super::super::beneath::Root;
+use super::super::in_step::{InStep, Row};
+use super::super::keeper::Keeper;
+use super::super::marker;
+use super::super::names::DiskRules;
 use super::super::port::{BytesError, Check, Drive, DriveRefused, News, NewsFeed, View};
 use super::super::status::{WorkingCopyOptions, WorkingCopyStatus};
 use super::super::{WorkingCopy, WorkingCopyError};
@@ -432,6 +436,22 @@ impl Bench {
         let mut bench = Bench::new()?;
         bench.start()?;
         Ok(bench)
+    }
+
+    /// What a worker works on, without the worker.
+    pub(super) fn keeper(&self) -> Or<Keeper<Fake>> {
+        std::fs::create_dir_all(self.root())?;
+        let root = Root::open(&self.root())?;
+        marker::write(&root, "fake")?;
+        let drive = Arc::new(self.here.clone());
+        Ok(Keeper::new(
+            drive,
+            root,
+            DiskRules::POSIX,
+            InStep::default(),
+            self.options.clone(),
+            Arc::default(),
+        ))
     }
 
     pub(super) fn root(&self) -> PathBuf {
