@@ -102,7 +102,12 @@ fn open_for_writing(temps: &BTreeSet<String>) -> BTreeSet<String> {
         return open;
     };
     for process in processes.flatten() {
-        if !process.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit) {
+        if !process
+            .file_name()
+            .as_encoded_bytes()
+            .iter()
+            .all(u8::is_ascii_digit)
+        {
             continue;
         }
         // Programs of other users, and those that end meanwhile, cannot be asked.

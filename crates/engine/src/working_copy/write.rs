@@ -253,7 +253,12 @@ impl<D: Drive> Keeper<D> {
 
     /// Takes a file that was just swapped in out of its place again, for the save that lies at `temp`.
     /// If somebody saved over it as well, that is the newest, and stays; both are kept then.
-    pub(super) fn put_back(&mut self, temp: &str, path: &str, written: Option<Stat>) -> io::Result<()> {
+    pub(super) fn put_back(
+        &mut self,
+        temp: &str,
+        path: &str,
+        written: Option<Stat>,
+    ) -> io::Result<()> {
         self.root.exchange(temp, path)?;
         let ours = |stat: &Stat| written.is_some_and(|written| written.same_bytes(stat, false));
         match self.root.stat(temp)? {
