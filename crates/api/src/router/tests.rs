@@ -25,6 +25,7 @@ fn request(name: &str) -> Option<&'static str> {
         "join" => r#"{"ticket":"t","place":{"inside":"/p"},"wait":false}"#,
         "mount" => r#"{"drive":"d","path":"/p"}"#,
         "unmount" => r#"{"path":"/p"}"#,
+        "leave" => r#"{"drive":"d","force":false}"#,
         "status" | "stop" | "address" => "",
         "device_code" | "audit" => r#"{"drive":"d"}"#,
         "phrase" => r#"{"drive":"d","forget":false}"#,
