@@ -300,23 +300,21 @@ impl Engine {
             records,
             ..Batch::default()
         })?;
-        // Before the note that makes the record a drive of this device: a start after a crash goes on.
+        // Before the note that makes the record a drive of this device: a start after a crash goes on, and
+        // finds those who can tell what is in the drive.
         remember(&opened.local, place).map_err(LoadError::from)?;
         arriving::note(&opened.local).map_err(LoadError::from)?;
+        for address in addresses.iter().chain(&joined.peers) {
+            match device.net.learn(address) {
+                Ok(peer) => remember_address(&opened.local, &peer, address)
+                    .map_err(LoadError::from)?,
+                Err(error) => tracing::debug!(%error, "an address is of no use"),
+            }
+        }
         let name = joined.name.clone();
         opened.write_self(&SelfNote::new(keys, joined.bind, joined.member, name))?;
         failpoint::pass("join.founded");
         let drive = self.admit_drive(device.start(opened)?);
-        for address in addresses.iter().chain(&joined.peers) {
-            match device.net.learn(address) {
-                Ok(peer) => {
-                    if let Err(error) = remember_address(&drive.shared, &peer, address) {
-                        tracing::warn!(%error, "an address could not be remembered");
-                    }
-                }
-                Err(error) => tracing::debug!(%error, "an address is of no use"),
-            }
-        }
         drive.shared.link.nudge();
         Ok(drive)
     }

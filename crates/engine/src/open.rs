@@ -362,7 +362,7 @@ fn remember_addresses(shared: &Shared, addresses: &[Vec<u8>]) {
     for address in addresses {
         match shared.net.learn(address) {
             Ok(peer) if is_other_member(shared, &peer) => {
-                if let Err(error) = remember_address(shared, &peer, address) {
+                if let Err(error) = remember_address(&shared.local, &peer, address) {
                     tracing::warn!(%error, "an address could not be remembered");
                 }
             }
@@ -374,14 +374,14 @@ fn remember_addresses(shared: &Shared, addresses: &[Vec<u8>]) {
 
 /// Writes only what is new: addresses come with every connection.
 pub(crate) fn remember_address(
-    shared: &Shared,
+    local: &LocalTable,
     peer: &PeerId,
     address: &[u8],
 ) -> Result<(), crate::local::LocalError> {
-    if shared.local.get(Space::Peers, &peer.0)?.as_deref() == Some(address) {
+    if local.get(Space::Peers, &peer.0)?.as_deref() == Some(address) {
         return Ok(());
     }
-    shared.local.put(Space::Peers, &peer.0, address.to_vec())
+    local.put(Space::Peers, &peer.0, address.to_vec())
 }
 
 fn is_other_member(shared: &Shared, peer: &PeerId) -> bool {

@@ -58,7 +58,7 @@ fn a_share_that_is_killed_half_way_goes_on_with_its_folder() -> TestResult {
 
 #[test]
 fn a_join_that_is_killed_half_way_goes_on_with_its_folder() -> TestResult {
-    let (ana, ben) = (Device::new()?, Device::new()?);
+    let (ana, ben) = (Device::with_address()?, Device::new()?);
     shared(&ana)?;
     let ticket = ticket(&ana)?;
     // What is the same on both sides must not be there twice afterwards.
@@ -192,6 +192,7 @@ fn what_cannot_be_taken_in_fails_the_share_and_holds_up_no_wait() -> TestResult 
     }
     let level = it.json(&["wait", "Photos", "--timeout", "60"])?;
     assert_eq!(level["problems"], 2, "{level}");
+    it.json(&["collect"])?;
     fs::remove_file(folder.join("link"))?;
     fs::remove_file(bad)?;
     let level = it.json(&["wait", "Photos", "--timeout", "60"])?;

@@ -59,6 +59,11 @@ impl WorkingCopyStatus {
         self.scanning || self.pending_in > self.failing_in || self.pending_out > self.failing_out
     }
 
+    /// Whether files of the folder are being read, or will be soon.
+    pub fn is_reading(&self) -> bool {
+        self.paused.is_none() && self.pending_in > self.failing_in
+    }
+
     /// Whether folder and drive are in step and nothing waits.
     pub fn in_step(&self) -> bool {
         self.pending_in == 0

@@ -302,6 +302,8 @@ impl<D: Drive> Worker<D> {
         self.keeper.vanished.clear();
         self.keeper.ignored.reread();
         self.keeper.rest.look("", Instant::now(), true);
+        // Whoever asks while it reads is to know that it does.
+        self.publish();
         true
     }
 
