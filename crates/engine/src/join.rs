@@ -306,8 +306,9 @@ impl Engine {
         arriving::note(&opened.local).map_err(LoadError::from)?;
         for address in addresses.iter().chain(&joined.peers) {
             match device.net.learn(address) {
-                Ok(peer) => remember_address(&opened.local, &peer, address)
-                    .map_err(LoadError::from)?,
+                Ok(peer) => {
+                    remember_address(&opened.local, &peer, address).map_err(LoadError::from)?
+                }
                 Err(error) => tracing::debug!(%error, "an address is of no use"),
             }
         }

@@ -107,3 +107,22 @@ fn of_system(error: &std::io::Error) -> Code {
         _ => Code::Io,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The mount is gone by then, and so is what `status` says of it: only the program can still save.
+    #[test]
+    fn what_is_unsaved_at_unmount_is_said_with_what_helps() {
+        let error = refused(&MountError::Unsaved {
+            path: "/home/ana/drive".into(),
+            source: peerdrive_mount::errno::FsError::ReadOnly,
+        });
+        assert_eq!(error.code, Code::Io);
+        assert!(error.message.contains("was unmounted"), "{error:?}");
+        let hint = error.hint.unwrap_or_default();
+        assert!(hint.contains("keep the program"), "{hint}");
+        assert!(!hint.contains("still there"), "{hint}");
+    }
+}

@@ -14,7 +14,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Device {
     root: tempfile::TempDir,
-    bind: String,
 }
 
 /// How a command ended.
@@ -29,16 +28,7 @@ impl Device {
     pub(crate) fn new() -> TestResult<Self> {
         Ok(Self {
             root: tempfile::tempdir()?,
-            bind: "127.0.0.1:0".to_owned(),
         })
-    }
-
-    /// One that is found where it was after a restart.
-    pub(crate) fn with_address() -> TestResult<Self> {
-        let free = std::net::UdpSocket::bind("127.0.0.1:0")?.local_addr()?;
-        let mut it = Self::new()?;
-        it.bind = free.to_string();
-        Ok(it)
     }
 
     /// A place of the test's own.
@@ -55,7 +45,7 @@ impl Device {
         command.args([
             "--no-discovery",
             "--bind",
-            &self.bind,
+            "127.0.0.1:0",
             "--json",
             "--data-dir",
         ]);

@@ -58,7 +58,7 @@ fn a_share_that_is_killed_half_way_goes_on_with_its_folder() -> TestResult {
 
 #[test]
 fn a_join_that_is_killed_half_way_goes_on_with_its_folder() -> TestResult {
-    let (ana, ben) = (Device::with_address()?, Device::new()?);
+    let (ana, ben) = (Device::new()?, Device::new()?);
     shared(&ana)?;
     let ticket = ticket(&ana)?;
     // What is the same on both sides must not be there twice afterwards.

@@ -20,8 +20,7 @@ pub(crate) struct TestMount {
     _folder: TempDir,
 }
 
-/// Whether this system can mount; else says of the test that runs why not, also in the list that
-/// `PEERDRIVE_SKIPS` names.
+/// Whether this system can mount; else says of the test that runs why not.
 pub(crate) fn can_mount() -> bool {
     let device = std::fs::OpenOptions::new()
         .read(true)
@@ -34,6 +33,13 @@ pub(crate) fn can_mount() -> bool {
         Ok(_) if !root && !helper => "mounting needs root or fusermount3".to_owned(),
         Ok(_) => return true,
     };
+    skipped(&reason);
+    false
+}
+
+/// Says of the test that runs that it does not, or not all of it, and why; also in the list that
+/// `PEERDRIVE_SKIPS` names.
+pub(crate) fn skipped(reason: &str) {
     // A test runs on a thread of its name.
     let thread = std::thread::current();
     let line = format!("skipped {}: {reason}\n", thread.name().unwrap_or("a test"));
@@ -46,7 +52,6 @@ pub(crate) fn can_mount() -> bool {
         open.and_then(|mut file| file.write_all(line.as_bytes()))
             .ok();
     }
-    false
 }
 
 impl TestMount {
