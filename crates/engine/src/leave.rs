@@ -7,8 +7,8 @@ use peerdrive_crypto::ids::DriveId;
 
 use crate::drive::handle::DriveHandle;
 use crate::engine::Engine;
-use crate::local::LocalError;
-use crate::local::Space;
+use crate::failpoint;
+use crate::local::{LocalError, Space};
 use crate::open::{Running, SELF_KEY, record_folder};
 use crate::working_copy::WorkingCopy;
 
@@ -49,7 +49,9 @@ impl Engine {
         if let Some(folder) = &folder {
             unmark(folder, &drive.id())?;
         }
+        failpoint::pass("leave.unmarked");
         let running = self.disown(drive)?;
+        failpoint::pass("leave.disowned");
         if let Some(running) = running {
             self.end(running).await;
         }

@@ -14,7 +14,7 @@ use crate::device::{Device, TestResult, no_fuse, no_root, text, until};
 /// A folder with a file in it, shared by a daemon that a command starts.
 fn shared(it: &Device) -> TestResult<Value> {
     let folder = it.path("Photos");
-    fs::create_dir(&folder)?;
+    fs::create_dir_all(&folder)?;
     fs::write(folder.join("a.txt"), "hello")?;
     it.json(&["share", text(&folder)?])
 }
@@ -283,6 +283,43 @@ fn a_drive_is_left_and_its_folder_stays() -> TestResult {
     assert_eq!(ana.refusal(&["leave", "Photos"], 4)?["code"], "only_here");
     ana.json(&["leave", "Photos", "--force"])?;
     assert_eq!(fs::read(ana.path("Photos").join("a.txt"))?, b"hello");
+    Ok(())
+}
+
+#[test]
+fn a_mount_goes_with_the_drive_that_is_left() -> TestResult {
+    if no_fuse("a_mount_goes_with_the_drive_that_is_left") {
+        return Ok(());
+    }
+    let it = Device::new()?;
+    shared(&it)?;
+    let point = it.path("point");
+    fs::create_dir(&point)?;
+    it.json(&["mount", "Photos", text(&point)?])?;
+    it.json(&["leave", "Photos", "--force"])?;
+    assert_eq!(fs::read_dir(&point)?.count(), 0, "it is still mounted");
+    assert_eq!(fs::read(it.path("Photos").join("a.txt"))?, b"hello");
+    Ok(())
+}
+
+#[test]
+fn a_leave_that_is_killed_half_way_loses_nothing_and_can_be_ended() -> TestResult {
+    let it = Device::new()?;
+    for (place, left) in [("leave.unmarked", false), ("leave.disowned", true)] {
+        let drive = shared(&it)?;
+        let id = drive["drive"].as_str().ok_or("no id")?;
+        it.json(&["stop"])?;
+        let daemon = it.daemon_failing(place)?;
+        assert_ne!(it.run(&["leave", "Photos", "--force"])?.code, Some(0));
+        killed(daemon)?;
+        let there = it.json(&["status"])?["drives"].as_array().map(Vec::len);
+        assert_eq!(there, Some(usize::from(!left)), "{place}");
+        if !left {
+            it.json(&["leave", "Photos", "--force"])?;
+        }
+        assert!(!it.data_dir().join("drives").join(id).exists(), "{place}");
+        assert_eq!(fs::read(it.path("Photos").join("a.txt"))?, b"hello");
+    }
     Ok(())
 }
 
