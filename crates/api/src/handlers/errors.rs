@@ -102,7 +102,7 @@ pub(super) fn not_arrived(drive: &str) -> ApiError {
         Code::NoPeer,
         format!("what is in `{drive}` has not arrived, and no device that has it can be reached"),
     )
-    .hint("it comes by itself when one is on line; `peerdrive wait` waits for it")
+    .hint("it comes by itself when one is on line; `peerdrive peers` lists those that are known")
 }
 
 pub(super) fn find(error: &FindError) -> ApiError {
