@@ -238,7 +238,7 @@ data: string, };
 /**
  * Kinds of failure. The names on the wire are for programs and never change.
  */
-export type Code = "bad_request" | "bad_name" | "bad_ticket" | "ambiguous_drive" | "ambiguous_member" | "unknown_command" | "drive_not_found" | "folder_not_found" | "path_not_found" | "phrase_gone" | "member_not_found" | "node_not_found" | "not_mounted" | "already_shared" | "already_joined" | "folder_in_use" | "mount_point_in_use" | "name_taken" | "not_allowed" | "invite_refused" | "locked" | "settings_differ" | "bad_token" | "foreign_origin" | "wrong_host" | "daemon_running" | "daemon_unavailable" | "no_peer" | "timed_out" | "mount_unavailable" | "disk_full" | "newer_format" | "damaged" | "io" | "failed";
+export type Code = "bad_request" | "bad_name" | "bad_ticket" | "ambiguous_drive" | "ambiguous_member" | "unknown_command" | "drive_not_found" | "folder_not_found" | "path_not_found" | "phrase_gone" | "member_not_found" | "node_not_found" | "not_mounted" | "already_shared" | "already_joined" | "folder_in_use" | "mount_point_in_use" | "name_taken" | "only_here" | "not_allowed" | "invite_refused" | "locked" | "settings_differ" | "bad_token" | "foreign_origin" | "wrong_host" | "daemon_running" | "daemon_unavailable" | "no_peer" | "timed_out" | "mount_unavailable" | "disk_full" | "newer_format" | "damaged" | "io" | "failed";
 
 /**
  * What was removed.
@@ -1214,6 +1214,36 @@ drive: string,
  * The folder; made if it is missing.
  */
 path: string, };
+
+/**
+ * The drive is no longer on this device.
+ */
+export type LeaveReply = { 
+/**
+ * The drive's id.
+ */
+drive: string, 
+/**
+ * Its name; empty if it could not be opened.
+ */
+name: string, 
+/**
+ * The folder that it was kept as. What is in it stays.
+ */
+folder: string | null, };
+
+/**
+ * Gives a drive up on this device.
+ */
+export type LeaveRequest = { 
+/**
+ * Id or unique name; the id of one that cannot be opened.
+ */
+drive: string, 
+/**
+ * Whether to leave also if no connected device has everything that this one has.
+ */
+force: boolean, };
 
 /**
  * How fast contents may pass.
@@ -2491,7 +2521,11 @@ name: string,
 /**
  * Hash over the listing that `tree` gives.
  */
-view_hash: string, };
+view_hash: string, 
+/**
+ * Files and folders that could not be dealt with; `status` says which and why.
+ */
+problems: number, };
 
 /**
  * Waits until this device is level with every connected peer and nothing is pending.
@@ -2553,6 +2587,8 @@ export type Calls = {
   invite: { request: InviteRequest; item: NoItem; reply: InviteReply };
   /** Joins a drive by a ticket, kept as a folder or mounted. */
   join: { request: JoinRequest; item: JoinWords; reply: DriveRef };
+  /** Gives a drive up on this device. */
+  leave: { request: LeaveRequest; item: NoItem; reply: LeaveReply };
   /** Lists who is in a drive. */
   members: { request: MembersRequest; item: Member; reply: MembersReply };
   /** Gives a member another role. */

@@ -67,8 +67,8 @@ pub use overview::{
 };
 pub use review::{DecideReviewReply, DecideReviewRequest, ReviewLine, ReviewReply, ReviewRequest};
 pub use share::{
-    InviteReply, InviteRequest, JoinRequest, MountRequest, Place, Role, ShareRequest, TicketText,
-    UnmountReply, UnmountRequest,
+    InviteReply, InviteRequest, JoinRequest, LeaveReply, LeaveRequest, MountRequest, Place, Role,
+    ShareRequest, TicketText, UnmountReply, UnmountRequest,
 };
 pub use version::{
     HistoryReply, HistoryRequest, RestoreReply, RestoreRequest, TrashLine, TrashReply,

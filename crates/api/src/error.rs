@@ -144,6 +144,8 @@ codes! {
     MountPointInUse = "mount_point_in_use", Refused, false;
     /// The folder has something of that name.
     NameTaken = "name_taken", Refused, false;
+    /// No other device that can be reached has what would be lost.
+    OnlyHere = "only_here", Refused, false;
     /// This member's role does not allow it, or the file system does not.
     NotAllowed = "not_allowed", Refused, false;
     /// The invite has expired, is used up or was revoked, or the inviter said no.

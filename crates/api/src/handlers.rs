@@ -10,6 +10,7 @@ mod drives;
 pub mod errors;
 mod holding;
 pub mod identity;
+mod leaving;
 mod limits;
 mod members;
 mod mounts;
@@ -100,6 +101,14 @@ impl<M: MountDoor> Commands for Host<M> {
         replies: &mut Replies<JoinWords>,
     ) -> Result<DriveRef, ApiError> {
         sharing::join(self, request, replies).await
+    }
+
+    async fn leave(
+        &self,
+        request: LeaveRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<LeaveReply, ApiError> {
+        leaving::leave(self, &request).await
     }
 
     async fn members(

@@ -100,6 +100,8 @@ commands! {
     invite: Invite(dto::InviteRequest) => dto::InviteReply;
     /// Joins a drive by a ticket, kept as a folder or mounted.
     join: Join(dto::JoinRequest) streams dto::JoinWords => dto::DriveRef;
+    /// Gives a drive up on this device.
+    leave: Leave(dto::LeaveRequest) => dto::LeaveReply;
     /// Lists who is in a drive.
     members: Members(dto::MembersRequest) streams dto::Member => dto::MembersReply;
     /// Gives a member another role.

@@ -348,6 +348,18 @@ impl Commands for Fake {
         Ok(some_drive(&r.drive, r.path))
     }
 
+    async fn leave(
+        &self,
+        r: LeaveRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<LeaveReply, ApiError> {
+        Ok(LeaveReply {
+            drive: r.drive,
+            name: String::new(),
+            folder: None,
+        })
+    }
+
     async fn recover(
         &self,
         _: RecoverRequest,

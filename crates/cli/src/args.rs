@@ -75,6 +75,7 @@ subcommands! {
     invite::Invite,
     invites::Invites,
     join::Join,
+    leave::Leave,
     devices::Devices,
     phrase::Phrase,
     audit::Audit,

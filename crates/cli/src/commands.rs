@@ -16,6 +16,7 @@ pub(crate) mod history;
 pub(crate) mod invite;
 pub(crate) mod invites;
 pub(crate) mod join;
+pub(crate) mod leave;
 pub(crate) mod limit;
 pub(crate) mod ls;
 pub(crate) mod members;

@@ -229,7 +229,7 @@ fn restore_drive(
     device: &DeviceSecret,
     drive: &DriveBackup,
 ) -> Result<(), BackupError> {
-    let folder = record_folder(data_dir, &drive.id);
+    let folder = record_folder(data_dir, &drive.id.to_string());
     std::fs::create_dir_all(&folder).map_err(|source| BackupError::Io {
         doing: "create",
         path: folder.clone(),

@@ -1,7 +1,6 @@
 //! Further devices of one member: codes that one device shows and another accepts. Knows the order of
 //! messages; the proofs are `crypto`'s.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -22,6 +21,7 @@ use crate::drive::invite::Ticket;
 use crate::drive::request::Request;
 use crate::engine::Engine;
 use crate::join::{AdmitFailed, JoinError, TICKET_ADDRESSES, receive, turn_away};
+use crate::place::Place;
 
 /// What a code for a new device begins with. The rest is a ticket's: the two differ for people, so that
 /// nobody hands their own identity to somebody they meant to invite.
@@ -61,7 +61,7 @@ pub(crate) fn is_code(text: &str) -> bool {
         .is_some_and(|head| head.eq_ignore_ascii_case(CODE))
 }
 
-fn as_ticket(code: &str) -> Option<Zeroizing<String>> {
+pub(crate) fn as_ticket(code: &str) -> Option<Zeroizing<String>> {
     let code = code.trim();
     is_code(code).then(|| Zeroizing::new(format!("{TICKET}{}", &code[CODE.len()..])))
 }
@@ -129,10 +129,10 @@ impl Engine {
     pub async fn accept_device(
         &self,
         code: &str,
-        folder: Option<&Path>,
+        place: Place<'_>,
     ) -> Result<DriveHandle, JoinError> {
         let ticket = as_ticket(code).ok_or(JoinError::NoDeviceCode)?;
-        self.join_by(&ticket, folder, |_| {}).await
+        self.join_by(&ticket, place, |_| {}).await
     }
 
     /// Where this device can be reached, as a text to hand on. It grants nothing.

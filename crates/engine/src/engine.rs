@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,13 +19,13 @@ use crate::devices::DeviceOffer;
 use crate::drive::error::LoadError;
 use crate::drive::handle::DriveHandle;
 use crate::drive::request::Request;
+pub use crate::folders::{FolderError, KeepError};
 use crate::gate::MemberGate;
 use crate::holding::{Answers, Ledger};
 use crate::incarnation::Here;
 use crate::open::{Device, Running, record_folder};
 use crate::passphrase::Passphrase;
 use crate::presence::Pace;
-use crate::working_copy::{WorkingCopy, WorkingCopyError, WorkingCopyOptions};
 
 /// How long an orderly end waits for one drive's last write.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
@@ -47,8 +46,8 @@ pub(crate) struct Inner {
     pub(crate) device: Device,
     pub(crate) device_name: String,
     pub(crate) endpoint: EndpointSecret,
-    drives: Mutex<BTreeMap<DriveId, Running>>,
-    broken: Mutex<Vec<BrokenDrive>>,
+    pub(crate) drives: Mutex<BTreeMap<DriveId, Running>>,
+    pub(crate) broken: Mutex<Vec<BrokenDrive>>,
     /// Codes for new devices that were shown and not used yet; they end with the process.
     pub(crate) offers: Mutex<Vec<Arc<DeviceOffer>>>,
     pub(crate) collecting: tokio::sync::Mutex<()>,
@@ -90,49 +89,6 @@ pub enum FindError {
         wanted: String,
         /// Which.
         ids: Vec<String>,
-    },
-}
-
-/// A folder cannot become, or hold, a drive.
-#[derive(Debug, thiserror::Error)]
-pub enum FolderError {
-    /// Nothing there.
-    #[error("there is no folder {path}")]
-    NotFound {
-        /// The path.
-        path: PathBuf,
-    },
-    /// Something else there.
-    #[error("{path} is not a folder")]
-    NotAFolder {
-        /// The path.
-        path: PathBuf,
-    },
-    /// It, a folder above or a folder in it belongs to a drive already.
-    #[error("{path} {relation} the folder of the drive `{drive}`; a file cannot be in two drives")]
-    Taken {
-        /// The path.
-        path: PathBuf,
-        /// "is", "is inside" or "contains".
-        relation: &'static str,
-        /// The drive.
-        drive: String,
-    },
-    /// It would hold, or be held by, this device's own data.
-    #[error("{path} overlaps PeerDrive's own data directory {data}; choose another folder")]
-    OwnData {
-        /// The path.
-        path: PathBuf,
-        /// The data directory.
-        data: PathBuf,
-    },
-    /// The operating system refused.
-    #[error("cannot use {path}: {source}")]
-    Io {
-        /// The path.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
     },
 }
 
@@ -276,16 +232,6 @@ impl Engine {
         self.inner.device.net.id()
     }
 
-    /// Keeps a folder in step with a drive from now on, also after a restart. It is made if it is
-    /// missing; one with files in it is united with the drive.
-    pub fn keep(&self, drive: &DriveHandle, folder: &Path) -> Result<(), KeepError> {
-        let folder = self.future_folder(folder)?;
-        std::fs::create_dir_all(&folder).map_err(|error| folder_error(&folder, error))?;
-        drive.set_folder(folder.clone())?;
-        start_copy(drive, folder)?;
-        Ok(())
-    }
-
     /// Ends all drives in order: folders first, then their last writes, then the network.
     pub async fn shutdown(&self) {
         let drives: Vec<Running> = std::mem::take(&mut *self.inner.drives.lock())
@@ -294,99 +240,44 @@ impl Engine {
         for running in &drives {
             crate::presence::leave(&running.handle.shared);
         }
-        for Running {
-            handle,
-            thread,
-            tag,
-        } in drives
-        {
-            let copy = handle.shared.working_copy.lock().take();
-            if let Some(copy) = copy
-                && tokio::time::timeout(FOLDER_STOP_LIMIT, copy.stop())
-                    .await
-                    .is_err()
-            {
-                tracing::info!(drive = %handle.id(), "left in the middle of a long file");
-            }
-            self.inner.device.gate.close(&tag);
-            let stopped = handle.ask_stop();
-            if tokio::time::timeout(STOP_LIMIT, stopped).await.is_err() {
-                tracing::error!(drive = %handle.id(), "the drive did not end in time");
-                continue;
-            }
-            let joined = tokio::task::spawn_blocking(move || thread.join());
-            if !matches!(joined.await, Ok(Ok(()))) {
-                tracing::error!(drive = %handle.id(), "the drive's thread ended badly");
-            }
-            handle.shared.link.clone().close().await;
+        for running in drives {
+            self.end(running).await;
         }
         self.inner.device.net.shutdown().await;
     }
 
-    /// The canonical path of a folder that is there and may belong to a drive.
-    pub(crate) fn usable_folder(&self, folder: &Path) -> Result<PathBuf, FolderError> {
-        let path = folder
-            .canonicalize()
-            .map_err(|error| folder_error(folder, error))?;
-        if !path
-            .metadata()
-            .map_err(|error| folder_error(folder, error))?
-            .is_dir()
+    /// Ends one drive that is no longer in the list.
+    pub(crate) async fn end(&self, running: Running) {
+        let Running {
+            handle,
+            thread,
+            tag,
+        } = running;
+        crate::presence::leave(&handle.shared);
+        self.stop_folder(&handle).await;
+        self.inner.device.gate.close(&tag);
+        let stopped = handle.ask_stop();
+        if tokio::time::timeout(STOP_LIMIT, stopped).await.is_err() {
+            tracing::error!(drive = %handle.id(), "the drive did not end in time");
+            return;
+        }
+        let joined = tokio::task::spawn_blocking(move || thread.join());
+        if !matches!(joined.await, Ok(Ok(()))) {
+            tracing::error!(drive = %handle.id(), "the drive's thread ended badly");
+        }
+        handle.shared.link.clone().close().await;
+    }
+
+    /// Stops keeping the drive's folder in step until it is started again.
+    pub(crate) async fn stop_folder(&self, drive: &DriveHandle) {
+        let copy = drive.shared.working_copy.lock().take();
+        if let Some(copy) = copy
+            && tokio::time::timeout(FOLDER_STOP_LIMIT, copy.stop())
+                .await
+                .is_err()
         {
-            return Err(FolderError::NotAFolder { path });
+            tracing::info!(drive = %drive.id(), "left in the middle of a long file");
         }
-        self.check_overlap(path)
-    }
-
-    /// As [`Engine::usable_folder`], for a folder that may still have to be made: the path it will have.
-    pub(crate) fn future_folder(&self, folder: &Path) -> Result<PathBuf, FolderError> {
-        let absolute = std::path::absolute(folder).map_err(|error| folder_error(folder, error))?;
-        if absolute.symlink_metadata().is_ok() {
-            return self.usable_folder(&absolute);
-        }
-        let there = absolute
-            .ancestors()
-            .find(|above| above.symlink_metadata().is_ok());
-        let there = there.unwrap_or(Path::new("/"));
-        let above = there
-            .canonicalize()
-            .map_err(|error| folder_error(there, error))?;
-        if !above.is_dir() {
-            return Err(FolderError::NotAFolder { path: above });
-        }
-        let rest = absolute.strip_prefix(there).unwrap_or(Path::new(""));
-        self.check_overlap(above.join(rest))
-    }
-
-    fn check_overlap(&self, path: PathBuf) -> Result<PathBuf, FolderError> {
-        let own = self.inner.data.path();
-        let data = own
-            .canonicalize()
-            .map_err(|error| folder_error(own, error))?;
-        if path.starts_with(&data) || data.starts_with(&path) {
-            return Err(FolderError::OwnData { path, data });
-        }
-        for drive in self.drives() {
-            let Some(copy) = drive.working_copy() else {
-                continue;
-            };
-            let other = copy.root();
-            let relation = if path == other {
-                "is"
-            } else if path.starts_with(other) {
-                "is inside"
-            } else if other.starts_with(&path) {
-                "contains"
-            } else {
-                continue;
-            };
-            return Err(FolderError::Taken {
-                path,
-                relation,
-                drive: drive.name().to_owned(),
-            });
-        }
-        Ok(path)
     }
 
     /// Takes a started drive into the list.
@@ -420,38 +311,13 @@ impl Engine {
         if !opened.is_complete()? {
             // A share or join that was killed half-way: nobody was told of this drive yet.
             drop(opened);
-            let folder = record_folder(&device.data, &id);
+            let folder = record_folder(&device.data, name);
             tracing::info!(drive = %id, "clearing away a drive that was never finished");
             return std::fs::remove_dir_all(folder).map_err(ResumeError::Io);
         }
-        let drive = self.admit_drive(device.start(opened)?);
-        if !drive.is_paused()
-            && let Some(folder) = drive.folder()?
-        {
-            start_copy(&drive, folder)?;
-        }
+        self.admit_drive(device.start(opened)?)
+            .start_folder_beside();
         Ok(())
-    }
-
-    /// Starts keeping the drive's folder in step, if it has one and that is not under way.
-    pub(crate) fn start_folder(&self, drive: &DriveHandle) -> Result<(), KeepError> {
-        if drive.working_copy().is_none()
-            && let Some(folder) = drive.folder()?
-        {
-            start_copy(drive, folder)?;
-        }
-        Ok(())
-    }
-}
-
-fn folder_error(folder: &Path, source: std::io::Error) -> FolderError {
-    let path = folder.to_owned();
-    match source.kind() {
-        std::io::ErrorKind::NotFound => FolderError::NotFound { path },
-        std::io::ErrorKind::NotADirectory | std::io::ErrorKind::AlreadyExists => {
-            FolderError::NotAFolder { path }
-        }
-        _ => FolderError::Io { path, source },
     }
 }
 
@@ -465,29 +331,7 @@ enum ResumeError {
     #[error(transparent)]
     Notes(#[from] crate::local::LocalError),
     #[error(transparent)]
-    Copy(#[from] WorkingCopyError),
-    #[error(transparent)]
     Io(std::io::Error),
-}
-
-/// A folder cannot be kept in step.
-#[derive(Debug, thiserror::Error)]
-pub enum KeepError {
-    /// The folder.
-    #[error(transparent)]
-    Folder(#[from] FolderError),
-    /// The choice could not be remembered.
-    #[error(transparent)]
-    Notes(#[from] crate::local::LocalError),
-    /// The working copy did not start.
-    #[error(transparent)]
-    Copy(#[from] WorkingCopyError),
-}
-
-fn start_copy(drive: &DriveHandle, folder: PathBuf) -> Result<(), WorkingCopyError> {
-    let copy = WorkingCopy::start(drive.clone(), folder, WorkingCopyOptions::default())?;
-    *drive.shared.working_copy.lock() = Some(copy);
-    Ok(())
 }
 
 async fn start_net(

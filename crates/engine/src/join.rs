@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use peerdrive_crypto::body::Role;
 use peerdrive_crypto::identity::DriveKeys;
-use peerdrive_crypto::ids::{EndpointKey, InviteId};
+use peerdrive_crypto::ids::{DriveId, EndpointKey, InviteId};
 use peerdrive_crypto::invite::{
     Applicant, JoinError as ProtocolError, Joined, Joiner, JoinerIdentity, Refused, Step,
     Ticket as Invitation, TicketError, read_hello, refuse, waiting,
@@ -25,6 +25,8 @@ use crate::drive::request::Request;
 use crate::engine::{Engine, Inner, KeepError};
 use crate::local::Space;
 use crate::open::{SelfNote, remember_address};
+use crate::place::{Place, remember};
+use crate::{arriving, failpoint};
 
 /// Longest wait for a message of the other side.
 pub(crate) const MESSAGE_LIMIT: Duration = Duration::from_secs(20);
@@ -73,6 +75,15 @@ pub struct Invite {
     pub uses: u32,
     /// Whether a person compares words before anyone is let in.
     pub approve: bool,
+}
+
+/// The drive that the text of a ticket or of a device's code leads to, and what it is called there, which is
+/// untrusted. `None` if it is neither.
+pub fn drive_in(ticket: &str) -> Option<(DriveId, String)> {
+    let code = crate::devices::as_ticket(ticket);
+    let ticket = code.as_ref().map_or(ticket, |code| code.as_str());
+    let ticket = Invitation::parse(ticket).ok()?;
+    Some((ticket.drive, ticket.name))
 }
 
 /// Joining failed. This device is in no drive because of it.
@@ -149,35 +160,38 @@ impl Engine {
         })
     }
 
-    /// Joins the drive of a ticket; with a folder, keeps it there. Returns when the tree is known;
-    /// contents follow.
+    /// Joins the drive of a ticket; with a folder, keeps it there. Returns when the tree is known, or has
+    /// not come for half a minute; contents follow. A drive that is here already and shows nowhere is
+    /// only shown: whoever was killed on the way gives the same command again.
     pub async fn join(
         &self,
         ticket: &str,
         folder: Option<&Path>,
     ) -> Result<DriveHandle, JoinError> {
-        self.join_comparing(ticket, folder, |_| {}).await
+        let place = folder.map_or(Place::Later, Place::Folder);
+        self.join_comparing(ticket, place, |_| {}).await
     }
 
-    /// As [`Engine::join`]. `compare` is told six words when the inviter's person is to compare them,
-    /// and may be told again.
+    /// As [`Engine::join`], for any place: it is noted before anybody can be killed, and a mount is left to
+    /// the caller. `compare` is told six words when the inviter's person is to compare them, and may be
+    /// told again.
     pub async fn join_comparing(
         &self,
         ticket: &str,
-        folder: Option<&Path>,
+        place: Place<'_>,
         compare: impl Fn(&str) + Send,
     ) -> Result<DriveHandle, JoinError> {
         if crate::devices::is_code(ticket) {
             return Err(JoinError::DeviceCode);
         }
-        self.join_by(ticket, folder, compare).await
+        self.join_by(ticket, place, compare).await
     }
 
     /// Joins by the text of a ticket, whoever's device this is to become.
     pub(crate) async fn join_by(
         &self,
         ticket: &str,
-        folder: Option<&Path>,
+        place: Place<'_>,
         compare: impl Fn(&str) + Send,
     ) -> Result<DriveHandle, JoinError> {
         let ticket = Invitation::parse(ticket)?;
@@ -186,14 +200,11 @@ impl Engine {
             .into_iter()
             .find(|drive| drive.id() == ticket.drive);
         if let Some(drive) = known {
-            return Err(JoinError::AlreadyJoined {
-                name: drive.name().to_owned(),
-            });
+            self.show_known(&drive, place)?;
+            return Ok(drive);
         }
-        let folder = match folder {
-            Some(folder) => Some(self.future_folder(folder).map_err(KeepError::from)?),
-            None => None,
-        };
+        let folder = self.folder_to_come(place, &ticket.drive)?;
+        let place = folder.as_deref().map_or(place, Place::Folder);
         let addresses: Vec<_> = ticket
             .gatekeepers
             .iter()
@@ -203,14 +214,23 @@ impl Engine {
         let mut stream = self.dial(&addresses).await?;
         let keys = DriveKeys::generate(&mut crate::env::rng());
         let joined = self.converse(ticket, &mut stream, &keys, compare).await?;
-        let gatekeeper = stream.peer();
         stream.finish().await;
-        let drive = self.found_joined(&keys, joined, &addresses)?;
-        let _ = drive.until_level_with(gatekeeper, TREE_LIMIT).await;
-        if let Some(folder) = folder {
-            self.keep(&drive, &folder)?;
-        }
+        let drive = self.found_joined(&keys, joined, &addresses, place)?;
+        drive.until_arrived(TREE_LIMIT).await;
         Ok(drive)
+    }
+
+    /// The ticket of a drive that is here: it is spent already, but may have led nowhere yet.
+    fn show_known(&self, drive: &DriveHandle, place: Place<'_>) -> Result<(), JoinError> {
+        let kept = drive.folder().map_err(KeepError::from)?.is_some();
+        let mounted = !drive.mounts().map_err(KeepError::from)?.is_empty();
+        match place {
+            Place::Folder(folder) if !kept => Ok(self.keep(drive, folder)?),
+            Place::Mount(_) if !kept && !mounted => Ok(()),
+            _ => Err(JoinError::AlreadyJoined {
+                name: drive.name().to_owned(),
+            }),
+        }
     }
 
     pub(crate) async fn dial(&self, addresses: &[Vec<u8>]) -> Result<JoinStream, JoinError> {
@@ -262,6 +282,7 @@ impl Engine {
         keys: &DriveKeys,
         joined: Joined,
         addresses: &[Vec<u8>],
+        place: Place<'_>,
     ) -> Result<DriveHandle, JoinError> {
         let device = &self.inner.device;
         let opened = device.open_record(joined.drive)?;
@@ -279,19 +300,22 @@ impl Engine {
             records,
             ..Batch::default()
         })?;
-        let name = joined.name.clone();
-        opened.write_self(&SelfNote::new(keys, joined.bind, joined.member, name))?;
-        let drive = self.admit_drive(device.start(opened)?);
+        // Before the note that makes the record a drive of this device: a start after a crash goes on, and
+        // finds those who can tell what is in the drive.
+        remember(&opened.local, place).map_err(LoadError::from)?;
+        arriving::note(&opened.local).map_err(LoadError::from)?;
         for address in addresses.iter().chain(&joined.peers) {
             match device.net.learn(address) {
                 Ok(peer) => {
-                    if let Err(error) = remember_address(&drive.shared, &peer, address) {
-                        tracing::warn!(%error, "an address could not be remembered");
-                    }
+                    remember_address(&opened.local, &peer, address).map_err(LoadError::from)?
                 }
                 Err(error) => tracing::debug!(%error, "an address is of no use"),
             }
         }
+        let name = joined.name.clone();
+        opened.write_self(&SelfNote::new(keys, joined.bind, joined.member, name))?;
+        failpoint::pass("join.founded");
+        let drive = self.admit_drive(device.start(opened)?);
         drive.shared.link.nudge();
         Ok(drive)
     }

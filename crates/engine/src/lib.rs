@@ -2,6 +2,7 @@
 //! back into events. The only crate that ties the rest together; it knows no door by name except the
 //! working copy, which lives here.
 
+mod arriving;
 pub mod audit;
 pub mod backup;
 pub mod config;
@@ -13,6 +14,7 @@ pub mod engine;
 mod env;
 pub mod errors;
 mod failpoint;
+mod folders;
 mod gate;
 #[doc(hidden)]
 pub mod harness;
@@ -21,6 +23,7 @@ pub mod holding;
 mod incarnation;
 pub mod join;
 mod keyring;
+pub mod leave;
 pub mod listing;
 pub mod local;
 pub mod members;
@@ -28,6 +31,7 @@ mod open;
 pub mod passphrase;
 pub mod pausing;
 mod peers;
+pub mod place;
 pub mod presence;
 pub mod recover;
 pub mod share;
@@ -39,7 +43,7 @@ pub use config::EngineConfig;
 pub use drive::error::DriveError;
 pub use drive::event::DriveEvent;
 pub use drive::handle::DriveHandle;
-pub use drive::status::{Backlog, DriveStatus, PeerStatus};
+pub use drive::status::{Backlog, DriveStatus, PeerStatus, Waited};
 pub use drive::work::Work;
 pub use engine::Engine;
 pub use peerdrive_crdt_tree as tree;

@@ -146,14 +146,14 @@ pub(crate) struct Running {
 }
 
 /// The folder of a drive's record within the data directory.
-pub(crate) fn record_folder(data: &Path, id: &DriveId) -> PathBuf {
-    data.join("drives").join(id.to_string())
+pub(crate) fn record_folder(data: &Path, id: &str) -> PathBuf {
+    data.join("drives").join(id)
 }
 
 impl Device {
     /// Opens, or makes, the record of a drive.
     pub(crate) fn open_record(&self, id: DriveId) -> Result<Opened, LoadError> {
-        let folder = record_folder(&self.data, &id);
+        let folder = record_folder(&self.data, &id.to_string());
         let path = folder.join("log.redb");
         std::fs::create_dir_all(&folder).map_err(|source| peerdrive_log::OpenError::Io {
             path: path.clone(),
@@ -210,6 +210,7 @@ impl Device {
         let (requests, inbox) = mpsc::channel(REQUESTS);
         let paused = crate::pausing::is_paused(&local)?;
         let (presence, ears) = Presence::new();
+        let awaited = crate::arriving::is_awaited(&local)?;
         let shared = Arc::new(Shared::new(Parts {
             id,
             name: note.name,
@@ -225,6 +226,7 @@ impl Device {
             paused,
             presence,
             voices,
+            awaited,
         }));
         let _ = itself.set(Arc::downgrade(&shared));
         self.gate.open(tag, &shared);
@@ -240,6 +242,9 @@ impl Device {
         tokio::spawn(follow_link(Arc::downgrade(&shared), events));
         tokio::spawn(crate::tend::tend(Arc::downgrade(&shared)));
         tokio::spawn(presence::run(Arc::downgrade(&shared), self.pace, ears));
+        if awaited {
+            tokio::spawn(crate::arriving::follow(Arc::downgrade(&shared)));
+        }
         Ok(Running {
             handle: DriveHandle { shared },
             thread,
@@ -257,7 +262,7 @@ impl Device {
         log: &DriveLog,
         local: &LocalTable,
     ) -> Result<(Incarnations, Arc<HighWater>), LoadError> {
-        let folder = record_folder(&self.data, id);
+        let folder = record_folder(&self.data, &id.to_string());
         let path = folder.join("log.redb");
         let io = |source| peerdrive_log::OpenError::Io {
             path: path.clone(),
@@ -371,7 +376,7 @@ fn remember_addresses(shared: &Shared, addresses: &[Vec<u8>]) {
     for address in addresses {
         match shared.net.learn(address) {
             Ok(peer) if is_other_member(shared, &peer) => {
-                if let Err(error) = remember_address(shared, &peer, address) {
+                if let Err(error) = remember_address(&shared.local, &peer, address) {
                     tracing::warn!(%error, "an address could not be remembered");
                 }
             }
@@ -383,14 +388,14 @@ fn remember_addresses(shared: &Shared, addresses: &[Vec<u8>]) {
 
 /// Writes only what is new: addresses come with every connection.
 pub(crate) fn remember_address(
-    shared: &Shared,
+    local: &LocalTable,
     peer: &PeerId,
     address: &[u8],
 ) -> Result<(), crate::local::LocalError> {
-    if shared.local.get(Space::Peers, &peer.0)?.as_deref() == Some(address) {
+    if local.get(Space::Peers, &peer.0)?.as_deref() == Some(address) {
         return Ok(());
     }
-    shared.local.put(Space::Peers, &peer.0, address.to_vec())
+    local.put(Space::Peers, &peer.0, address.to_vec())
 }
 
 fn is_other_member(shared: &Shared, peer: &PeerId) -> bool {

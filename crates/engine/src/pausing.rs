@@ -54,7 +54,7 @@ impl Engine {
         shared.paused.store(false, Ordering::Release);
         shared.presence.stir();
         shared.connect_members();
-        self.start_folder(drive)
+        drive.start_folder()
     }
 
     /// How fast contents may pass on this device.

@@ -21,6 +21,7 @@ use crate::engine::{Engine, KeepError};
 use crate::join::{AdmitFailed, JoinError, MESSAGE_LIMIT, TREE_LIMIT, receive};
 use crate::local::{LocalError, Space};
 use crate::open::ROOT_KEY;
+use crate::place::Place;
 
 /// How long the news that lost devices are ended may take to reach the device that let this one in.
 const TELL_LIMIT: Duration = Duration::from_secs(10);
@@ -94,7 +95,7 @@ impl Engine {
         let addresses = crate::devices::addresses_in(contact).ok_or(RecoverError::Contact)?;
         let folder = match folder {
             Some(folder) => Some(
-                self.future_folder(folder)
+                self.future_folder(folder, None)
                     .map_err(|error| JoinError::Keep(KeepError::from(error)))?,
             ),
             None => None,
@@ -109,6 +110,9 @@ impl Engine {
         let drive = match known {
             Some(drive) => drive,
             None => {
+                let place = folder.as_deref().map_or(Place::Later, Place::Folder);
+                self.folder_to_come(place, &back.drive)
+                    .map_err(JoinError::from)?;
                 let keys = DriveKeys::generate(&mut crate::env::rng());
                 let now = crate::env::now_ms() / 1000;
                 let cert = DeviceCert::issue(&back.drive, &keys, &self.inner.endpoint, now);
@@ -132,7 +136,7 @@ impl Engine {
                     peers,
                     verified: true,
                 };
-                self.found_joined(&keys, joined, &addresses)?
+                self.found_joined(&keys, joined, &addresses, place)?
             }
         };
         stream.finish().await;
@@ -147,7 +151,9 @@ impl Engine {
         } else {
             Vec::new()
         };
-        if let Some(folder) = folder {
+        if let Some(folder) = folder
+            && drive.folder().map_err(DriveError::from)?.is_none()
+        {
             self.keep(&drive, &folder).map_err(JoinError::from)?;
         }
         Ok(Recovered {

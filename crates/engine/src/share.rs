@@ -10,7 +10,10 @@ use peerdrive_log::{AppendError, Batch, Record};
 use crate::drive::error::LoadError;
 use crate::drive::handle::DriveHandle;
 use crate::engine::{Engine, FolderError, KeepError};
+use crate::failpoint;
 use crate::open::SelfNote;
+use crate::place::{Place, remember};
+use crate::working_copy;
 
 /// Longest name of a drive, in bytes.
 pub const MAX_DRIVE_NAME: usize = 128;
@@ -52,7 +55,7 @@ impl Engine {
     /// Makes a folder a drive, named `name` or after the folder. Returns as soon as the drive exists;
     /// its files come in after that (see the working copy's progress).
     pub fn share(&self, folder: &Path, name: Option<String>) -> Result<DriveHandle, ShareError> {
-        let folder = self.usable_folder(folder)?;
+        let folder = self.usable_folder(folder, None)?;
         let name = match name {
             Some(name) => name,
             None => folder
@@ -76,14 +79,21 @@ impl Engine {
             },
             &mut crate::env::rng(),
         )?;
+        // Before anything is made: it may carry the marker of a drive of another data directory.
+        working_copy::check(&folder, &founded.drive.to_string()).map_err(KeepError::from)?;
         let device = &self.inner.device;
         let opened = device.open_record(founded.drive)?;
         opened.log.append(&first_batch(&founded))?;
         opened.keep_root(&founded.root)?;
+        remember(&opened.local, Place::Folder(&folder)).map_err(LoadError::from)?;
         // Written last: a record without it is one that nobody was told of.
         opened.write_self(&SelfNote::new(&keys, founded.bind, founded.member, name))?;
+        failpoint::pass("share.founded");
         let drive = self.admit_drive(device.start(opened)?);
-        self.keep(&drive, &folder)?;
+        if let Err(error) = drive.start_folder() {
+            self.take_back(&drive, &folder);
+            return Err(error.into());
+        }
         Ok(drive)
     }
 }

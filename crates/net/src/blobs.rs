@@ -170,6 +170,7 @@ impl BlobStore {
     ///
     /// [`BlobError::Full`] when the disk has no room; any other [`BlobError`] when the store fails.
     pub async fn put(&self, bytes: Bytes) -> Result<BlobId, BlobError> {
+        self.check_room(bytes.len() as u64)?;
         loop {
             let before = self.removals();
             let tag = self.store().add_bytes(bytes.clone()).temp_tag().await?;
@@ -181,6 +182,14 @@ impl BlobStore {
                 self.count_stored(bytes.len() as u64);
                 return Ok(id);
             }
+        }
+    }
+
+    /// Whether the disk has room for so many bytes, and some to spare.
+    pub(crate) fn check_room(&self, len: u64) -> Result<(), BlobError> {
+        match &self.inner.dir {
+            Some(dir) => Ok(sync::check_room(dir, len)?),
+            None => Ok(()),
         }
     }
 

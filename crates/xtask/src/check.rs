@@ -94,7 +94,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     step("licences and bans", &mut || {
         if !cargo::has("deny") {
             return Ok(Outcome::Skipped(
-                "cargo-deny is not installed (`cargo install cargo-deny`)".into(),
+                "cargo-deny is not installed, and building it takes minutes (`cargo install --locked cargo-deny`)".into(),
             ));
         }
         let words = [

@@ -47,6 +47,61 @@ impl Three {
     }
 }
 
+/// Each device makes one change of every kind; gives the milliseconds until each of the others saw it.
+fn round_of_changes(three: &Three, round: u32) -> Result<Vec<u128>> {
+    let mut times = Vec::new();
+    for author in 0..3 {
+        let place = &three.places[author];
+        let others: Vec<&Path> = (0..3)
+            .filter(|other| *other != author)
+            .map(|other| three.places[other].as_path())
+            .collect();
+        let mut see = |what: &str, seen: &dyn Fn(&Path) -> bool| -> Result<()> {
+            let start = Instant::now();
+            for other in &others {
+                let wanted = format!("{what} by device {author} is seen in {}", other.display());
+                within_ms(SOON, &wanted, || seen(other))?;
+                times.push(start.elapsed().as_millis());
+            }
+            Ok(())
+        };
+        let has =
+            |path: &Path, bytes: &str| fs::read(path).is_ok_and(|found| found == bytes.as_bytes());
+        let (home, away) = (
+            format!("home {author} {round}"),
+            format!("away {author} {round}"),
+        );
+
+        fs::create_dir(place.join(&home))?;
+        see("a new folder", &|at| at.join(&home).is_dir())?;
+        fs::write(place.join(&home).join("note.txt"), "one")?;
+        see("a new file", &|at| {
+            has(&at.join(&home).join("note.txt"), "one")
+        })?;
+        fs::write(place.join(&home).join("note.txt"), "one and two")?;
+        see("an edit", &|at| {
+            has(&at.join(&home).join("note.txt"), "one and two")
+        })?;
+        fs::rename(
+            place.join(&home).join("note.txt"),
+            place.join(&home).join("kept.txt"),
+        )?;
+        see("a file's new name", &|at| {
+            has(&at.join(&home).join("kept.txt"), "one and two")
+                && !at.join(&home).join("note.txt").exists()
+        })?;
+        fs::rename(place.join(&home), place.join(&away))?;
+        see("a folder's new name", &|at| {
+            has(&at.join(&away).join("kept.txt"), "one and two") && !at.join(&home).exists()
+        })?;
+        fs::remove_file(place.join(&away).join("kept.txt"))?;
+        see("a deletion", &|at| {
+            at.join(&away).is_dir() && !at.join(&away).join("kept.txt").exists()
+        })?;
+    }
+    Ok(times)
+}
+
 #[test]
 fn what_any_of_three_devices_does_the_others_see_within_a_second() -> Result<()> {
     let test = "what_any_of_three_devices_does_the_others_see_within_a_second";
@@ -59,66 +114,19 @@ fn what_any_of_three_devices_does_the_others_see_within_a_second() -> Result<()>
         let three = Three::on(lab, folder)?;
         three.converge(lab)?;
 
-        let mut times = Vec::new();
-        for author in 0..3 {
-            let place = &three.places[author];
-            let others: Vec<&Path> = (0..3)
-                .filter(|other| *other != author)
-                .map(|other| three.places[other].as_path())
-                .collect();
-            let mut see = |what: &str, seen: &dyn Fn(&Path) -> bool| -> Result<()> {
-                let start = Instant::now();
-                for other in &others {
-                    let wanted =
-                        format!("{what} by device {author} is seen in {}", other.display());
-                    within_ms(SOON, &wanted, || seen(other))?;
-                    times.push(start.elapsed().as_millis());
-                }
-                Ok(())
-            };
-            let has = |path: &Path, bytes: &str| {
-                fs::read(path).is_ok_and(|found| found == bytes.as_bytes())
-            };
-            let (home, away) = (format!("home {author}"), format!("away {author}"));
-
-            fs::create_dir(place.join(&home))?;
-            see("a new folder", &|at| at.join(&home).is_dir())?;
-            fs::write(place.join(&home).join("note.txt"), "one")?;
-            see("a new file", &|at| {
-                has(&at.join(&home).join("note.txt"), "one")
-            })?;
-            fs::write(place.join(&home).join("note.txt"), "one and two")?;
-            see("an edit", &|at| {
-                has(&at.join(&home).join("note.txt"), "one and two")
-            })?;
-            fs::rename(
-                place.join(&home).join("note.txt"),
-                place.join(&home).join("kept.txt"),
-            )?;
-            see("a file's new name", &|at| {
-                has(&at.join(&home).join("kept.txt"), "one and two")
-                    && !at.join(&home).join("note.txt").exists()
-            })?;
-            fs::rename(place.join(&home), place.join(&away))?;
-            see("a folder's new name", &|at| {
-                has(&at.join(&away).join("kept.txt"), "one and two") && !at.join(&home).exists()
-            })?;
-            fs::remove_file(place.join(&away).join("kept.txt"))?;
-            see("a deletion", &|at| {
-                at.join(&away).is_dir() && !at.join(&away).join("kept.txt").exists()
-            })?;
+        for round in 1.. {
+            let mut times = round_of_changes(&three, round)?;
+            three.converge(lab)?;
+            three.same_everywhere()?;
+            times.sort_unstable();
+            println!("milliseconds until seen, {} times: {times:?}", times.len());
+            let slowest = times.last().copied().unwrap_or_default();
+            if slowest <= 1000 {
+                break;
+            }
+            // A machine that is busy with something else for a moment is no finding; three in a row are.
+            ensure!(round < 3, "a change took {slowest} ms to be seen");
         }
-        three.converge(lab)?;
-        three.same_everywhere()?;
-
-        times.sort_unstable();
-        let median = times[times.len() / 2];
-        println!("milliseconds until seen, {} times: {times:?}", times.len());
-        // One slow answer on a loaded machine is no finding; half of them are.
-        ensure!(
-            median <= 1000,
-            "half of all changes took more than {median} ms to be seen"
-        );
         Ok(())
     })
 }

@@ -211,4 +211,7 @@ pub struct WaitReply {
     pub name: String,
     /// Hash over the listing that `tree` gives.
     pub view_hash: String,
+    /// Files and folders that could not be dealt with; `status` says which and why.
+    #[serde(default)]
+    pub problems: u64,
 }

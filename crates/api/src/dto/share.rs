@@ -146,3 +146,26 @@ pub struct UnmountReply {
     /// The folder it was mounted on.
     pub path: PathBuf,
 }
+
+/// Gives a drive up on this device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct LeaveRequest {
+    /// Id or unique name; the id of one that cannot be opened.
+    pub drive: String,
+    /// Whether to leave also if no connected device has everything that this one has.
+    #[serde(default)]
+    pub force: bool,
+}
+
+/// The drive is no longer on this device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct LeaveReply {
+    /// The drive's id.
+    pub drive: String,
+    /// Its name; empty if it could not be opened.
+    pub name: String,
+    /// The folder that it was kept as. What is in it stays.
+    pub folder: Option<PathBuf>,
+}

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use peerdrive_engine::tree::conflict::Conflict as TreeConflict;
 use peerdrive_engine::{DriveHandle, DriveStatus as EngineStatus, PeerStatus};
 
-use super::{Host, hex, off_thread};
+use super::{Host, errors, hex, off_thread};
 use crate::dto::{
     Conflict, ConflictsReply, DriveStatus, PathStatus, Peer, Problem, StatusReply, StatusRequest,
     WaitReply,
@@ -138,11 +138,22 @@ pub(super) async fn wait(
             None => pending().await,
         }
     };
-    tokio::select! {
+    let waited = tokio::select! {
         biased;
-        () = drive.wait_level() => {}
+        waited = drive.wait_level() => waited,
         gone = replies.closed() => return Err(gone),
         () = limit => return Err(not_level(drive)),
+    };
+    if waited.lost {
+        return Err(errors::not_arrived(drive.name()));
+    }
+    if let Some(why) = waited.held_up {
+        let message = format!(
+            "the folder of `{}` is not kept in step: {why}",
+            drive.name()
+        );
+        return Err(ApiError::new(Code::Io, message)
+            .hint("it goes on by itself when it can; `peerdrive status` says so"));
     }
     let hashed = drive.clone();
     let view_hash = off_thread(move || hex(&hashed.view_hash())).await?;
@@ -150,6 +161,7 @@ pub(super) async fn wait(
         drive: drive.id().to_string(),
         name: drive.name().to_owned(),
         view_hash,
+        problems: waited.problems.len() as u64,
     })
 }
 

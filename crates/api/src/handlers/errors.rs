@@ -18,6 +18,7 @@ use peerdrive_engine::errors::{
 use peerdrive_engine::history::HistoryError;
 use peerdrive_engine::holding::HoldError;
 use peerdrive_engine::join::JoinError;
+use peerdrive_engine::leave::LeaveError;
 use peerdrive_engine::local::LocalError;
 use peerdrive_engine::members::{GovernError, WhoError};
 use peerdrive_engine::recover::RecoverError;
@@ -93,6 +94,15 @@ pub(super) fn no_folder(drive: &str) -> ApiError {
         format!("`{drive}` is not kept as a folder on this device"),
     )
     .hint("`peerdrive status` tells where a drive is kept or mounted")
+}
+
+/// What is in a drive never came here, and nobody can be asked.
+pub(super) fn not_arrived(drive: &str) -> ApiError {
+    ApiError::new(
+        Code::NoPeer,
+        format!("what is in `{drive}` has not arrived, and no device that has it can be reached"),
+    )
+    .hint("it comes by itself when one is on line; `peerdrive peers` lists those that are known")
 }
 
 pub(super) fn find(error: &FindError) -> ApiError {
@@ -171,6 +181,11 @@ pub(super) fn keep(error: &KeepError) -> ApiError {
         KeepError::Folder(error) => folder(error),
         KeepError::Notes(error) => local(error),
         KeepError::Copy(error) => working_copy(error),
+        KeepError::Elsewhere { .. } => told(
+            Code::AlreadyShared,
+            error,
+            "`peerdrive status` says where; put that folder back, or `peerdrive leave` the drive",
+        ),
     }
 }
 
@@ -223,6 +238,19 @@ pub(super) fn working_copy(error: &WorkingCopyError) -> ApiError {
         WorkingCopyError::Records(_) => told(Code::Damaged, error, SEE_LOG),
         WorkingCopyError::Thread(_) => told(Code::Failed, error, "check the limits of this user"),
         WorkingCopyError::Stopped => told(Code::DaemonUnavailable, error, "give the command again"),
+    }
+}
+
+pub(super) fn leave(error: &LeaveError) -> ApiError {
+    match error {
+        LeaveError::Notes(error) => local(error),
+        LeaveError::Marker { path, source } => io(
+            format!("{} is still marked as the drive's", path.display()),
+            source,
+        ),
+        LeaveError::Record { path, source } => {
+            io(format!("{} cannot be removed", path.display()), source)
+        }
     }
 }
 

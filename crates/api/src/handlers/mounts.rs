@@ -85,6 +85,14 @@ impl<M: MountDoor> Host<M> {
             .hint("`peerdrive status` lists what is mounted where"))
     }
 
+    /// A mount that was noted before it was made, and was not made.
+    pub(super) fn forget_mount(&self, drive: &DriveHandle, at: &Path) -> Result<(), ApiError> {
+        let path = lexical(at);
+        let mut mounts = drive.mounts().map_err(|e| errors::local(&e))?;
+        mounts.retain(|mount| *mount != path);
+        drive.set_mounts(&mounts).map_err(|e| errors::local(&e))
+    }
+
     async fn forget_absent(&self, path: &Path) {
         self.absent
             .lock()
@@ -94,7 +102,7 @@ impl<M: MountDoor> Host<M> {
 }
 
 /// The canonical path of a mount point without asking whatever is mounted there, which may be dead.
-fn lexical(at: &Path) -> PathBuf {
+pub(super) fn lexical(at: &Path) -> PathBuf {
     match (at.parent().map(Path::canonicalize), at.file_name()) {
         (Some(Ok(parent)), Some(name)) => parent.join(name),
         _ => at.to_owned(),

@@ -5,7 +5,8 @@ mod looks;
 mod tree;
 mod who;
 
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -27,8 +28,8 @@ pub(super) struct News {
     pub(super) hub: Hub,
     /// Who did what since the start.
     pub(super) deeds: Deeds,
-    /// Ids of the drives that have a follower.
-    followed: Mutex<BTreeSet<String>>,
+    /// The drives that have a follower, by id, and what ends it.
+    followed: Mutex<BTreeMap<String, CancellationToken>>,
     closing: CancellationToken,
 }
 
@@ -42,17 +43,29 @@ impl News {
         }
     }
 
-    /// Follows a drive from now on, until the end.
-    fn follow(self: &Arc<Self>, drive: DriveHandle) {
-        let id = drive.id().to_string();
-        if self.followed.lock().insert(id.clone()) {
+    /// Follows these drives from now on, until the end, and no others any more.
+    fn follow(self: &Arc<Self>, drives: Vec<DriveHandle>) {
+        let mut followed = self.followed.lock();
+        let ids: BTreeSet<String> = drives.iter().map(|drive| drive.id().to_string()).collect();
+        followed.retain(|id, ended| {
+            let stays = ids.contains(id);
+            if !stays {
+                ended.cancel();
+            }
+            stays
+        });
+        for drive in drives {
+            let Entry::Vacant(place) = followed.entry(drive.id().to_string()) else {
+                continue;
+            };
             // Before anybody is told that the drive is there.
             let events = drive.subscribe();
             let follower = Follower {
                 news: self.clone(),
                 names: Names::of(&drive),
+                id: place.key().clone(),
                 drive,
-                id,
+                ended: place.insert(self.closing.child_token()).clone(),
             };
             tokio::spawn(follower.run(events));
         }
@@ -67,17 +80,13 @@ impl<M: MountDoor> Host<M> {
 
     /// Begins to tell what happens in the drives, until the end.
     pub fn watch(self: &Arc<Self>) {
-        for drive in self.engine.drives() {
-            self.news.follow(drive);
-        }
+        self.news.follow(self.engine.drives());
         tokio::spawn(looks::run(self.clone()));
     }
 
     /// Tells that there is a drive more or less, or that one shows elsewhere.
     pub(super) fn drives_changed(&self) {
-        for drive in self.engine.drives() {
-            self.news.follow(drive);
-        }
+        self.news.follow(self.engine.drives());
         self.news.hub.tell(Event::Drives);
     }
 
@@ -94,16 +103,18 @@ struct Follower {
     drive: DriveHandle,
     id: String,
     names: Names,
+    /// The daemon ends, or the drive was left.
+    ended: CancellationToken,
 }
 
 impl Follower {
     async fn run(mut self, mut events: Receiver<Arc<DriveEvent>>) {
-        let closing = self.news.closing.clone();
+        let ended = self.ended.clone();
         let mut here = self.drive.presence();
         loop {
             let event = tokio::select! {
                 biased;
-                () = closing.cancelled() => return,
+                () = ended.cancelled() => return,
                 Ok(()) = here.changed() => {
                     let now = here.borrow_and_update().clone();
                     self.news.hub.tell(Event::Presence {

@@ -4,9 +4,10 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use peerdrive_engine::join::InviteOptions;
-use peerdrive_engine::working_copy::WorkingCopy;
-use peerdrive_engine::{DriveHandle, Engine};
+use peerdrive_engine::join::{InviteOptions, drive_in};
+use peerdrive_engine::place::Place as Showing;
+use peerdrive_engine::working_copy::{Problem, WorkingCopy};
+use peerdrive_engine::{DriveHandle, Engine, Work};
 
 use serde::Serialize;
 
@@ -39,12 +40,11 @@ pub(super) async fn share<M: MountDoor>(
     let copy = drive.working_copy();
     if let (true, Some(copy)) = (request.wait, &copy) {
         let taken_in = async {
-            copy.sync_now()
-                .await
-                .map(drop)
-                .map_err(|e| errors::working_copy(&e))
+            let status = copy.sync_now().await;
+            let status = status.map_err(|e| errors::working_copy(&e))?;
+            all_done(&drive, Doing::Reading, status.paused, &status.problems)
         };
-        telling(taken_in, replies, || taking_in(copy)).await?;
+        telling(taken_in, replies, || taking_in(&drive, copy)).await?;
     }
     let path = copy.map_or(request.path, |copy| copy.root().to_owned());
     Ok(DriveRef {
@@ -85,27 +85,44 @@ pub(super) async fn join<M: MountDoor>(
     request: JoinRequest,
     replies: &mut Replies<JoinWords>,
 ) -> Result<DriveRef, ApiError> {
-    let folder = folder_before(&request.place)?;
     let ticket = ticket(&request.ticket.0);
+    let folder = match &request.place {
+        Place::Inside(parent) => inside(parent, &ticket)?,
+        place => folder_before(place)?.map(Path::to_owned),
+    };
+    let mount = match &request.place {
+        Place::Mount(at) => Some(super::mounts::lexical(at)),
+        _ => None,
+    };
+    let place = match (&folder, &mount) {
+        (Some(folder), _) => Showing::Folder(folder),
+        (None, Some(at)) => Showing::Mount(at),
+        (None, None) => Showing::Later,
+    };
     let drive = if request.own_device {
-        let accepted = host.engine.accept_device(&ticket, folder).await;
+        let accepted = host.engine.accept_device(&ticket, place).await;
         accepted.map_err(|e| errors::join(&e))?
     } else {
-        let_in(&host.engine, &ticket, folder, replies).await?
+        let_in(&host.engine, &ticket, place, replies).await?
     };
+    let shown = folder.map_or(request.place, Place::Folder);
     host.drives_changed();
-    let shown = show(host, &drive, &request.place).await;
+    let shown = show(host, &drive, &shown).await;
     let joined = host.may_have_changed_drives(shown)?;
     let copy = drive.working_copy();
+    let paused = copy.as_ref().and_then(|copy| copy.status().paused);
+    if paused.is_some() {
+        all_done(&drive, Doing::Joining, paused, &[])?;
+    }
     if request.wait {
         let level = async {
-            drive.wait_level().await;
-            Ok(())
+            let waited = drive.wait_level().await;
+            if waited.lost {
+                return Err(joined_but(&joined, errors::not_arrived(drive.name())));
+            }
+            all_done(&drive, Doing::Joining, waited.held_up, &waited.problems)
         };
-        telling(level, replies, || {
-            copy.as_ref().map_or_else(Progress::default, writing_out)
-        })
-        .await?;
+        telling(level, replies, || writing_out(&drive)).await?;
     }
     Ok(joined)
 }
@@ -133,6 +150,61 @@ fn ticket(text: &str) -> String {
     }
 }
 
+/// The folder in `parent` that a drive will be kept in, so that it is known before the drive is here;
+/// made only then. `None` if the text is no ticket, which the engine says better.
+fn inside(parent: &Path, ticket: &str) -> Result<Option<PathBuf>, ApiError> {
+    let Some((drive, name)) = drive_in(ticket) else {
+        return Ok(None);
+    };
+    free_folder(parent, &name, &drive.to_string()).map(Some)
+}
+
+/// What a command was to bring to an end.
+#[derive(Clone, Copy, Debug)]
+enum Doing {
+    Reading,
+    Joining,
+}
+
+/// Most paths that are told in one message. `status` has all of them.
+const TOLD: usize = 10;
+
+/// The failure of a command that was to deal with everything in a folder and could not.
+fn all_done(
+    drive: &DriveHandle,
+    doing: Doing,
+    held_up: Option<String>,
+    problems: &[Problem],
+) -> Result<(), ApiError> {
+    let (name, id) = (drive.name(), drive.id());
+    let begun = match doing {
+        Doing::Reading => format!("`{name}` ({id}) is a drive now, but"),
+        Doing::Joining => format!("joined `{name}` ({id}), but"),
+    };
+    let what = match doing {
+        Doing::Reading => "could not be taken in",
+        Doing::Joining => "could not be brought in step",
+    };
+    let told = if let Some(why) = held_up {
+        format!("{begun} its folder is not kept in step: {why}")
+    } else if problems.is_empty() {
+        return Ok(());
+    } else {
+        let some = problems.iter().take(TOLD);
+        let mut some: Vec<String> = some.map(|p| format!("{}: {}", p.path, p.reason)).collect();
+        if problems.len() > TOLD {
+            some.push(format!("and {} more", problems.len() - TOLD));
+        }
+        let count = problems.len();
+        format!(
+            "{begun} {count} of its files and folders {what}: {}",
+            some.join("; ")
+        )
+    };
+    let hint = format!("it goes on by itself when it can; `peerdrive status {id}` says what waits");
+    Err(ApiError::new(Code::Io, told).hint(hint))
+}
+
 /// The folder that the engine is to keep the drive in from the start; looks at a mount point before a
 /// ticket is spent on it.
 pub(super) fn folder_before(place: &Place) -> Result<Option<&Path>, ApiError> {
@@ -155,15 +227,17 @@ pub(super) async fn show<M: MountDoor>(
         path: PathBuf::new(),
     };
     let path = match place {
-        Place::Mount(at) => {
-            host.mount_and_remember(drive, at)
-                .await
-                .map_err(|e| joined_but(&joined, e))?
-                .path
-        }
+        Place::Mount(at) => match host.mount_and_remember(drive, at).await {
+            Ok(mounted) => mounted.path,
+            Err(error) => {
+                host.forget_mount(drive, at)?;
+                return Err(joined_but(&joined, error));
+            }
+        },
         Place::Folder(folder) => folder.clone(),
         Place::Inside(parent) => {
-            let folder = free_folder(parent, &joined).map_err(|e| joined_but(&joined, e))?;
+            let folder = free_folder(parent, &joined.name, &joined.drive);
+            let folder = folder.map_err(|e| joined_but(&joined, e))?;
             host.engine
                 .keep(drive, &folder)
                 .map_err(|e| joined_but(&joined, errors::keep(&e)))?;
@@ -179,7 +253,7 @@ pub(super) async fn show<M: MountDoor>(
 async fn let_in(
     engine: &Engine,
     ticket: &str,
-    folder: Option<&Path>,
+    place: Showing<'_>,
     replies: &mut Replies<JoinWords>,
 ) -> Result<DriveHandle, ApiError> {
     let (tell, mut told) = tokio::sync::watch::channel(None::<String>);
@@ -193,7 +267,7 @@ async fn let_in(
             news
         });
     };
-    let joining = engine.join_comparing(ticket, folder, compare);
+    let joining = engine.join_comparing(ticket, place, compare);
     tokio::pin!(joining);
     let mut asking = true;
     loop {
@@ -232,25 +306,40 @@ async fn telling<Item: Serialize>(
     }
 }
 
-fn taking_in(copy: &WorkingCopy) -> Progress {
+fn taking_in(drive: &DriveHandle, copy: &WorkingCopy) -> Progress {
     let progress = copy.progress();
-    Progress {
+    let whole = Progress {
         stage: "reading".into(),
         files: progress.files_in,
         files_total: Some(progress.files_in_total),
         bytes: progress.bytes_in,
         bytes_total: Some(progress.bytes_in_total),
-    }
+    };
+    within(whole, drive.work().filter(|work| work.reading))
 }
 
-fn writing_out(copy: &WorkingCopy) -> Progress {
-    let progress = copy.progress();
-    Progress {
+fn writing_out(drive: &DriveHandle) -> Progress {
+    let copy = drive.working_copy();
+    let progress = copy.map(|copy| copy.progress()).unwrap_or_default();
+    let whole = Progress {
         stage: "receiving".into(),
         files: progress.files_out,
         files_total: Some(progress.files_out_total),
         bytes: progress.bytes_out,
         bytes_total: Some(progress.bytes_out_total),
+    };
+    within(whole, drive.work().filter(|work| !work.reading))
+}
+
+/// The bytes of whole files, and of those that are in the middle: one large file is not all or nothing.
+fn within(whole: Progress, work: Option<Work>) -> Progress {
+    match work {
+        Some(work) => Progress {
+            bytes: work.bytes,
+            bytes_total: Some(work.bytes_total),
+            ..whole
+        },
+        None => whole,
     }
 }
 
@@ -278,44 +367,38 @@ fn mountable(at: &Path) -> Result<(), ApiError> {
     }
 }
 
-/// Makes a folder named after the drive. One that is there already belongs to something else: uniting
-/// the two is never a guess, so a number is added.
-fn free_folder(parent: &Path, drive: &DriveRef) -> Result<PathBuf, ApiError> {
-    let base = folder_name(drive);
-    for number in 1..=1000 {
-        let name = if number == 1 {
-            base.to_owned()
-        } else {
-            format!("{base} {number}")
-        };
-        let folder = parent.join(name);
-        match std::fs::create_dir(&folder) {
-            Ok(()) => return Ok(folder),
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(error) => {
-                return Err(errors::io(
-                    format!("{} cannot be made", folder.display()),
-                    &error,
-                ));
-            }
-        }
+/// A folder named after the drive, or after `otherwise` where that cannot be a name, that is not there yet.
+/// One that is there already belongs to something else: uniting the two is never a guess, so a number
+/// is added.
+fn free_folder(parent: &Path, name: &str, otherwise: &str) -> Result<PathBuf, ApiError> {
+    let base = folder_name(name).unwrap_or(otherwise);
+    if let Err(error) = parent.metadata() {
+        let what = format!("no folder can be made in {}", parent.display());
+        return Err(errors::io(what, &error));
     }
-    Err(ApiError::new(
-        Code::FolderInUse,
-        format!("there is no free folder name in {}", parent.display()),
-    )
-    .hint("name a folder"))
+    (1..=1000)
+        .map(|number| match number {
+            1 => parent.join(base),
+            _ => parent.join(format!("{base} {number}")),
+        })
+        .find(|folder| folder.symlink_metadata().is_err())
+        .ok_or_else(|| {
+            ApiError::new(
+                Code::FolderInUse,
+                format!("there is no free folder name in {}", parent.display()),
+            )
+            .hint("name a folder")
+        })
 }
 
-/// The drive's name where it can be a folder's, else its id: names come from others.
-fn folder_name(drive: &DriveRef) -> &str {
-    let name = drive.name.as_str();
+/// The drive's name where it can be a folder's: names come from others.
+fn folder_name(name: &str) -> Option<&str> {
     let fits = !name.is_empty()
         && name.len() <= 200
         && !name.starts_with(['.', '-', ' '])
         && !name.contains(['/', '\\', ':'])
         && !name.chars().any(char::is_control);
-    if fits { name } else { &drive.drive }
+    fits.then_some(name)
 }
 
 /// The ticket is spent and the drive joined, but it does not show yet where it should.
@@ -335,40 +418,27 @@ fn joined_but(drive: &DriveRef, error: ApiError) -> ApiError {
 mod tests {
     use super::*;
 
-    fn named(name: &str) -> DriveRef {
-        DriveRef {
-            drive: "d1".into(),
-            name: name.into(),
-            path: PathBuf::new(),
-        }
-    }
-
     #[test]
     fn a_drives_name_cannot_lead_out_of_the_folder() {
-        assert_eq!(folder_name(&named("Photos 2024")), "Photos 2024");
+        assert_eq!(folder_name("Photos 2024"), Some("Photos 2024"));
         for name in [
             "", ".", "..", "../etc", "/etc", "a/b", ".ssh", "-rf", "a\nb", "C:", "a\\b",
         ] {
-            assert_eq!(folder_name(&named(name)), "d1", "{name}");
+            assert_eq!(folder_name(name), None, "{name}");
         }
     }
 
     #[test]
     fn a_folder_that_is_there_is_left_alone() -> Result<(), Box<dyn std::error::Error>> {
         let here = tempfile::tempdir()?;
+        let free = |name: &str| free_folder(here.path(), name, "d1");
         std::fs::create_dir(here.path().join("Photos"))?;
-        assert_eq!(
-            free_folder(here.path(), &named("Photos"))?,
-            here.path().join("Photos 2")
-        );
-        assert_eq!(
-            free_folder(here.path(), &named("Photos"))?,
-            here.path().join("Photos 3")
-        );
-        let error = free_folder(&here.path().join("absent"), &named("Photos"))
-            .err()
-            .ok_or("made")?;
-        assert_eq!(error.code, Code::Io);
+        assert_eq!(free("Photos")?, here.path().join("Photos 2"));
+        std::fs::write(here.path().join("Photos 2"), "a file")?;
+        assert_eq!(free("Photos")?, here.path().join("Photos 3"));
+        assert_eq!(free("../x")?, here.path().join("d1"));
+        let absent = free_folder(&here.path().join("absent"), "Photos", "d1");
+        assert_eq!(absent.err().ok_or("free")?.code, Code::Io);
         Ok(())
     }
 
@@ -394,6 +464,26 @@ mod tests {
         ] {
             assert_eq!(ticket(text), text);
         }
+    }
+
+    #[test]
+    fn progress_moves_within_one_large_file() {
+        let whole = Progress {
+            files_total: Some(1),
+            bytes_total: Some(4 << 30),
+            ..Progress::default()
+        };
+        let work = Work {
+            reading: true,
+            files: 0,
+            files_total: 1,
+            bytes: 1 << 30,
+            bytes_total: 4 << 30,
+            rate: 1,
+            left: None,
+        };
+        assert_eq!(within(whole.clone(), Some(work)).bytes, 1 << 30);
+        assert_eq!(within(whole, None).bytes, 0);
     }
 
     #[test]

@@ -26,6 +26,7 @@ fn request(name: &str) -> Option<&'static str> {
         "mount" => r#"{"drive":"d","path":"/p"}"#,
         "unmount" => r#"{"path":"/p"}"#,
         "status" | "stop" | "address" | "drives" | "problems" | "transfers" => "",
+        "leave" => r#"{"drive":"d","force":false}"#,
         "device_code" | "audit" => r#"{"drive":"d"}"#,
         "phrase" => r#"{"drive":"d","forget":false}"#,
         "passphrase" => r#"{"passphrase":null}"#,

@@ -59,9 +59,11 @@ fn text(reply: &StatusReply) -> String {
     }
     for broken in &reply.broken {
         text += &format!(
-            "\nThe drive {} cannot be opened: {}\n",
+            "\nThe drive {} cannot be opened: {}\n  \
+             Nothing is collected meanwhile, since it may need it; `peerdrive leave {}` gives it up.\n",
             broken.id,
-            plain(&broken.reason)
+            plain(&broken.reason),
+            broken.id
         );
     }
     text

@@ -6,7 +6,7 @@ use peerdrive_api::schema;
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::words::plain;
+use crate::words::{count, plain};
 
 /// Wait until this device is level with every connected peer and nothing is pending
 #[derive(Debug, Args)]
@@ -34,9 +34,16 @@ impl Wait {
             drive: self.drive,
             timeout,
         })?;
-        context
-            .out
-            .answer(&level, |level| format!("{} is level\n", plain(&level.name)))?;
+        context.out.answer(&level, |level| {
+            let left = match level.problems {
+                0 => String::new(),
+                many => format!(
+                    ", but for {}; `peerdrive status` says why",
+                    count(many, "file or folder", "files and folders")
+                ),
+            };
+            format!("{} is level{left}\n", plain(&level.name))
+        })?;
         Ok(())
     }
 }

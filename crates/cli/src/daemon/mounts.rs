@@ -94,7 +94,7 @@ fn refused(error: &MountError) -> ApiError {
         ),
         MountError::Unsaved { .. } => (
             Code::Io,
-            "`peerdrive status` says what cannot be saved; the mount is still there",
+            "keep the program that has it open running and make room: it is saved when that closes it",
         ),
     };
     ApiError::new(code, error.to_string()).hint(hint)
@@ -105,5 +105,24 @@ fn of_system(error: &std::io::Error) -> Code {
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Code::DiskFull,
         std::io::ErrorKind::PermissionDenied => Code::NotAllowed,
         _ => Code::Io,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The mount is gone by then, and so is what `status` says of it: only the program can still save.
+    #[test]
+    fn what_is_unsaved_at_unmount_is_said_with_what_helps() {
+        let error = refused(&MountError::Unsaved {
+            path: "/home/ana/drive".into(),
+            source: peerdrive_mount::errno::FsError::ReadOnly,
+        });
+        assert_eq!(error.code, Code::Io);
+        assert!(error.message.contains("was unmounted"), "{error:?}");
+        let hint = error.hint.unwrap_or_default();
+        assert!(hint.contains("keep the program"), "{hint}");
+        assert!(!hint.contains("still there"), "{hint}");
     }
 }

@@ -1,5 +1,6 @@
 //! One device: a data directory and the commands given to it. Its daemon ends with it.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -84,8 +85,14 @@ impl Device {
 
     /// Starts a daemon in the foreground and waits until it says that it is ready.
     pub(crate) fn daemon(&self) -> TestResult<Child> {
+        self.daemon_failing("")
+    }
+
+    /// As [`Device::daemon`]; it is killed when it passes the named place.
+    pub(crate) fn daemon_failing(&self, place: &str) -> TestResult<Child> {
         let mut child = self
             .command(&["daemon"])
+            .env("PEERDRIVE_FAIL", place)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()?;
@@ -142,6 +149,37 @@ impl From<Output> for Answer {
             out: String::from_utf8_lossy(&output.stdout).into_owned(),
             err: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
+    }
+}
+
+/// Whether a test goes without FUSE. Says so, also in the list that `PEERDRIVE_SKIPS` names.
+pub(crate) fn no_fuse(test: &str) -> bool {
+    let missing = !Path::new("/dev/fuse").exists();
+    if missing {
+        skipped(test, "this system has no /dev/fuse");
+    }
+    missing
+}
+
+/// Whether a test goes without root. Says so, likewise.
+pub(crate) fn no_root(test: &str) -> bool {
+    let missing = !rustix::process::geteuid().is_root();
+    if missing {
+        skipped(test, "mounting a small tmpfs needs root");
+    }
+    missing
+}
+
+fn skipped(test: &str, reason: &str) {
+    let line = format!("skipped {test}: {reason}\n");
+    std::io::stderr().write_all(line.as_bytes()).ok();
+    if let Some(list) = std::env::var_os("PEERDRIVE_SKIPS") {
+        let open = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(list);
+        open.and_then(|mut file| file.write_all(line.as_bytes()))
+            .ok();
     }
 }
 

@@ -7,3 +7,4 @@ mod life;
 mod mistakes;
 mod mounting;
 mod sharing;
+mod troubles;

@@ -1,20 +1,9 @@
 //! Mounts as the daemon keeps them: back after a restart, also after `kill -9`, and never stuck. Without
 //! FUSE there is nothing to see, and the tests say so.
 
-use std::io::Write as _;
-use std::path::Path;
-
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::device::{Device, TestResult, text, until};
-
-fn no_fuse() -> bool {
-    let missing = !Path::new("/dev/fuse").exists();
-    if missing {
-        writeln!(std::io::stderr(), "skipped: this system has no /dev/fuse").ok();
-    }
-    missing
-}
+use crate::device::{Device, TestResult, no_fuse, text, until};
 
 /// A drive with one file, and an empty folder to mount it on.
 fn drive_and_point(it: &Device) -> TestResult<std::path::PathBuf> {
@@ -29,7 +18,7 @@ fn drive_and_point(it: &Device) -> TestResult<std::path::PathBuf> {
 
 #[test]
 fn a_mount_shows_the_drive_and_is_gone_after_unmount() -> TestResult {
-    if no_fuse() {
+    if no_fuse("a_mount_shows_the_drive_and_is_gone_after_unmount") {
         return Ok(());
     }
     let it = Device::new()?;
@@ -67,7 +56,7 @@ fn a_mount_shows_the_drive_and_is_gone_after_unmount() -> TestResult {
 
 #[test]
 fn a_mount_comes_back_after_stop_and_after_kill_9() -> TestResult {
-    if no_fuse() {
+    if no_fuse("a_mount_comes_back_after_stop_and_after_kill_9") {
         return Ok(());
     }
     let it = Device::new()?;
@@ -94,7 +83,7 @@ fn a_mount_comes_back_after_stop_and_after_kill_9() -> TestResult {
 
 #[test]
 fn a_mount_that_cannot_come_back_is_a_problem_in_status() -> TestResult {
-    if no_fuse() {
+    if no_fuse("a_mount_that_cannot_come_back_is_a_problem_in_status") {
         return Ok(());
     }
     let it = Device::new()?;

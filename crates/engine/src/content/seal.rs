@@ -12,7 +12,7 @@ use peerdrive_crypto::{
 
 use super::{
     error::{ContentError, Mismatch},
-    manifest::{Body, ChunkRef, Manifest},
+    manifest::{Body, ChunkRef, Manifest, is_newer},
     shape::Shape,
 };
 
@@ -120,7 +120,7 @@ pub(super) fn open_manifest(
     };
     let plain = content::open_manifest(keys, &of, sealed)
         .map_err(|_| ContentError::forged(Mismatch::Seal))?;
-    if super::manifest::is_newer(&plain) {
+    if is_newer(&plain) {
         return Err(ContentError::forged(Mismatch::Newer));
     }
     let manifest = Manifest::decode(&plain, version.len, shape)

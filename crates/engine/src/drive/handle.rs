@@ -2,7 +2,6 @@
 //! everything else. Knows no document, record or socket itself.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
@@ -29,16 +28,13 @@ use crate::history::{Writer, bind_text};
 use crate::holding::Ledger;
 use crate::keyring::SharedKeys;
 use crate::listing::{self, Listed};
-use crate::local::{LocalError, LocalTable, Space};
+use crate::local::LocalTable;
 use crate::presence::Presence;
 use crate::voices::Voices;
 use crate::working_copy::WorkingCopy;
 
 /// Events that a slow door may fall behind before it has to compare anew with the view.
 const EVENT_BACKLOG: usize = 1024;
-
-const FOLDER_KEY: &[u8] = b"folder";
-const MOUNTS_KEY: &[u8] = b"mounts";
 
 /// A drive on this device. Cheap to clone; dropping one never blocks.
 #[derive(Clone, Debug)]
@@ -65,6 +61,12 @@ pub(crate) struct Shared {
     pub(crate) working_copy: Mutex<Option<WorkingCopy>>,
     /// Read while bytes leave the folder, written while sealed copies go that the folder stands for.
     pub(crate) parting: Arc<tokio::sync::RwLock<()>>,
+    /// Held while the folder is being taken up, so that it is once.
+    pub(crate) starting: Mutex<()>,
+    /// Why the folder cannot even be waited for, if so.
+    pub(crate) no_folder: Mutex<Option<String>>,
+    /// What is in the drive has still to arrive.
+    pub(crate) awaited: AtomicBool,
     events: broadcast::Sender<Arc<DriveEvent>>,
     published: AtomicU64,
     followed: Arc<Followed>,
@@ -146,6 +148,7 @@ pub(crate) struct Parts {
     pub(crate) paused: bool,
     pub(crate) presence: Presence,
     pub(crate) voices: Arc<Voices>,
+    pub(crate) awaited: bool,
 }
 
 impl Shared {
@@ -166,6 +169,9 @@ impl Shared {
             approvals: Approvals::default(),
             working_copy: Mutex::new(None),
             parting: Arc::default(),
+            starting: Mutex::new(()),
+            no_folder: Mutex::new(None),
+            awaited: AtomicBool::new(parts.awaited),
             events: broadcast::Sender::new(EVENT_BACKLOG),
             published: AtomicU64::new(0),
             followed: Arc::default(),
@@ -308,7 +314,8 @@ impl DriveHandle {
         self.shared.standing.subscribe()
     }
 
-    /// How far the reading or writing of the folder is, if any is under way. Counters only: cheap.
+    /// How far the reading or writing of the folder is, if any is under way, with the bytes of files in the
+    /// middle of it. Counters only: cheap.
     pub fn work(&self) -> Option<Work> {
         self.shared.work()
     }
@@ -361,31 +368,6 @@ impl DriveHandle {
         listing::view_hash(&self.view())
     }
 
-    /// Mount points to bring back after a restart.
-    pub fn mounts(&self) -> Result<Vec<PathBuf>, LocalError> {
-        let stored = self.shared.local.get(Space::Config, MOUNTS_KEY)?;
-        Ok(stored.map(|bytes| decode_paths(&bytes)).unwrap_or_default())
-    }
-
-    /// Remembers mount points.
-    pub fn set_mounts(&self, mounts: &[PathBuf]) -> Result<(), LocalError> {
-        self.shared
-            .local
-            .put(Space::Config, MOUNTS_KEY, encode_paths(mounts))
-    }
-
-    /// The folder to keep in step after a restart.
-    pub(crate) fn folder(&self) -> Result<Option<PathBuf>, LocalError> {
-        let stored = self.shared.local.get(Space::Config, FOLDER_KEY)?;
-        Ok(stored.and_then(|bytes| decode_paths(&bytes).pop()))
-    }
-
-    pub(crate) fn set_folder(&self, folder: PathBuf) -> Result<(), LocalError> {
-        self.shared
-            .local
-            .put(Space::Config, FOLDER_KEY, encode_paths(&[folder]))
-    }
-
     pub(crate) async fn ask<T>(
         &self,
         request: impl FnOnce(oneshot::Sender<Result<T, DriveError>>) -> Request,
@@ -398,23 +380,4 @@ impl DriveHandle {
             .map_err(|_| DriveError::Closed)?;
         answer.await.map_err(|_| DriveError::Closed)?
     }
-}
-
-/// Paths need not be UTF-8; joined by NUL, which no path contains.
-fn encode_paths(paths: &[PathBuf]) -> Vec<u8> {
-    use std::os::unix::ffi::OsStrExt;
-    paths
-        .iter()
-        .map(|path| path.as_os_str().as_bytes())
-        .collect::<Vec<_>>()
-        .join(&0)
-}
-
-fn decode_paths(bytes: &[u8]) -> Vec<PathBuf> {
-    use std::os::unix::ffi::OsStringExt;
-    bytes
-        .split(|byte| *byte == 0)
-        .filter(|path| !path.is_empty())
-        .map(|path| PathBuf::from(std::ffi::OsString::from_vec(path.to_vec())))
-        .collect()
 }

@@ -17,6 +17,20 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// How long waiting gives peers that are known but not connected, before it calls this device alone.
 const ALONE_AFTER: Duration = Duration::from_secs(2);
 
+/// How long it gives the device that let this one in, before what is in the drive counts as lost for now.
+const LOST_AFTER: Duration = Duration::from_secs(10);
+
+/// How waiting ended.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Waited {
+    /// What could not be done, and why.
+    pub problems: Vec<Problem>,
+    /// Why the folder is not being kept in step, if it is not.
+    pub held_up: Option<String>,
+    /// What is in the drive never arrived, and no device that has it can be reached.
+    pub lost: bool,
+}
+
 /// A drive's state at one moment.
 #[derive(Clone, Debug)]
 pub struct DriveStatus {
@@ -99,7 +113,9 @@ impl DriveHandle {
             id: self.id(),
             name: self.name().to_owned(),
             role: self.role(),
-            folder: copy.map(|copy| copy.root().to_owned()),
+            folder: copy
+                .map(|copy| copy.root().to_owned())
+                .or_else(|| self.folder().ok().flatten()),
             files: counts.files,
             folders: counts.folders,
             bytes: counts.bytes,
@@ -108,9 +124,7 @@ impl DriveHandle {
             pending_down: pending.down,
             paused: match self.is_paused() {
                 true => Some("paused on this device; `peerdrive resume` goes on".to_owned()),
-                false => copy_status
-                    .as_ref()
-                    .and_then(|status| status.paused.clone()),
+                false => self.held_up(),
             },
             work: self.shared.work(),
             problems: copy_status
@@ -120,23 +134,69 @@ impl DriveHandle {
         }
     }
 
+    /// Why the drive's folder is not being kept in step, other than by somebody's wish.
+    fn held_up(&self) -> Option<String> {
+        if let Some(copy) = self.working_copy() {
+            return copy.status().paused;
+        }
+        let awaited = || {
+            self.shared
+                .is_awaited()
+                .then(|| "what is in the drive has not arrived yet; it comes when a device that has it is on line".to_owned())
+        };
+        self.shared.no_folder.lock().clone().or_else(awaited)
+    }
+
     /// Returns when this device is level with every connected peer, its folder is in step, and
-    /// nothing is pending. What cannot be done (see `problems`) is not waited for.
-    pub async fn wait_level(&self) {
-        let begun = Instant::now();
+    /// nothing is pending. What cannot be done is tried once more then, and told, not waited for.
+    pub async fn wait_level(&self) -> Waited {
+        self.bring_in_step().await;
+        let mut alone_since = None;
+        let mut tried_again = false;
         loop {
-            if let Some(copy) = self.working_copy()
-                && let Err(error) = copy.sync_now().await
-            {
-                tracing::debug!(%error, "the folder cannot be brought in step now");
-            }
             let peers = self.shared.link.peers();
-            let alone = !peers.is_empty() && !peers.iter().any(|peer| peer.connected);
+            if peers.iter().any(|peer| peer.connected) {
+                alone_since = None;
+            } else {
+                alone_since.get_or_insert_with(Instant::now);
+            }
+            let alone = alone_since.map(|since| since.elapsed());
+            let awaited = self.shared.is_awaited();
+            let patience = if awaited { LOST_AFTER } else { ALONE_AFTER };
             let level = peers.iter().all(|peer| !peer.connected || peer.level);
-            if alone && begun.elapsed() < ALONE_AFTER {
+            if !peers.is_empty() && alone.is_some_and(|alone| alone < patience) {
                 self.shared.link.nudge();
-            } else if level && self.pending_with(&peers) == Backlog::default() {
-                return;
+            } else if awaited {
+                if alone.is_some() {
+                    return Waited {
+                        lost: true,
+                        ..Waited::default()
+                    };
+                }
+            } else if level && self.on_the_way(&peers) == (0, 0) {
+                let status = self.working_copy().map(|copy| copy.status());
+                let status = status.unwrap_or_default();
+                if self.is_paused() {
+                    return Waited::default();
+                }
+                if let Some(held_up) = self.held_up() {
+                    return Waited {
+                        held_up: Some(held_up),
+                        ..Waited::default()
+                    };
+                }
+                let quiet = !status.is_busy() && !self.has_unfollowed_folder();
+                if quiet && (tried_again || status.problems.is_empty()) {
+                    return Waited {
+                        problems: status.problems,
+                        ..Waited::default()
+                    };
+                }
+                if quiet {
+                    // All who can be heard are: what failed may have failed for want of them.
+                    tried_again = true;
+                    self.bring_in_step().await;
+                }
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         }
@@ -160,11 +220,30 @@ impl DriveHandle {
             .collect()
     }
 
-    fn pending_with(&self, peers: &[PeerState]) -> Backlog {
+    /// Has the whole folder looked at, and what failed tried again: not to be done often.
+    async fn bring_in_step(&self) {
+        if let Some(copy) = self.working_copy()
+            && let Err(error) = copy.sync_now().await
+        {
+            tracing::debug!(%error, "the folder cannot be brought in step now");
+        }
+    }
+
+    fn has_unfollowed_folder(&self) -> bool {
+        self.working_copy().is_some() && self.has_unfollowed()
+    }
+
+    /// Entries that connected peers have not acknowledged, and that they have and this device has not
+    /// applied.
+    fn on_the_way(&self, peers: &[PeerState]) -> (u64, u64) {
         let connected = || peers.iter().filter(|peer| peer.connected);
-        let mut up = connected().map(|peer| peer.behind).max().unwrap_or(0);
-        let mut down = connected().map(|peer| peer.ahead).max().unwrap_or(0);
-        down = down.max(self.shared.waiting() as u64);
+        let up = connected().map(|peer| peer.behind).max().unwrap_or(0);
+        let down = connected().map(|peer| peer.ahead).max().unwrap_or(0);
+        (up, down.max(self.shared.waiting() as u64))
+    }
+
+    fn pending_with(&self, peers: &[PeerState]) -> Backlog {
+        let (mut up, mut down) = self.on_the_way(peers);
         if let Some(copy) = self.working_copy() {
             let status = copy.status();
             up += status.pending_in as u64;

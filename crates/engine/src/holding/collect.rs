@@ -44,7 +44,8 @@ impl Engine {
         let drives = self.drives();
         for drive in &drives {
             let reading = drive.working_copy().map(|copy| copy.status());
-            if reading.is_some_and(|status| status.pending_in > 0) {
+            // What cannot be read now, or a folder that is away, may be so for months.
+            if reading.is_some_and(|status| status.is_reading()) {
                 return Err(HoldError::Busy(drive.name().to_owned()));
             }
             for version in needed(&drive.shared).await? {

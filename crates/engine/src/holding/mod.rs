@@ -53,7 +53,7 @@ pub enum HoldError {
     Read(#[from] ReadError),
     /// A drive of this device cannot be opened, so what it needs is not known.
     #[error(
-        "the drive {0} cannot be opened, and nothing is collected that it may need; see `peerdrive status`"
+        "the drive {0} cannot be opened, and nothing is collected that it may need; `peerdrive status` says why, `peerdrive leave` gives it up"
     )]
     Broken(String),
     /// A folder is being read.

@@ -71,10 +71,12 @@ impl Stat {
     }
 }
 
-/// An open root folder.
+/// An open root folder, or one that is not there now.
 #[derive(Debug)]
 pub(super) struct Root {
-    fd: OwnedFd,
+    /// `None` if it is not there: then every call fails, and never with words that could be taken for an
+    /// entry that is gone.
+    fd: Option<OwnedFd>,
     path: PathBuf,
     dev: u64,
     ino: u64,
@@ -100,12 +102,27 @@ impl Root {
         )?;
         let stat = fs::statx(&fd, "", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS)?;
         Ok(Root {
-            fd,
+            fd: Some(fd),
             path: path.to_owned(),
             dev: device(&stat),
             ino: stat.stx_ino,
             no_openat2: AtomicBool::new(false),
         })
+    }
+
+    /// A root that is not there now.
+    pub(super) fn absent(path: &Path) -> Root {
+        Root {
+            fd: None,
+            path: path.to_owned(),
+            dev: 0,
+            ino: 0,
+            no_openat2: AtomicBool::new(false),
+        }
+    }
+
+    fn fd(&self) -> io::Result<&OwnedFd> {
+        self.fd.as_ref().ok_or_else(|| Errno::STALE.into())
     }
 
     /// Where it was when it was opened.
@@ -115,8 +132,9 @@ impl Root {
 
     /// Whether `path()` still leads to this very folder: false after an unmount, a rename, or a removal.
     pub(super) fn still_there(&self) -> bool {
-        fs::statx(CWD, &self.path, AtFlags::empty(), StatxFlags::BASIC_STATS)
-            .is_ok_and(|stat| device(&stat) == self.dev && stat.stx_ino == self.ino)
+        self.fd.is_some()
+            && fs::statx(CWD, &self.path, AtFlags::empty(), StatxFlags::BASIC_STATS)
+                .is_ok_and(|stat| device(&stat) == self.dev && stat.stx_ino == self.ino)
     }
 
     /// The folder at `rel` (`""` is the root), for use as the base of a call on one of its entries.
@@ -126,9 +144,10 @@ impl Root {
 
     fn open_beneath(&self, rel: &str, flags: OFlags) -> io::Result<OwnedFd> {
         let rel = if rel.is_empty() { "." } else { rel };
+        let root = self.fd()?;
         if !self.no_openat2.load(Ordering::Relaxed) {
             for _ in 0..8 {
-                match fs::openat2(&self.fd, rel, flags, Mode::empty(), RESOLVE) {
+                match fs::openat2(root, rel, flags, Mode::empty(), RESOLVE) {
                     Ok(fd) => return Ok(fd),
                     // The kernel could not rule out an escape because something was renamed meanwhile.
                     Err(Errno::AGAIN) => {}
@@ -145,13 +164,13 @@ impl Root {
 
     /// `open_beneath` for kernels without `openat2`: no component is ever followed.
     fn open_stepwise(&self, rel: &str, flags: OFlags) -> io::Result<OwnedFd> {
-        let mut at = fs::openat(&self.fd, ".", FOLDER, Mode::empty())?;
+        let mut at = fs::openat(self.fd()?, ".", FOLDER, Mode::empty())?;
         let mut parts = rel
             .split('/')
             .filter(|part| !part.is_empty() && *part != ".")
             .peekable();
         if parts.peek().is_none() {
-            return Ok(fs::openat(&self.fd, ".", flags, Mode::empty())?);
+            return Ok(fs::openat(self.fd()?, ".", flags, Mode::empty())?);
         }
         while let Some(part) = parts.next() {
             if part == ".." {
@@ -411,12 +430,12 @@ impl Root {
 
     /// Makes everything on the root's file system durable: one call for a whole batch.
     pub(super) fn sync_all(&self) -> io::Result<()> {
-        Ok(fs::syncfs(&self.fd)?)
+        Ok(fs::syncfs(self.fd()?)?)
     }
 
     /// A second descriptor of the same folder, for a thread that only makes things durable.
     pub(super) fn descriptor(&self) -> io::Result<OwnedFd> {
-        self.fd.as_fd().try_clone_to_owned()
+        self.fd()?.as_fd().try_clone_to_owned()
     }
 }
 

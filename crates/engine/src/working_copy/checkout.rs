@@ -411,7 +411,11 @@ impl<D: Drive> Keeper<D> {
             }
             _ => match self.root.rename_new(&temp, &path) {
                 Ok(()) => Outcome::Changed(path),
-                Err(error) => Outcome::io(&path, &error),
+                Err(error) => {
+                    // Saved once more meanwhile: the newest is in its place, and this one beside it.
+                    self.bring_back(&temp, &path, Instant::now());
+                    Outcome::io(&path, &error)
+                }
             },
         }
     }

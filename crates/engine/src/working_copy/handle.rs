@@ -204,6 +204,15 @@ impl Drive for DriveHandle {
         self.shared.standing_changed();
     }
 
+    fn has_begun(&self) -> bool {
+        // Unreadable notes fail at every other place too; a folder is not made on their account.
+        DriveHandle::has_begun(self).unwrap_or(true)
+    }
+
+    fn begun(&self) -> Result<(), String> {
+        self.set_begun().map_err(|error| error.to_string())
+    }
+
     fn load(&self) -> Result<Vec<StoredRow>, String> {
         self.local()
             .all(Space::InStep)

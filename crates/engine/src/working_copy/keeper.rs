@@ -16,8 +16,8 @@ use super::marker::{self, Marked};
 use super::names::DiskRules;
 use super::port::Drive;
 use super::rest::{Look, Rest};
-use super::scan::{Observed, Scan};
-use super::status::{Problems, Shared, WorkingCopyOptions, hint_for};
+use super::scan::{Observed, Scan, Seen};
+use super::status::{Problem, Problems, Shared, WorkingCopyOptions, hint_for};
 use super::watch::Watch;
 
 /// By then the watcher has heard of a move, on a busy machine too.
@@ -31,6 +31,9 @@ pub(super) struct Retry {
     /// There is a problem to show for it, so nobody need wait until it is solved.
     pub(super) reported: bool,
 }
+
+/// Paths to show, by the folder that they are in.
+pub(super) type Unnamed = BTreeMap<String, Vec<String>>;
 
 pub(super) struct Keeper<D: Drive> {
     pub(super) drive: Arc<D>,
@@ -60,10 +63,12 @@ pub(super) struct Keeper<D: Drive> {
     /// A reader's local changes, by path, as they were when they were reported.
     pub(super) local_only: BTreeMap<String, Option<Stat>>,
     pub(super) problems: Problems,
+    /// Entries whose names are no text, by the folder they are in, as it was listed last.
+    pub(super) unnamed: Unnamed,
     pub(super) shared: Arc<Shared>,
     /// Names temporary files.
     pub(super) next_temp: u64,
-    /// Replaced and removed files, for a moment, in the order of their time.
+    /// Replaced and removed files, for a moment.
     pub(super) lingering: VecDeque<Lingering>,
 }
 
@@ -142,15 +147,50 @@ pub(super) enum Pause {
         "the folder does not carry this drive's marker (.peerdrive/drive); put the right folder back, nothing is changed until then"
     )]
     NotOurs,
-    /// The marker could not be read.
-    #[error("the folder's marker cannot be read: {0}")]
-    Unreadable(String),
+    /// The system does not let it be used.
+    #[error("the folder cannot be used: {0}; nothing is changed until it can be")]
+    Unusable(String),
     /// The drive takes no changes.
     #[error("{0}")]
     Drive(String),
 }
 
 impl<D: Drive> Keeper<D> {
+    /// With nothing to do yet.
+    pub(super) fn new(
+        drive: Arc<D>,
+        root: Root,
+        rules: DiskRules,
+        in_step: InStep,
+        options: WorkingCopyOptions,
+        shared: Arc<Shared>,
+    ) -> Self {
+        Keeper {
+            drive,
+            ignored: Ignored::new(&options.local_ignore),
+            options,
+            root,
+            rules,
+            in_step,
+            watch: Watch::start(),
+            rest: Rest::default(),
+            again: BTreeMap::new(),
+            stirred: false,
+            dirty: BTreeSet::new(),
+            later: HashMap::new(),
+            failed_paths: HashMap::new(),
+            vanished: BTreeMap::new(),
+            last_vanished: Instant::now(),
+            deletions: DeletionGuard::default(),
+            local_only: BTreeMap::new(),
+            problems: Problems::default(),
+            unnamed: Unnamed::default(),
+            shared,
+            next_temp: 0,
+            lingering: VecDeque::new(),
+        }
+    }
+
     /// Whether the folder is there and is this drive's: asked before anything is believed to be missing.
     pub(super) fn check_root(&self) -> Result<(), Pause> {
         if !self.root.still_there() {
@@ -159,7 +199,7 @@ impl<D: Drive> Keeper<D> {
         match marker::read(&self.root, &self.drive.id()) {
             Ok(Marked::Ours) => Ok(()),
             Ok(Marked::Missing | Marked::Other) => Err(Pause::NotOurs),
-            Err(error) => Err(Pause::Unreadable(error.to_string())),
+            Err(error) => Err(Pause::Unusable(error.to_string())),
         }
     }
 
@@ -225,6 +265,31 @@ impl<D: Drive> Keeper<D> {
         self.path_failed(path, error.to_string(), hint_for(error), now);
     }
 
+    /// Takes note of what a look found to have no name that can be written down.
+    pub(super) fn note_unnamed(&mut self, seen: &Observed, whole: bool) {
+        if whole {
+            self.unnamed.clear();
+        }
+        for (folder, names) in &seen.unnamed {
+            self.unnamed.retain(|known, _| known != folder);
+            if !names.is_empty() {
+                self.unnamed.insert(folder.clone(), names.clone());
+            }
+        }
+        // What was in a folder that is gone, or has another name now, is told of where it is found next.
+        let gone = |path: &str| matches!(seen.at.get(path), Some(Seen::Absent));
+        self.unnamed.retain(|folder, _| !above(folder).any(gone));
+    }
+
+    /// What there is to tell of entries without a name that can be written down.
+    pub(super) fn unnamed_problems(&self) -> impl Iterator<Item = Problem> {
+        self.unnamed.values().flatten().map(|path| Problem {
+            path: path.clone(),
+            reason: "its name is not UTF-8, so other devices cannot have it".into(),
+            hint: "Rename it; it is taken in by itself then.".into(),
+        })
+    }
+
     /// A local path is dealt with.
     pub(super) fn path_done(&mut self, path: &str) {
         self.problems.clear(path);
@@ -268,15 +333,21 @@ impl<D: Drive> Keeper<D> {
         self.dirty.insert(id);
     }
 
+    /// Local paths that failed and wait for their next turn.
+    pub(super) fn failing_in(&self) -> usize {
+        let failed = |path: &&str| self.failed_paths.contains_key(*path);
+        self.rest.paths().filter(failed).count()
+    }
+
+    /// Nodes that failed and wait for their next turn.
+    pub(super) fn failing_out(&self) -> usize {
+        let reported = |id: &&NodeId| self.later.get(id).is_some_and(|retry| retry.reported);
+        self.dirty.iter().filter(reported).count()
+    }
+
     /// Whether nothing is left that will be done by itself soon.
     pub(super) fn is_quiet(&self) -> bool {
-        self.rest
-            .paths()
-            .all(|path| self.failed_paths.contains_key(path))
-            && self
-                .dirty
-                .iter()
-                .all(|id| self.later.get(id).is_some_and(|retry| retry.reported))
+        self.failing_in() == self.rest.len() && self.failing_out() == self.dirty.len()
     }
 
     /// A node is as the drive shows it.
@@ -348,10 +419,18 @@ impl<D: Drive> Keeper<D> {
     }
 }
 
+/// A folder's path, and those of the folders above it.
+fn above(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(path), |path| {
+        path.rsplit_once('/').map(|(parent, _)| parent)
+    })
+}
+
 /// Whether a file's times, read at `now_ns`, cannot prove that it will not have changed in that same
-/// tick of the file system's clock. Ticks are at most 10 ms; future times prove nothing.
+/// tick of the file system's clock. Ticks are at most 10 ms. A write sets both times: it shows if either
+/// was not of this tick, so that a file of the future, which nobody wrote then, is not read for ever.
 pub(super) fn too_young(stat: &Stat, now_ns: i64) -> bool {
-    stat.mtime_ns > now_ns - 20_000_000
+    stat.mtime_ns.min(stat.ctime_ns) > now_ns - 20_000_000
 }
 
 /// Now, as file systems count: nanoseconds since 1970. Only ever compared with times of files here.

@@ -32,6 +32,17 @@ impl<D: Drive> Keeper<D> {
         gone: &BTreeSet<NodeId>,
     ) -> Result<(), Pause> {
         self.expect_in(&leaves);
+        let taken = self.leaves_one_by_one(work, leaves, gone).await;
+        self.none_expected();
+        taken
+    }
+
+    async fn leaves_one_by_one(
+        &mut self,
+        work: &mut Work<'_>,
+        leaves: Vec<Change>,
+        gone: &BTreeSet<NodeId>,
+    ) -> Result<(), Pause> {
         let mut gone_by_content: HashMap<([u8; 32], u64), NodeId> = HashMap::new();
         for id in gone.iter().chain(self.vanished.keys()) {
             if let Some(Held::File { hash, len: 1.. }) =
@@ -49,6 +60,7 @@ impl<D: Drive> Keeper<D> {
                 stream::iter(portion)
                     .map(|change| async move {
                         let taken = this.read(&change).await;
+                        this.count_in(&change);
                         (change, taken)
                     })
                     .buffered(READERS)
@@ -63,7 +75,9 @@ impl<D: Drive> Keeper<D> {
         Ok(())
     }
 
-    pub(super) fn expect_in(&self, leaves: &[Change]) {
+    /// Every file that is going to be read is counted once when it has been, whatever became of it: what
+    /// was the same already, or could not be read, is no work that is left.
+    fn expect_in(&self, leaves: &[Change]) {
         let mut progress = self.shared.progress.lock();
         if progress.files_in == progress.files_in_total {
             (
@@ -73,16 +87,25 @@ impl<D: Drive> Keeper<D> {
                 progress.bytes_in_total,
             ) = (0, 0, 0, 0);
         }
-        for change in leaves {
-            if let Change::New { stat, .. } | Change::Touched { stat, .. } = change {
-                progress.files_in_total += u64::from(stat.kind == EntryKind::File);
-                progress.bytes_in_total += if stat.kind == EntryKind::File {
-                    stat.size
-                } else {
-                    0
-                };
-            }
+        for bytes in leaves.iter().filter_map(file_bytes) {
+            progress.files_in_total += 1;
+            progress.bytes_in_total += bytes;
         }
+    }
+
+    fn count_in(&self, change: &Change) {
+        if let Some(bytes) = file_bytes(change) {
+            let mut progress = self.shared.progress.lock();
+            progress.files_in += 1;
+            progress.bytes_in += bytes;
+        }
+    }
+
+    /// What was not come to, because the drive takes nothing now, is expected again when it is found again.
+    fn none_expected(&self) {
+        let mut progress = self.shared.progress.lock();
+        progress.files_in_total = progress.files_in;
+        progress.bytes_in_total = progress.bytes_in;
     }
 
     pub(super) async fn leaf(
@@ -402,6 +425,16 @@ impl<D: Drive> Keeper<D> {
         work.batch
             .create(path, place, name, kind, Some(content), mode, record);
         Ok(())
+    }
+}
+
+/// How many bytes there are to read of a changed file; `None` if it is none.
+fn file_bytes(change: &Change) -> Option<u64> {
+    match change {
+        Change::New { stat, .. } | Change::Touched { stat, .. } if stat.kind == EntryKind::File => {
+            Some(stat.size)
+        }
+        _ => None,
     }
 }
 

@@ -2,6 +2,7 @@
 //! id as text. Without it nothing in the folder, and nothing missing from it, means anything.
 
 use std::io::{self, Read, Write};
+use std::path::Path;
 
 use super::beneath::{EntryKind, Root};
 use super::linger;
@@ -58,6 +59,32 @@ pub(super) fn write(root: &Root, drive: &str) -> io::Result<()> {
     writeln!(file, "{drive}")?;
     file.sync_all()?;
     root.sync_folder(FOLDER)
+}
+
+/// Removes the marker and the folder that it is in, after what somebody wrote into temporary files was put
+/// back in place. Does nothing to a folder that is not this drive's.
+pub(super) fn remove(path: &Path, drive: &str) -> io::Result<()> {
+    let root = match Root::open(path) {
+        Ok(root) => root,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if read(&root, drive)? != Marked::Ours {
+        return Ok(());
+    }
+    clean(&root)?;
+    root.unlink(FILE)?;
+    if root.stat(IGNORE)?.is_some() {
+        root.unlink(IGNORE)?;
+    }
+    // Whoever put something of their own in there keeps it.
+    for folder in [TMP, FOLDER] {
+        match root.remove_folder(folder) {
+            Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Makes the folder for temporary files and removes what a crash left in it, save what somebody wrote.

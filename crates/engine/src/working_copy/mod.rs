@@ -52,9 +52,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use rustix::fs::Access;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::drive::handle::DriveHandle;
+use beneath::Root;
+use marker::Marked;
 use port::Drive;
 use status::Shared;
 pub use status::{Problem, WorkingCopyOptions, WorkingCopyProgress, WorkingCopyStatus};
@@ -98,9 +101,9 @@ pub struct WorkingCopy {
 }
 
 impl WorkingCopy {
-    /// Starts keeping `root` in step with a drive. On the first run the two are united: what is the same
-    /// on both sides is in step, what differs is kept twice, and nothing is deleted. Needs a tokio
-    /// runtime around it.
+    /// Starts keeping `root` in step with a drive, as somebody asks for now. On the first run the two are
+    /// united: what is the same on both sides is in step, what differs is kept twice, and nothing is
+    /// deleted. Needs a tokio runtime around it.
     ///
     /// # Errors
     /// The folder cannot be used, belongs to another drive, or the records cannot be read. A folder that
@@ -110,17 +113,31 @@ impl WorkingCopy {
         root: PathBuf,
         options: WorkingCopyOptions,
     ) -> Result<WorkingCopy, WorkingCopyError> {
-        Self::start_on(drive, &root, options)
+        Self::start_on(drive, &root, options, true)
+    }
+
+    /// As [`WorkingCopy::start`], for a folder that was chosen earlier: whatever is wrong with it, the
+    /// working copy is there, says so, and goes on by itself when it is right.
+    ///
+    /// # Errors
+    /// The records cannot be read, or no thread can be started.
+    pub(crate) fn resume(
+        drive: DriveHandle,
+        root: PathBuf,
+        options: WorkingCopyOptions,
+    ) -> Result<WorkingCopy, WorkingCopyError> {
+        Self::start_on(drive, &root, options, false)
     }
 
     fn start_on<D: Drive>(
         drive: D,
         root: &Path,
         options: WorkingCopyOptions,
+        asked: bool,
     ) -> Result<WorkingCopy, WorkingCopyError> {
         let shared = Arc::new(Shared::default());
         let (commands, inbox) = mpsc::unbounded_channel();
-        let worker = Worker::open(Arc::new(drive), root, options, shared.clone(), inbox)?;
+        let worker = Worker::open(Arc::new(drive), root, options, asked, shared.clone(), inbox)?;
         let runtime = tokio::runtime::Handle::current();
         std::thread::Builder::new()
             .name("working copy".into())
@@ -179,6 +196,12 @@ impl WorkingCopy {
         }
     }
 
+    /// Takes away the marker of a drive that is given up, after everything that somebody wrote late was put
+    /// back in place. What else is in the folder stays. A folder of another drive is left as it is.
+    pub(crate) fn unmark(root: &Path, drive: &str) -> io::Result<()> {
+        marker::remove(root, drive)
+    }
+
     /// Stops, and returns when everything is durable.
     pub async fn stop(self) {
         let (done, stopped) = oneshot::channel();
@@ -186,6 +209,25 @@ impl WorkingCopy {
             tracing::debug!("the working copy had stopped already");
         }
     }
+}
+
+/// Looks whether a folder, or one that will be made, can be kept in step with a drive, before anything
+/// hangs on it. Changes nothing.
+///
+/// # Errors
+/// It carries the marker of another drive than `drive`, or may not be written to.
+pub(crate) fn check(path: &Path, drive: &str) -> Result<(), WorkingCopyError> {
+    let disk = |error| WorkingCopyError::Disk {
+        path: path.to_owned(),
+        error,
+    };
+    if let Ok(root) = Root::open(path)
+        && marker::read(&root, drive).map_err(disk)? == Marked::Other
+    {
+        return Err(WorkingCopyError::OtherDrive(path.to_owned()));
+    }
+    let there = path.ancestors().find(|above| above.exists());
+    rustix::fs::access(there.unwrap_or(path), Access::WRITE_OK).map_err(|errno| disk(errno.into()))
 }
 
 /// What a person reads while deletions wait for a yes.

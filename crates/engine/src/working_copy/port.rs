@@ -119,6 +119,11 @@ pub(super) trait Drive: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self::Parting, BytesError>> + Send;
     /// What the working copy says of itself is something else now.
     fn restated(&self) {}
+    /// Whether the folder was marked as this drive's at some time: from then on one that is missing, or is
+    /// there without its marker, is waited for and not made anew.
+    fn has_begun(&self) -> bool;
+    /// Notes that it is marked now, durably.
+    fn begun(&self) -> Result<(), String>;
     /// All rows of the durable in-step table.
     fn load(&self) -> Result<Vec<StoredRow>, String>;
     /// Writes rows of it in one transaction. Called from a thread that may block.

@@ -32,6 +32,8 @@ pub(super) struct Observed {
     pub(super) unreadable: Vec<(String, String)>,
     /// Folders whose disk is not there: nothing was looked at in them.
     pub(super) away: BTreeSet<String>,
+    /// Of every folder that was listed, what in it has a name that is no text: as it can be shown.
+    pub(super) unnamed: BTreeMap<String, Vec<String>>,
     /// Entries looked at.
     pub(super) entries: u64,
 }
@@ -147,6 +149,7 @@ impl<'a> Scan<'a> {
             let below = format!("{path}/");
             self.seen.at.retain(|at, _| !at.starts_with(&below));
             self.seen.folders.retain(|at, _| !at.starts_with(&below));
+            self.seen.unnamed.retain(|at, _| !at.starts_with(&below));
             self.seen.folders.insert(path.clone(), None);
             self.list(&path, None);
         }
@@ -192,20 +195,18 @@ impl<'a> Scan<'a> {
             Err(error) => return self.cannot(path, &error),
         };
         let mut present = BTreeSet::new();
+        let mut unnamed = Vec::new();
         for (name, stat) in entries {
             match name.into_string() {
                 Ok(name) => {
                     self.entry(base, &join(path, &name), stat, true);
                     present.insert(name);
                 }
-                Err(name) => {
-                    let shown = join(path, &name.to_string_lossy());
-                    self.seen
-                        .unreadable
-                        .push((shown, "its name is not UTF-8".to_owned()));
-                }
+                Err(name) => unnamed.push(join(path, &name.to_string_lossy())),
             }
         }
+        unnamed.sort_unstable();
+        self.seen.unnamed.insert(path.to_owned(), unnamed);
         let Some(base) = base else { return };
         for (name, _) in self.in_step.children(base) {
             if !present.contains(name) {

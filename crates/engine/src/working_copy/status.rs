@@ -34,6 +34,10 @@ pub struct WorkingCopyStatus {
     pub pending_in: usize,
     /// Nodes that are still to be written out.
     pub pending_out: usize,
+    /// How many of `pending_in` failed and are tried again in a while: see `problems`.
+    pub failing_in: usize,
+    /// How many of `pending_out` failed and are tried again in a while: see `problems`.
+    pub failing_out: usize,
     /// Bytes of files that are still to be written out, as far as is known.
     pub pending_bytes: u64,
     /// Entries that wait, and why; sorted by path.
@@ -50,6 +54,16 @@ pub struct WorkingCopyStatus {
 }
 
 impl WorkingCopyStatus {
+    /// Whether something is left that will be done by itself soon. What failed is not.
+    pub fn is_busy(&self) -> bool {
+        self.scanning || self.pending_in > self.failing_in || self.pending_out > self.failing_out
+    }
+
+    /// Whether files of the folder are being read, or will be soon.
+    pub fn is_reading(&self) -> bool {
+        self.paused.is_none() && self.pending_in > self.failing_in
+    }
+
     /// Whether folder and drive are in step and nothing waits.
     pub fn in_step(&self) -> bool {
         self.pending_in == 0

@@ -43,6 +43,7 @@ impl<D: Drive> Keeper<D> {
         for look in looks {
             self.path_done(&look.path);
         }
+        self.note_unnamed(&seen, looks.iter().any(|look| look.path.is_empty()));
         for (path, reason) in &seen.unreadable {
             self.path_failed(
                 path,
@@ -175,7 +176,6 @@ impl<D: Drive> Keeper<D> {
                 if let Some(parent) = parent {
                     record.parent = parent;
                     work.made.insert(path.clone(), Place::In(id));
-                    self.count_in(&record.held);
                     if record.held != Held::Folder {
                         self.deletions.made(id, work.now);
                     }
@@ -184,7 +184,6 @@ impl<D: Drive> Keeper<D> {
                 }
             }
             After::Changed { path, id, record } => {
-                self.count_in(&record.held);
                 self.adopt(id, record);
                 self.path_done(&path);
             }
@@ -203,14 +202,6 @@ impl<D: Drive> Keeper<D> {
                 self.path_failed(&path, reason, "It is tried again by itself.", work.now);
             }
             After::Nothing => {}
-        }
-    }
-
-    fn count_in(&self, held: &Held) {
-        if let Held::File { len, .. } = held {
-            let mut progress = self.shared.progress.lock();
-            progress.files_in += 1;
-            progress.bytes_in += len;
         }
     }
 

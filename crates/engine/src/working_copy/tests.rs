@@ -8,3 +8,4 @@ mod plans;
 mod remote;
 mod storms;
 mod support;
+mod troubles;

@@ -108,7 +108,15 @@ impl Watch {
             .paths
             .into_iter()
             .filter_map(|(path, hint)| {
-                Some((path.strip_prefix(root).ok()?.to_str()?.to_owned(), hint))
+                let path = path.strip_prefix(root).ok()?;
+                // Of a name that is no text only its folder can be looked at.
+                Some(match path.to_str() {
+                    Some(path) => (path.to_owned(), hint),
+                    None => (
+                        path.ancestors().find_map(Path::to_str)?.to_owned(),
+                        Hint::Deep,
+                    ),
+                })
             })
             .collect();
         paths.sort_unstable_by(|one, other| one.0.cmp(&other.0));

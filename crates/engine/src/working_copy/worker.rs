@@ -1,8 +1,9 @@
 //! The loop that drives a working copy: gathers events, news and commands, takes in before it writes
 //! out, and sleeps when there is nothing to do.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,15 +14,13 @@ use tokio::task::JoinHandle;
 use super::WorkingCopyError;
 use super::beneath::Root;
 use super::durable::Before;
-use super::ignored::Ignored;
 use super::in_step::{InStep, Row};
-use super::keeper::{DeletionGuard, Keeper, Pause};
+use super::keeper::{Keeper, Pause};
 use super::marker::{self, Marked};
 use super::names::DiskRules;
 use super::port::{Drive, News, NewsFeed};
-use super::rest::Rest;
 use super::status::{Problems, Shared, WorkingCopyOptions, WorkingCopyStatus};
-use super::watch::{Hint, Watch};
+use super::watch::Hint;
 
 /// Everything is looked at this often, in case an event was lost without a word.
 const FULL_LOOK: Duration = Duration::from_secs(600);
@@ -53,6 +52,8 @@ pub(super) struct Worker<D: Drive> {
     feed: D::Feed,
     waiting: Vec<oneshot::Sender<WorkingCopyStatus>>,
     paused: Option<Pause>,
+    /// The folder was never marked as this drive's: it may be made, and marked.
+    fresh: bool,
     next_full_look: Instant,
     /// Since when records wait to be made durable.
     changed_since: Option<Instant>,
@@ -60,70 +61,59 @@ pub(super) struct Worker<D: Drive> {
 }
 
 impl<D: Drive> Worker<D> {
-    /// Opens folder, marker and records. Touches no file of the user.
+    /// Opens folder, marker and records. Touches no file of the user. What is wrong with a folder that
+    /// was never kept in step is an error if it is `asked` for now; in every other case the working copy is
+    /// paused until it is right.
     pub(super) fn open(
         drive: Arc<D>,
         path: &Path,
         options: WorkingCopyOptions,
+        asked: bool,
         shared: Arc<Shared>,
         commands: mpsc::UnboundedReceiver<Command>,
     ) -> Result<Self, WorkingCopyError> {
         let feed = drive.news();
         let in_step = InStep::load(drive.load().map_err(WorkingCopyError::Records)?);
-        let root = open_root(path, in_step.is_empty())?;
-        let disk = |error| WorkingCopyError::Disk {
-            path: path.to_owned(),
-            error,
+        let fresh = in_step.is_empty() && !drive.has_begun();
+        let (root, rules, paused) = match take_up(path, &drive.id(), fresh) {
+            Ok((root, rules)) => (root, rules, None),
+            Err(unfit) if fresh && asked => return Err(unfit.told(path)),
+            Err(unfit) => (Root::absent(path), DiskRules::POSIX, Some(unfit.pause())),
         };
-        let paused = match marker::read(&root, &drive.id()).map_err(disk)? {
-            Marked::Ours => None,
-            Marked::Missing if in_step.is_empty() => {
-                marker::write(&root, &drive.id()).map_err(disk)?;
-                None
-            }
-            Marked::Other if in_step.is_empty() => {
-                return Err(WorkingCopyError::OtherDrive(path.to_owned()));
-            }
-            Marked::Missing | Marked::Other => Some(Pause::NotOurs),
-        };
-        let rules = match paused {
-            None => prepare(&root).map_err(disk)?,
-            Some(_) => DiskRules::POSIX,
-        };
-        let keeper = Keeper {
-            drive,
-            ignored: Ignored::new(&options.local_ignore),
-            options,
-            root,
-            rules,
-            in_step,
-            watch: Watch::start(),
-            rest: Rest::default(),
-            again: BTreeMap::new(),
-            stirred: false,
-            dirty: BTreeSet::new(),
-            later: HashMap::new(),
-            failed_paths: HashMap::new(),
-            vanished: BTreeMap::new(),
-            last_vanished: Instant::now(),
-            deletions: DeletionGuard::default(),
-            local_only: BTreeMap::new(),
-            problems: Problems::default(),
-            shared,
-            next_temp: 0,
-            lingering: VecDeque::new(),
-        };
-        let now = Instant::now();
-        Ok(Worker {
+        if let Some(pause) = &paused {
+            tracing::warn!(%pause, "working copy paused");
+        }
+        let keeper = Keeper::new(drive, root, rules, in_step, options, shared);
+        let mut worker = Worker {
             keeper,
             commands,
             feed,
             waiting: Vec::new(),
             paused,
-            next_full_look: now,
+            fresh,
+            next_full_look: Instant::now(),
             changed_since: None,
             writing: None,
-        })
+        };
+        if worker.paused.is_none() {
+            worker.taken_up();
+        }
+        // Nobody may take it for in step before it has looked.
+        worker.publish();
+        worker.keeper.shared.status.lock().scanning = true;
+        Ok(worker)
+    }
+
+    /// The folder is there, marked and open.
+    fn taken_up(&mut self) {
+        if self.keeper.drive.has_begun() {
+            return;
+        }
+        match self.keeper.drive.begun() {
+            Ok(()) => self.fresh = false,
+            // Until it is, an empty folder that goes away is made anew: nothing is lost by that.
+            Err(error) => tracing::warn!(error, "that the folder is marked could not be noted"),
+        }
     }
 
     /// Runs until it is told to stop, all handles are gone, or the drive closes.
@@ -267,7 +257,8 @@ impl<D: Drive> Worker<D> {
             }
             self.keeper.forget_displaced();
             self.keeper.came_back();
-            self.keeper.shared.status.lock().scanning = false;
+            // What was found to be done is told before it is done.
+            self.publish();
         }
         // What was just found here goes first; a portion at a time, so that saves are not held up.
         if !self.keeper.dirty.is_empty() {
@@ -291,31 +282,28 @@ impl<D: Drive> Worker<D> {
 
     /// Tries to go on after a pause.
     fn resume(&mut self) -> bool {
-        if !self.keeper.root.still_there() {
-            match Root::open(self.keeper.root.path()) {
-                Ok(root) => self.keeper.root = root,
-                Err(_) => {
-                    self.paused = Some(Pause::RootGone);
-                    return false;
+        let path = self.keeper.root.path().to_owned();
+        match take_up(&path, &self.keeper.drive.id(), self.fresh) {
+            Ok((root, rules)) => {
+                // The open one stays while it leads to the same folder: its descriptors are in use.
+                if !self.keeper.root.still_there() {
+                    self.keeper.root = root;
                 }
+                self.keeper.rules = rules;
             }
-        }
-        if let Err(pause) = self.keeper.check_root() {
-            self.paused = Some(pause);
-            return false;
-        }
-        match prepare(&self.keeper.root) {
-            Ok(rules) => self.keeper.rules = rules,
-            Err(error) => {
-                self.paused = Some(Pause::Unreadable(error.to_string()));
+            Err(unfit) => {
+                self.paused = Some(unfit.pause());
                 return false;
             }
         }
+        self.taken_up();
         self.paused = None;
         // Whatever seemed to vanish while the folder was not there starts anew.
         self.keeper.vanished.clear();
         self.keeper.ignored.reread();
         self.keeper.rest.look("", Instant::now(), true);
+        // Whoever asks while it reads is to know that it does.
+        self.publish();
         true
     }
 
@@ -384,12 +372,16 @@ impl<D: Drive> Worker<D> {
             progress.bytes_out_total.saturating_sub(progress.bytes_out)
         };
         let mut problems = keeper.problems.list();
+        problems.extend(keeper.unnamed_problems());
+        problems.sort_by(|one, other| one.path.cmp(&other.path));
         if !keeper.deletions.asked.is_empty() {
             problems.insert(0, super::deletions_problem(keeper.deletions.asked.len()));
         }
         let status = WorkingCopyStatus {
             pending_in: keeper.rest.len(),
             pending_out: keeper.dirty.len(),
+            failing_in: keeper.failing_in(),
+            failing_out: keeper.failing_out(),
             pending_bytes,
             problems,
             paused: self.paused.as_ref().map(ToString::to_string),
@@ -496,25 +488,56 @@ enum Next {
     Stop(Option<oneshot::Sender<()>>),
 }
 
-/// Opens the folder; on the first run it is made if there is none.
-fn open_root(path: &Path, first: bool) -> Result<Root, WorkingCopyError> {
-    let disk = |error| WorkingCopyError::Disk {
-        path: path.to_owned(),
-        error,
-    };
-    if first {
-        std::fs::create_dir_all(path).map_err(disk)?;
-    }
-    let path: PathBuf = if first || path.exists() {
-        path.canonicalize().map_err(disk)?
-    } else {
-        path.to_owned()
-    };
-    Root::open(&path).map_err(|error| WorkingCopyError::Disk { path, error })
+/// Why a folder cannot be kept in step as it is.
+enum Unfit {
+    /// Nothing there.
+    Gone(io::Error),
+    /// Not marked as this drive's, and not to be marked.
+    NotOurs,
+    /// The system refused.
+    Disk(io::Error),
 }
 
-/// Clears what a crash left behind and learns what the disk can hold.
-fn prepare(root: &Root) -> std::io::Result<DiskRules> {
-    marker::clean(root)?;
-    DiskRules::probe(root, marker::TMP)
+impl Unfit {
+    fn pause(self) -> Pause {
+        match self {
+            Unfit::Gone(_) => Pause::RootGone,
+            Unfit::NotOurs => Pause::NotOurs,
+            Unfit::Disk(error) => Pause::Unusable(error.to_string()),
+        }
+    }
+
+    fn told(self, path: &Path) -> WorkingCopyError {
+        let path = path.to_owned();
+        match self {
+            Unfit::NotOurs => WorkingCopyError::OtherDrive(path),
+            Unfit::Gone(error) | Unfit::Disk(error) => WorkingCopyError::Disk { path, error },
+        }
+    }
+}
+
+impl From<io::Error> for Unfit {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Unfit::Gone(error),
+            _ => Unfit::Disk(error),
+        }
+    }
+}
+
+/// Opens the folder and looks whether it is this drive's; makes and marks it if it is `fresh`. Clears
+/// what a crash left behind in it, and learns what its disk can hold.
+fn take_up(path: &Path, drive: &str, fresh: bool) -> Result<(Root, DiskRules), Unfit> {
+    if fresh {
+        std::fs::create_dir_all(path)?;
+    }
+    let root = Root::open(&path.canonicalize()?)?;
+    match marker::read(&root, drive)? {
+        Marked::Ours => {}
+        Marked::Missing if fresh => marker::write(&root, drive)?,
+        Marked::Missing | Marked::Other => return Err(Unfit::NotOurs),
+    }
+    marker::clean(&root)?;
+    let rules = DiskRules::probe(&root, marker::TMP)?;
+    Ok((root, rules))
 }

@@ -109,6 +109,7 @@ impl<D: Drive> Keeper<D> {
                 }
                 Err(error) => {
                     self.drop_temp(&job.temp);
+                    self.not_out(&job);
                     waits_for_bytes(&job.path, &error)
                 }
             };
@@ -150,8 +151,19 @@ impl<D: Drive> Keeper<D> {
                     job.id, job.parent, &job.name, held, &job.node, &job.path, written,
                 )
             }
-            Err(outcome) => outcome,
+            Err(outcome) => {
+                self.not_out(job);
+                outcome
+            }
         }
+    }
+
+    /// This one is not written now. It is counted again with its next turn.
+    fn not_out(&self, job: &Job) {
+        let len = job.content.map_or(0, |content| content.len);
+        let mut progress = self.shared.progress.lock();
+        progress.files_out_total = progress.files_out_total.saturating_sub(1);
+        progress.bytes_out_total = progress.bytes_out_total.saturating_sub(len);
     }
 
     pub(super) fn expect_out(&self, jobs: &[Job]) {
@@ -181,16 +193,39 @@ impl<D: Drive> Keeper<D> {
         path: &str,
     ) -> Result<Option<Stat>, Outcome> {
         let written = self.root.stat(temp).ok().flatten();
-        let outcome = match self.try_swap_in(id, temp, path) {
-            Ok(true) => return Ok(written),
-            Ok(false) => Outcome::Changed(path.to_owned()),
-            Err(error) => self.occupied(path, &error),
-        };
-        self.drop_temp(temp);
-        Err(outcome)
+        match self.try_swap_in(id, temp, path, written) {
+            Ok(true) => Ok(written),
+            // What lies at the temporary file now is seen to.
+            Ok(false) => Err(Outcome::Changed(path.to_owned())),
+            Err(error) => {
+                let outcome = self.occupied(path, &error);
+                self.drop_written(temp, path, written);
+                Err(outcome)
+            }
+        }
     }
 
-    pub(super) fn try_swap_in(&mut self, id: NodeId, temp: &str, path: &str) -> io::Result<bool> {
+    /// Removes a temporary file that did not get to its place. After a failure half way something else
+    /// may lie there, and that is somebody's.
+    fn drop_written(&mut self, temp: &str, path: &str, written: Option<Stat>) {
+        match (self.root.stat(temp), written) {
+            (Ok(Some(there)), Some(written)) if !written.same_bytes(&there, false) => {
+                self.bring_back(temp, path, Instant::now());
+            }
+            (Err(error), _) => {
+                tracing::warn!(%error, "a temporary file stays until the next start");
+            }
+            _ => self.drop_temp(temp),
+        }
+    }
+
+    pub(super) fn try_swap_in(
+        &mut self,
+        id: NodeId,
+        temp: &str,
+        path: &str,
+        written: Option<Stat>,
+    ) -> io::Result<bool> {
         let Some(there) = self.root.stat(path)? else {
             return self.root.rename_new(temp, path).map(|()| true);
         };
@@ -198,14 +233,14 @@ impl<D: Drive> Keeper<D> {
             return Err(io::ErrorKind::AlreadyExists.into());
         };
         if !record.stat.same_bytes(&there, true) {
+            self.drop_written(temp, path, written);
             return Ok(false);
         }
         if !self.root.exchange(temp, path)? {
             // This file system cannot swap. The moment since the look above is all that is left open.
             return self.root.rename_over(temp, path).map(|()| true);
         }
-        let replaced = self.root.stat(temp)?;
-        let Some(replaced) = replaced else {
+        let Some(replaced) = self.root.stat(temp)? else {
             return Ok(true);
         };
         if record.stat.same_bytes(&replaced, false) {
@@ -213,7 +248,32 @@ impl<D: Drive> Keeper<D> {
             return Ok(true);
         }
         // Somebody saved in that very moment: theirs goes back, and comes first.
-        self.root.exchange(temp, path).map(|_| false)
+        self.put_back(temp, path, written).map(|()| false)
+    }
+
+    /// Takes a file that was just swapped in out of its place again, for the save that lies at `temp`.
+    /// If somebody saved over it as well, that is the newest, and stays; both are kept then.
+    pub(super) fn put_back(
+        &mut self,
+        temp: &str,
+        path: &str,
+        written: Option<Stat>,
+    ) -> io::Result<()> {
+        self.root.exchange(temp, path)?;
+        let ours = |stat: &Stat| written.is_some_and(|written| written.same_bytes(stat, false));
+        match self.root.stat(temp)? {
+            None => Ok(()),
+            // Somebody may have opened it while it could be seen.
+            Some(out) if ours(&out) => {
+                self.linger(temp, path, out);
+                Ok(())
+            }
+            Some(_) => {
+                self.root.exchange(temp, path)?;
+                self.bring_back(temp, path, Instant::now());
+                Ok(())
+            }
+        }
     }
 
     pub(super) fn drop_temp(&self, temp: &str) {

@@ -6,10 +6,9 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::support::TestResult;
-use crate::support::mounted::TestMount;
+use crate::support::mounted::{TestMount, skipped};
 
 /// Runs a program in a folder; `None` if it is not installed.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
 fn run<S: AsRef<OsStr>>(
     at: &Path,
     program: &str,
@@ -23,7 +22,7 @@ fn run<S: AsRef<OsStr>>(
         .output();
     match ran {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            eprintln!("skipped: {program} is not installed");
+            skipped(&format!("{program} is not installed"));
             Ok(None)
         }
         Err(error) => Err(error.into()),

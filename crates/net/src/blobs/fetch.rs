@@ -397,7 +397,9 @@ impl Worker {
         let begun = Instant::now();
         let count = jobs.len();
         let mut jobs = VecDeque::from(jobs);
-        let result = if count == 1 {
+        let result = if let Err(error) = self.shared.store.check_room(0) {
+            Err(TransferError::Store(error))
+        } else if count == 1 {
             Err(TransferError::Refused)
         } else {
             self.fetch_together(&mut jobs, removals).await

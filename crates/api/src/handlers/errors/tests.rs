@@ -108,6 +108,19 @@ fn all() -> Vec<ApiError> {
         drive(&DriveError::TooLarge),
         drive(&DriveError::Closed),
         drive(&AppendError::Full.into()),
+        not_arrived("Photos"),
+        keep(&KeepError::Elsewhere {
+            drive: "Photos".into(),
+            folder: here(),
+        }),
+        leave(&LeaveError::Marker {
+            path: here(),
+            source: denied(),
+        }),
+        leave(&LeaveError::Record {
+            path: "/data/drives/d1".into(),
+            source: denied(),
+        }),
         working_copy(&WorkingCopyError::OtherDrive(here())),
         working_copy(&WorkingCopyError::Stopped),
         holding(&HoldError::NoPath("2024/none".into())),

@@ -94,6 +94,7 @@ Waiting in Photos:
     free some space
 
 The drive d9 cannot be opened: its keys are missing
+  Nothing is collected meanwhile, since it may need it; `peerdrive leave d9` gives it up.
 ";
     assert_eq!(text(&reply), expected);
 }

@@ -1,6 +1,7 @@
 //! Disks that are mounted inside the folder, and go away. Needs the right to mount.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -16,10 +17,23 @@ impl Mounted {
         let done = Command::new("mount").args(words).arg(at).output()?;
         if !done.status.success() {
             let why = String::from_utf8_lossy(&done.stderr);
-            println!("skipped: nothing may be mounted here: {why}");
+            skipped(&format!("nothing may be mounted here: {}", why.trim()));
             return Ok(None);
         }
         Ok(Some(Mounted(at.to_owned())))
+    }
+}
+
+/// Says of the test that runs that it does not, also in the list that `PEERDRIVE_SKIPS` names.
+fn skipped(reason: &str) {
+    // A test runs on a thread of its name.
+    let thread = std::thread::current();
+    let line = format!("skipped {}: {reason}\n", thread.name().unwrap_or("a test"));
+    std::io::stderr().write_all(line.as_bytes()).ok();
+    if let Some(list) = std::env::var_os("PEERDRIVE_SKIPS") {
+        let open = fs::OpenOptions::new().create(true).append(true).open(list);
+        open.and_then(|mut file| file.write_all(line.as_bytes()))
+            .ok();
     }
 }
 

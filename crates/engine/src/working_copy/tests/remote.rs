@@ -307,7 +307,7 @@ async fn what_is_written_through_a_handle_to_a_replaced_file_comes_back() -> Tes
     f.write_all(b" and ours")?;
     g.write_all(b" and ours")?;
     drop((f, g));
-    tokio::time::sleep(std::time::Duration::from_millis(2200)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(3200)).await;
     bench.settle().await?;
     assert_eq!(bench.read("f (saved late).txt")?, "base and ours");
     assert_eq!(bench.read("g (saved late).txt")?, "base of g and ours");
@@ -446,4 +446,50 @@ async fn what_cannot_be_kept_elsewhere_is_neither_replaced_nor_removed() -> Test
     assert!(status.in_step(), "{status:?}");
     bench.assert_in_step()?;
     bench.assert_silent().await
+}
+
+#[tokio::test]
+async fn a_replaced_file_that_a_program_has_open_is_not_given_up() -> TestResult {
+    use std::io::Write;
+    let bench = Bench::started()?;
+    bench.put("app.log", "base")?;
+    bench.settle().await?;
+    let mut log = fs::OpenOptions::new()
+        .append(true)
+        .open(bench.path("app.log"))?;
+    bench.there.write("app.log", b"theirs")?;
+    bench.settle().await?;
+    tokio::time::sleep(std::time::Duration::from_millis(4500)).await;
+    log.write_all(b" and ours")?;
+    drop(log);
+    tokio::time::sleep(std::time::Duration::from_millis(5500)).await;
+    bench.settle().await?;
+    assert_eq!(bench.read("app (saved late).log")?, "base and ours");
+    assert_eq!(fs::read_dir(bench.path(".peerdrive/tmp"))?.count(), 0);
+    bench.assert_in_step()
+}
+
+#[tokio::test]
+async fn two_saves_in_the_moment_of_a_swap_are_both_kept() -> TestResult {
+    let bench = Bench::new()?;
+    let mut keeper = bench.keeper()?;
+    // Ours was swapped in over a save that it did not know of, and another came before it was out.
+    bench.put(".peerdrive/tmp/1", "the first save")?;
+    bench.put("f.txt", "ours, from a peer")?;
+    let written = keeper.root.stat("f.txt")?;
+    fs::remove_file(bench.path("f.txt"))?;
+    bench.put("f.txt", "the second save")?;
+    keeper.put_back(".peerdrive/tmp/1", "f.txt", written)?;
+    assert_eq!(bench.read("f.txt")?, "the second save");
+    assert_eq!(bench.read("f (saved late).txt")?, "the first save");
+    assert!(keeper.lingering.is_empty());
+
+    // No other came, but somebody may have opened ours.
+    bench.put(".peerdrive/tmp/2", "the only save")?;
+    bench.put("g.txt", "ours, from a peer")?;
+    let written = keeper.root.stat("g.txt")?;
+    keeper.put_back(".peerdrive/tmp/2", "g.txt", written)?;
+    assert_eq!(bench.read("g.txt")?, "the only save");
+    assert_eq!(keeper.lingering.len(), 1);
+    Ok(())
 }

@@ -17,7 +17,11 @@ use peerdrive_crdt_tree::node::{Content, ContentHash, FileContent, Kind, Node};
 use peerdrive_crdt_tree::tree::DriveTree;
 use tokio::sync::broadcast;
 
-use super::super::in_step::Row;
+use super::super::beneath::Root;
+use super::super::in_step::{InStep, Row};
+use super::super::keeper::Keeper;
+use super::super::marker;
+use super::super::names::DiskRules;
 use super::super::port::{BytesError, Check, Drive, DriveRefused, News, NewsFeed, View};
 use super::super::status::{WorkingCopyOptions, WorkingCopyStatus};
 use super::super::{WorkingCopy, WorkingCopyError};
@@ -62,6 +66,7 @@ pub(super) struct Inner {
     writable: AtomicBool,
     /// What the folder has is the last copy, and another cannot be made.
     pub(super) holds_on: AtomicBool,
+    begun: AtomicBool,
     pub(super) edits: Mutex<Vec<Edit>>,
     pub(super) imports: AtomicUsize,
     pub(super) hashes: AtomicUsize,
@@ -85,6 +90,7 @@ impl Fake {
             news: broadcast::Sender::new(4096),
             writable: AtomicBool::new(true),
             holds_on: AtomicBool::new(false),
+            begun: AtomicBool::new(false),
             edits: Mutex::default(),
             imports: AtomicUsize::new(0),
             hashes: AtomicUsize::new(0),
@@ -381,6 +387,13 @@ impl Drive for Fake {
             false => Ok(()),
         }
     }
+    fn has_begun(&self) -> bool {
+        self.0.begun.load(Ordering::SeqCst)
+    }
+    fn begun(&self) -> Result<(), String> {
+        self.0.begun.store(true, Ordering::SeqCst);
+        Ok(())
+    }
     fn load(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, String> {
         Ok(self.0.rows.lock().clone().into_iter().collect())
     }
@@ -425,6 +438,22 @@ impl Bench {
         Ok(bench)
     }
 
+    /// What a worker works on, without the worker.
+    pub(super) fn keeper(&self) -> Or<Keeper<Fake>> {
+        std::fs::create_dir_all(self.root())?;
+        let root = Root::open(&self.root())?;
+        marker::write(&root, "fake")?;
+        let drive = Arc::new(self.here.clone());
+        Ok(Keeper::new(
+            drive,
+            root,
+            DiskRules::POSIX,
+            InStep::default(),
+            self.options.clone(),
+            Arc::default(),
+        ))
+    }
+
     pub(super) fn root(&self) -> PathBuf {
         self.dir.path().join("root")
     }
@@ -438,7 +467,15 @@ impl Bench {
             self.here.clone(),
             &self.root(),
             self.options.clone(),
+            true,
         )?);
+        Ok(())
+    }
+
+    /// As a daemon does when it starts.
+    pub(super) fn resume(&mut self) -> Result<(), WorkingCopyError> {
+        let (drive, options) = (self.here.clone(), self.options.clone());
+        self.copy = Some(WorkingCopy::start_on(drive, &self.root(), options, false)?);
         Ok(())
     }
 

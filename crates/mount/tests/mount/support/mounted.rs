@@ -1,5 +1,6 @@
 //! A drive in memory, really mounted, and gone with the test whatever happens in it.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -19,8 +20,7 @@ pub(crate) struct TestMount {
     _folder: TempDir,
 }
 
-/// Whether this system can mount; says why not, once for every test that cannot run.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+/// Whether this system can mount; else says of the test that runs why not.
 pub(crate) fn can_mount() -> bool {
     let device = std::fs::OpenOptions::new()
         .read(true)
@@ -28,12 +28,30 @@ pub(crate) fn can_mount() -> bool {
         .open("/dev/fuse");
     let root = rustix::process::geteuid().is_root();
     let helper = Path::new("/usr/bin/fusermount3").exists();
-    if let Err(error) = &device {
-        eprintln!("skipped: /dev/fuse cannot be opened ({error})");
-    } else if !root && !helper {
-        eprintln!("skipped: mounting needs root or fusermount3");
+    let reason = match device {
+        Err(error) => format!("/dev/fuse cannot be opened ({error})"),
+        Ok(_) if !root && !helper => "mounting needs root or fusermount3".to_owned(),
+        Ok(_) => return true,
+    };
+    skipped(&reason);
+    false
+}
+
+/// Says of the test that runs that it does not, or not all of it, and why; also in the list that
+/// `PEERDRIVE_SKIPS` names.
+pub(crate) fn skipped(reason: &str) {
+    // A test runs on a thread of its name.
+    let thread = std::thread::current();
+    let line = format!("skipped {}: {reason}\n", thread.name().unwrap_or("a test"));
+    std::io::stderr().write_all(line.as_bytes()).ok();
+    if let Some(list) = std::env::var_os("PEERDRIVE_SKIPS") {
+        let open = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(list);
+        open.and_then(|mut file| file.write_all(line.as_bytes()))
+            .ok();
     }
-    device.is_ok() && (root || helper)
 }
 
 impl TestMount {
