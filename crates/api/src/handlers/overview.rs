@@ -109,13 +109,12 @@ impl<M: MountDoor> Host<M> {
             });
         }
         let copy = drive.working_copy().map(|copy| copy.status());
-        let why = copy.as_ref().and_then(|copy| copy.paused.clone());
         let paused = match drive.is_paused() {
             true => Some((
                 "paused on this device".to_owned(),
                 "resume it to go on: `peerdrive resume`".to_owned(),
             )),
-            false => why.map(|why| (why, String::new())),
+            false => drive.held_up().map(|why| (why, String::new())),
         };
         problems.extend(paused.map(|(reason, hint)| Problem {
             path: None,

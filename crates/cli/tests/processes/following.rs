@@ -203,3 +203,29 @@ async fn what_a_window_shows_is_seen_by_the_others_and_ends_with_it() -> TestRes
     .await?;
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drive_that_was_left_and_joined_again_is_followed_again() -> TestResult {
+    let (ana, ben) = (Device::new()?, Device::new()?);
+    let folder = ana.path("shared");
+    std::fs::create_dir(&folder)?;
+    let shared = ana.json(&["share", text(&folder)?])?;
+    let drive = shared["drive"].as_str().ok_or("no id")?;
+    let join = |place: &str| -> TestResult {
+        let invite = ana.json(&["invite", drive, "--role", "writer"])?;
+        let ticket = invite["ticket"].as_str().ok_or("no ticket")?;
+        ben.json(&["join", ticket, text(&ben.path(place))?, "--wait"])?;
+        Ok(())
+    };
+    join("first")?;
+    let mut events = client(&ben)?.events(None).await?;
+    let (mut seen, _) = hello(&mut events).await?;
+    ben.json(&["leave", drive])?;
+    join("second")?;
+    std::fs::write(folder.join("a.txt"), "from Ana")?;
+    until(&mut events, &mut seen, |event| {
+        change(event, ChangeKind::Created, "a.txt")
+    })
+    .await?;
+    Ok(())
+}

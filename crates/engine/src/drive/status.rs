@@ -135,7 +135,7 @@ impl DriveHandle {
     }
 
     /// Why the drive's folder is not being kept in step, other than by somebody's wish.
-    fn held_up(&self) -> Option<String> {
+    pub fn held_up(&self) -> Option<String> {
         if let Some(copy) = self.working_copy() {
             return copy.status().paused;
         }
