@@ -36,6 +36,10 @@ fn all_there(
             .iter()
             .all(|place| Tree::read(place).is_ok_and(|tree| tree.files() == files))
     })?;
+    // What was written just now may not have been noticed by itself yet.
+    for device in devices {
+        device.wait(drive)?;
+    }
     lab.converge(&devices, drive)?;
     let [one, two] = [Tree::read(places[0])?, Tree::read(places[1])?];
     ensure!(one.files() == files, "{} files, not {files}", one.files());
