@@ -20,6 +20,7 @@ pub mod history;
 pub mod holding;
 mod incarnation;
 pub mod join;
+mod jotter;
 mod keyring;
 pub mod listing;
 pub mod local;

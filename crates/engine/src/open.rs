@@ -24,6 +24,7 @@ use crate::drive::request::Request;
 use crate::gate::MemberGate;
 use crate::holding::Ledger;
 use crate::incarnation::{Here, HighWater};
+use crate::jotter::Jotter;
 use crate::keyring::SharedKeys;
 use crate::local::{LocalTable, Seal, Space};
 use crate::peers::{DrivePeers, Entries};
@@ -186,7 +187,7 @@ impl Device {
             high,
         };
         let control = ControlPlane::new(id, own.keys.clone(), own.bind);
-        let replica = Replica::load(id, own, log.clone(), seal, control)?;
+        let replica = Replica::load(id, own, log.clone(), seal.clone(), control)?;
         let lifetime = replica.control.lifetime().ok_or(LoadError::Keys)?;
         let tag = DriveTag(lifetime.blind_tag());
         let keyring = Arc::new(SharedKeys::new(lifetime));
@@ -201,6 +202,8 @@ impl Device {
         let itself = peers.drive();
         let content = ContentStore::new(self.net.blobs().clone(), keyring.clone(), Arc::new(peers));
         let (requests, inbox) = mpsc::channel(REQUESTS);
+        let folder = record_folder(&self.data, &id);
+        let jotter = Jotter::new(&folder, seal, log.clone(), self.here.start());
         let paused = crate::pausing::is_paused(&local)?;
         let shared = Arc::new(Shared::new(Parts {
             id,
@@ -208,6 +211,7 @@ impl Device {
             tree: replica.tree(),
             log,
             local,
+            jotter,
             keyring,
             content,
             net: self.net.clone(),

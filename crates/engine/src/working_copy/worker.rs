@@ -31,7 +31,8 @@ const FULL_LOOK_UNWATCHED: Duration = Duration::from_secs(30);
 const FULL_LOOK_STIRRED: Duration = Duration::from_secs(20);
 /// A paused folder is tried this often.
 const PAUSED_LOOK: Duration = Duration::from_secs(1);
-/// Records are made durable this long after they changed; until then a crash only costs a comparison.
+/// Records are made durable this long after they changed. Until then they are only jotted down, which a
+/// crash of the program leaves and a loss of power does not.
 const RECORDS_AFTER: Duration = Duration::from_millis(300);
 /// More changed records than this are made durable at once.
 const RECORDS_AT_ONCE: usize = 20_000;
@@ -69,7 +70,8 @@ impl<D: Drive> Worker<D> {
         commands: mpsc::UnboundedReceiver<Command>,
     ) -> Result<Self, WorkingCopyError> {
         let feed = drive.news();
-        let in_step = InStep::load(drive.load().map_err(WorkingCopyError::Records)?);
+        let rows = drive.load().map_err(WorkingCopyError::Records)?;
+        let in_step = InStep::load(rows, drive.jotted());
         let root = open_root(path, in_step.is_empty())?;
         let disk = |error| WorkingCopyError::Disk {
             path: path.to_owned(),
@@ -266,6 +268,7 @@ impl<D: Drive> Worker<D> {
                 return Err(pause);
             }
             self.keeper.forget_displaced();
+            self.keeper.jot();
             self.keeper.came_back();
             self.keeper.shared.status.lock().scanning = false;
         }
@@ -274,6 +277,7 @@ impl<D: Drive> Worker<D> {
             self.keeper.check_root()?;
             busy |= self.keeper.write_out(now).await;
             self.keeper.forget_displaced();
+            self.keeper.jot();
         }
         Ok(busy)
     }
@@ -340,6 +344,8 @@ impl<D: Drive> Worker<D> {
             return;
         }
         self.changed_since = None;
+        // Nothing older than what becomes durable may lie over it after a crash.
+        self.keeper.jot();
         let before = Before::of(&self.keeper.root, &self.keeper.in_step);
         let rows = self.keeper.in_step.take_changes();
         let drive = self.keeper.drive.clone();
@@ -355,7 +361,10 @@ impl<D: Drive> Worker<D> {
     async fn written(&mut self) {
         if let Some(writing) = self.writing.take() {
             match writing.await {
-                Ok((_, Ok(()))) => {}
+                // What changed meanwhile is still to be written.
+                Ok((_, Ok(()))) => {
+                    self.keeper.drive.jot_anew(self.keeper.in_step.waiting());
+                }
                 Ok((rows, Err(error))) => {
                     tracing::warn!(error, "records of the working copy could not be kept");
                     self.keeper.in_step.return_changes(&rows);
