@@ -125,6 +125,10 @@ impl Jotter {
         let mut place = self.file.lock();
         let done = self.sealed(frame).and_then(|bytes| {
             if place.is_none() {
+                // What a crash left, or an error in the middle of a frame, stays until it is durable.
+                *place = self.anew(self.read())?;
+            }
+            if place.is_none() {
                 *place = Some(self.begin(&self.path)?);
             }
             // In one go: a crash cuts off the end of it, or nothing.
@@ -217,6 +221,9 @@ mod tests {
         let all = vec![row("a"), (b"b".to_vec(), None), row("c")];
         assert_eq!(place.opened("monday").read(), all);
         assert_eq!(place.opened("tuesday").read(), vec![]);
+        place.opened("monday").add(vec![row("e")]);
+        let all: Vec<_> = all.into_iter().chain([row("e")]).collect();
+        assert_eq!(place.opened("monday").read(), all);
         // A system that does not tell its starts apart has none.
         place.opened("").add(vec![row("d")]);
         assert_eq!(place.opened("").read(), vec![]);
