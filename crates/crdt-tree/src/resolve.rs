@@ -242,6 +242,15 @@ pub(crate) fn tagged_name(base: &str, id: NodeId, device: Option<&str>, attempt:
     format!("{}{tag}{extension}", cut(stem, room))
 }
 
+/// Whether `name` is what `id` may show as instead of `base`, with as long a tag as ever.
+pub(crate) fn is_tagged(name: &str, base: &str, id: NodeId, device: Option<&str>) -> bool {
+    let attempts = 0..=id.to_string().len().saturating_sub(MIN_TAG);
+    name.contains(" (")
+        && attempts
+            .into_iter()
+            .any(|attempt| tagged_name(base, id, device, attempt) == name)
+}
+
 /// The short name of the device that wrote a version, as conflict copies show it.
 pub(crate) fn device_tag(version: OpId) -> String {
     data_encoding::HEXLOWER.encode(&version.actor.0[..2])

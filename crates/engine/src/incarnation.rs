@@ -62,6 +62,11 @@ impl Here {
         })
     }
 
+    /// This start of the machine; empty where the system does not say.
+    pub(crate) fn start(&self) -> &str {
+        &self.start
+    }
+
     /// With where one drive's record is.
     pub(crate) fn mark(&self, record: &Path) -> io::Result<Mark> {
         Ok(Mark {

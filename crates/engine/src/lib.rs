@@ -22,6 +22,7 @@ pub mod history;
 pub mod holding;
 mod incarnation;
 pub mod join;
+mod jotter;
 mod keyring;
 pub mod leave;
 pub mod listing;

@@ -110,6 +110,18 @@ impl Seal {
         )
     }
 
+    /// Seals what is jotted down beside the notes.
+    pub(crate) fn close_jotting(&self, plain: &[u8]) -> Vec<u8> {
+        let place = format!("{}/jotted", self.drive);
+        seal_local(&self.key, &place, plain, &mut crate::env::rng())
+    }
+
+    /// Opens what was jotted down.
+    pub(crate) fn open_jotting(&self, sealed: &[u8]) -> Result<Vec<u8>, LocalError> {
+        open_local(&self.key, &format!("{}/jotted", self.drive), sealed)
+            .map_err(|_| LocalError::Sealed)
+    }
+
     /// Opens a snapshot.
     pub(crate) fn open_snapshot(&self, sealed: &[u8]) -> Result<Vec<u8>, LocalError> {
         open_local(&self.key, &format!("{}/snapshot", self.drive), sealed)

@@ -24,6 +24,7 @@ use crate::drive::request::Request;
 use crate::gate::MemberGate;
 use crate::holding::Ledger;
 use crate::incarnation::{Here, HighWater};
+use crate::jotter::Jotter;
 use crate::keyring::SharedKeys;
 use crate::local::{LocalTable, Seal, Space};
 use crate::peers::{DrivePeers, Entries};
@@ -189,7 +190,7 @@ impl Device {
             high,
         };
         let control = ControlPlane::new(id, own.keys.clone(), own.bind);
-        let replica = Replica::load(id, own, log.clone(), seal, control)?;
+        let replica = Replica::load(id, own, log.clone(), seal.clone(), control)?;
         let lifetime = replica.control.lifetime().ok_or(LoadError::Keys)?;
         let tag = DriveTag(lifetime.blind_tag());
         let keyring = Arc::new(SharedKeys::new(lifetime));
@@ -208,6 +209,8 @@ impl Device {
         let itself = peers.drive();
         let content = ContentStore::new(self.net.blobs().clone(), keyring.clone(), Arc::new(peers));
         let (requests, inbox) = mpsc::channel(REQUESTS);
+        let folder = record_folder(&self.data, &id.to_string());
+        let jotter = Jotter::new(&folder, seal, log.clone(), self.here.start());
         let paused = crate::pausing::is_paused(&local)?;
         let (presence, ears) = Presence::new();
         let awaited = crate::arriving::is_awaited(&local)?;
@@ -217,6 +220,7 @@ impl Device {
             tree: replica.tree(),
             log,
             local,
+            jotter,
             keyring,
             content,
             net: self.net.clone(),

@@ -20,7 +20,7 @@ use peerdrive_tests::{
 };
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-use crate::lost_account::{Account, Write};
+use crate::lost_account::{Account, Placed, Write};
 use crate::{SOON, long_form, together};
 
 /// What every content of this test begins with: no text, so that nothing is merged.
@@ -64,10 +64,27 @@ fn write_in(bytes: &[u8]) -> Option<Write> {
 
 /// The writes that files in and below `root` hold; each file is read.
 fn writes_below(root: &Path) -> Result<BTreeSet<Write>> {
-    let mut writes = BTreeSet::new();
+    Ok(placed_below(root)?.into_keys().collect())
+}
+
+/// The same, with where they are below `root`.
+fn placed_below(root: &Path) -> Result<Placed> {
+    let mut all = Placed::new();
+    place_below(root, root, &mut all)?;
+    Ok(all)
+}
+
+fn place_file(top: &Path, file: &Path, all: &mut Placed) -> Result<()> {
+    if let Some(write) = write_in(&fs::read(file)?) {
+        let path = file.strip_prefix(top)?.display().to_string();
+        all.entry(write).or_default().insert(path);
+    }
+    Ok(())
+}
+
+fn place_below(top: &Path, root: &Path, all: &mut Placed) -> Result<()> {
     if root.is_file() {
-        writes.extend(write_in(&fs::read(root)?));
-        return Ok(writes);
+        return place_file(top, root, all);
     }
     for entry in fs::read_dir(root)? {
         let path = entry?.path();
@@ -75,13 +92,13 @@ fn writes_below(root: &Path) -> Result<BTreeSet<Write>> {
             continue;
         }
         match path.symlink_metadata() {
-            Ok(about) if about.is_dir() => writes.extend(writes_below(&path)?),
-            Ok(_) => writes.extend(write_in(&fs::read(&path)?)),
+            Ok(about) if about.is_dir() => place_below(top, &path, all)?,
+            Ok(_) => place_file(top, &path, all)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(writes)
+    Ok(())
 }
 
 impl Author<'_> {
@@ -257,8 +274,14 @@ impl Author<'_> {
         for write in within {
             self.account().touched(self.side, write);
         }
-        let done = renameat_with(CWD, &from, CWD, &to, RenameFlags::NOREPLACE);
-        Ok(done.map_err(io::Error::from)?)
+        renameat_with(CWD, &from, CWD, &to, RenameFlags::NOREPLACE).map_err(io::Error::from)?;
+        self.account().tell(format!(
+            "device {} moved {} to {}",
+            self.side,
+            from.strip_prefix(self.root())?.display(),
+            to.strip_prefix(self.root())?.display()
+        ));
+        Ok(())
     }
 
     fn make_folder(&mut self, folders: &[PathBuf]) -> Result<()> {
@@ -406,10 +429,12 @@ fn one_round(
                 thread::sleep(Duration::from_millis(random.below(700)));
                 device.kill()?;
                 let mut account = world.account.lock().unwrap_or_else(PoisonError::into_inner);
-                account.killed(side);
+                account.tell(format!("the daemon of device {side} was killed"));
                 drop(account);
                 thread::sleep(Duration::from_millis(random.below(200)));
                 device.start()?;
+                let mut account = world.account.lock().unwrap_or_else(PoisonError::into_inner);
+                account.tell(format!("the daemon of device {side} is back"));
                 told.kills += 1;
             }
         }
@@ -427,7 +452,7 @@ fn one_round(
     let all_is_well = || -> Result<Option<()>> {
         let trees = [Tree::read(world.roots[0])?, Tree::read(world.roots[1])?];
         trees[0].same_as(&trees[1])?;
-        let visible = writes_below(world.roots[0])?;
+        let visible = placed_below(world.roots[0])?;
         let account = world.account.lock().unwrap_or_else(PoisonError::into_inner);
         let (lost, back) = (account.lost(&visible), account.resurrected(&visible));
         ensure!(lost.is_empty(), "lost: {lost:?}; there is {:?}", trees[0]);
@@ -458,13 +483,19 @@ fn one_round(
     );
     let ((), met) = met.with_context(|| {
         let told = devices.iter().map(|device| device.status(drive));
-        format!("what the devices say: {:?}", told.collect::<Vec<_>>())
+        let account = world.account.lock().unwrap_or_else(PoisonError::into_inner);
+        format!(
+            "what the devices say: {:?}\nwhat happened:\n{}\nwhere writes are: {:?}",
+            told.collect::<Vec<_>>(),
+            account.story(),
+            world.roots.map(placed_below)
+        )
     })?;
     told.met = met;
     world
         .account
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
-        .next_round();
+        .next_round(placed_below(world.roots[0])?);
     Ok(told)
 }

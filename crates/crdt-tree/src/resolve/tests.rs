@@ -64,6 +64,21 @@ fn r5_each_attempt_gives_another_name_and_they_never_run_out() {
 }
 
 #[test]
+fn a_tagged_name_is_known_as_one_whatever_its_length() {
+    let id = NodeId([0xab; 16]);
+    for attempt in [0, 3, 18] {
+        let name = tagged_name("plan.md", id, None, attempt);
+        assert!(is_tagged(&name, "plan.md", id, None), "{name}");
+        assert!(!is_tagged(&name, "plans.md", id, None));
+        assert!(!is_tagged(&name, "plan.md", NodeId([1; 16]), None));
+        assert!(!is_tagged(&name, "plan.md", id, Some("0f1e")));
+    }
+    let copy = tagged_name("plan.md", id, Some("0f1e"), 1);
+    assert!(is_tagged(&copy, "plan.md", id, Some("0f1e")));
+    assert!(!is_tagged("plan.md", "plan.md", id, None));
+}
+
+#[test]
 fn r5_the_tag_goes_before_what_is_an_extension() {
     let id = NodeId([0; 16]);
     for (base, shown) in [

@@ -46,6 +46,19 @@ impl DriveTree {
         Some(self.node(at))
     }
 
+    /// Whether a name is that of an entry, or what the entry shows as while others have that name (rules R5
+    /// and R6). When such a clash comes or goes, nobody has renamed anything.
+    pub fn is_called(&self, id: NodeId, name: &str) -> bool {
+        let Some(at) = self.view.shown(id) else {
+            return false;
+        };
+        let entry = self.view.entry(at);
+        let device = entry.copy_of().map(|(_, op)| resolve::device_tag(op));
+        (device.is_none() && *entry.name == *name)
+            || self.view.shown_name(at) == name
+            || resolve::is_tagged(name, &entry.name, id, device.as_deref())
+    }
+
     fn node(&self, at: SlotId) -> Node {
         node_of(&self.view, &self.source(), at)
     }

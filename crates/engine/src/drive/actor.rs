@@ -4,6 +4,7 @@
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
+use peerdrive_crypto::entry::Plane;
 use peerdrive_crypto::ids::LogId;
 use peerdrive_log::{AppendError, Record};
 use peerdrive_net::LogHead;
@@ -14,6 +15,7 @@ use super::event::DriveEvent;
 use super::handle::Shared;
 use super::replica::{Committed, Replica};
 use super::request::Request;
+use crate::local::Change;
 
 /// Most requests that share one disk write. A bound, so that the first is not kept waiting by the
 /// stream of the others; large enough that a burst of small edits costs one fsync.
@@ -74,8 +76,13 @@ impl Actor {
                     let _ = reply.send(Err(error));
                 }
             },
-            Request::EditIf { edits, reply } => match self.replica.edit_if(edits) {
-                Ok(results) => replies.push(when_durable(reply, results)),
+            Request::EditIf { edits, jot, reply } => match self.replica.edit_if(edits) {
+                Ok(results) => {
+                    if let Some(jot) = jot {
+                        self.jot(jot(&results));
+                    }
+                    replies.push(when_durable(reply, results));
+                }
                 Err(error) => {
                     let _ = reply.send(Err(error));
                 }
@@ -134,6 +141,14 @@ impl Actor {
             Request::Stop { reply } => return Some(reply),
         }
         None
+    }
+
+    /// Jots rows down that come with the entries staged last. They hold once those are durable.
+    fn jot(&self, rows: Vec<Change>) {
+        if let Some(shared) = self.shared.upgrade() {
+            let next = self.replica.own_position(Plane::Content);
+            shared.jotter.add_with(next.log_id().0, next.seq, rows);
+        }
     }
 
     fn commit(&mut self, replies: Vec<Reply>) {

@@ -20,12 +20,13 @@ use super::approval::Approvals;
 use super::control::ControlPlane;
 use super::error::DriveError;
 use super::event::DriveEvent;
-use super::request::{Check, EditIfResults, EditResults, Request};
+use super::request::{Check, EditIfResults, EditResults, Jot, Request};
 use super::roll::{InviteInfo, MemberInfo};
 use super::work::{Meter, Work};
 use crate::content::{ContentStore, Progress};
 use crate::history::{Writer, bind_text};
 use crate::holding::Ledger;
+use crate::jotter::Jotter;
 use crate::keyring::SharedKeys;
 use crate::listing::{self, Listed};
 use crate::local::LocalTable;
@@ -50,6 +51,7 @@ pub(crate) struct Shared {
     pub(crate) tree: Arc<RwLock<DriveTree>>,
     pub(crate) log: Arc<DriveLog>,
     pub(crate) local: LocalTable,
+    pub(crate) jotter: Jotter,
     pub(crate) keyring: Arc<SharedKeys>,
     pub(crate) content: ContentStore,
     pub(crate) net: Net,
@@ -139,6 +141,7 @@ pub(crate) struct Parts {
     pub(crate) tree: Arc<RwLock<DriveTree>>,
     pub(crate) log: Arc<DriveLog>,
     pub(crate) local: LocalTable,
+    pub(crate) jotter: Jotter,
     pub(crate) keyring: Arc<SharedKeys>,
     pub(crate) content: ContentStore,
     pub(crate) net: Net,
@@ -159,6 +162,7 @@ impl Shared {
             tree: parts.tree,
             log: parts.log,
             local: parts.local,
+            jotter: parts.jotter,
             keyring: parts.keyring,
             content: parts.content,
             net: parts.net,
@@ -293,7 +297,18 @@ impl DriveHandle {
     /// not hold in the moment of the edit. An edit must not refer to another of the batch that may
     /// fall away.
     pub async fn edit_if(&self, edits: Vec<(Edit, Check)>) -> Result<EditIfResults, DriveError> {
-        self.ask(|reply| Request::EditIf { edits, reply }).await
+        self.edit_jotting(edits, None).await
+    }
+
+    /// As [`DriveHandle::edit_if`]; what `jot` makes of the results is jotted down such that it holds if,
+    /// and only if, the edits do.
+    pub(crate) async fn edit_jotting(
+        &self,
+        edits: Vec<(Edit, Check)>,
+        jot: Option<Jot>,
+    ) -> Result<EditIfResults, DriveError> {
+        self.ask(|reply| Request::EditIf { edits, jot, reply })
+            .await
     }
 
     /// The bytes of files.

@@ -14,6 +14,7 @@ use super::govern::Act;
 use super::identity::Ask;
 use super::invite::{AdmitError, Applying, Terms, Ticket};
 use super::review::Pending;
+use crate::local::Change;
 
 /// What became of each edit of a batch: the node it made or changed, or why it was refused.
 pub type EditResults = Vec<Result<NodeId, EditError>>;
@@ -25,6 +26,9 @@ pub type EditIfResults = Vec<Option<Result<NodeId, EditError>>>;
 /// between the look and the edit.
 pub type Check = Option<Box<dyn Fn(&DriveTree) -> bool + Send>>;
 
+/// Makes rows of the in-step table of what became of a batch of edits.
+pub(crate) type Jot = Box<dyn FnOnce(&EditIfResults) -> Vec<Change> + Send>;
+
 /// One request to the actor. The variants are the table of contents of what a drive does.
 pub(crate) enum Request {
     /// One user action.
@@ -35,6 +39,7 @@ pub(crate) enum Request {
     /// One user action, each edit of which stands only if the view still is what its author saw.
     EditIf {
         edits: Vec<(Edit, Check)>,
+        jot: Option<Jot>,
         reply: oneshot::Sender<Result<EditIfResults, DriveError>>,
     },
     /// Entries from a peer; `done` is answered when they are durable, refused or waiting.

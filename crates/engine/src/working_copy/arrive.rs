@@ -324,7 +324,7 @@ impl<D: Drive> Keeper<D> {
                     };
                     let mut results = self
                         .drive
-                        .edit(vec![(edit, None)])
+                        .edit(vec![(edit, None)], None)
                         .await
                         .map_err(|error| Pause::Drive(error.to_string()))?;
                     match results.pop() {

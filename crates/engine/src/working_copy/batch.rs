@@ -5,8 +5,8 @@ use peerdrive_crdt_tree::id::NodeId;
 use peerdrive_crdt_tree::name::Name;
 use peerdrive_crdt_tree::node::{Content, Kind};
 
-use super::in_step::{Held, Record};
-use super::port::{Check, View};
+use super::in_step::{self, Held, Record};
+use super::port::{Check, Jot, View};
 
 /// What follows when an edit went through.
 #[derive(Debug)]
@@ -37,6 +37,31 @@ impl Batch {
     pub(super) fn push(&mut self, edit: Edit, check: Check, after: After) {
         self.edits.push((edit, check));
         self.after.push(after);
+    }
+
+    /// What is in step once the edits went through, as far as each did.
+    pub(super) fn jot(&self) -> Jot {
+        let after: Vec<_> = self
+            .after
+            .iter()
+            .map(|after| match after {
+                After::Created { parent, record, .. } => Some((Some(*parent), record.clone())),
+                After::Changed { record, .. } => Some((None, record.clone())),
+                After::Nothing => None,
+            })
+            .collect();
+        Box::new(move |ids| {
+            let rows = after.into_iter().zip(ids).filter_map(|(after, id)| {
+                let (parent, mut record) = after?;
+                match parent {
+                    Some(Place::In(parent)) => record.parent = parent,
+                    Some(Place::InCreated(at)) => record.parent = (*ids.get(at)?)?,
+                    None => {}
+                }
+                in_step::row((*id)?, Some(&record))
+            });
+            rows.collect()
+        })
     }
 
     /// Adds a creation and says at which index. The record's parent is filled in when it went through.

@@ -183,6 +183,7 @@ impl<D: Drive> Keeper<D> {
             }
             Outcome::Waits { path, reason, hint } => self.node_failed(id, &path, reason, hint, now),
         }
+        self.jot();
     }
 
     /// A reader's own version of a file that the drive changed is kept beside it; what a reader moved
@@ -378,7 +379,7 @@ impl<D: Drive> Keeper<D> {
         }
     }
 
-    fn remove_entry(&mut self, id: NodeId) -> Outcome {
+    pub(super) fn remove_entry(&mut self, id: NodeId) -> Outcome {
         let Some(record) = self.in_step.get(id).cloned() else {
             return Outcome::Skipped;
         };
@@ -392,6 +393,11 @@ impl<D: Drive> Keeper<D> {
             Err(outcome) => return outcome,
         };
         if record.held == Held::Folder {
+            // What was in it last, and is not there, was not looked at yet: it has its own change, which is
+            // found by its place in this folder.
+            if self.in_step.children(id).next().is_some() {
+                return Outcome::Changed(path);
+            }
             return self.remove_folder(id, &path);
         }
         if !record.stat.same_bytes(&stat, true) {
@@ -428,9 +434,6 @@ impl<D: Drive> Keeper<D> {
                 Outcome::Done
             }
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
-                if self.in_step.children(id).next().is_some() {
-                    return Outcome::Skipped;
-                }
                 let entries = match self.root.list(path) {
                     Ok(entries) => entries,
                     Err(error) => return Outcome::io(path, &error),

@@ -10,6 +10,7 @@ use peerdrive_crdt_tree::node::{Content, Kind};
 
 use super::batch;
 use super::beneath::{EntryKind, Stat, name_of, split};
+use super::checkout::Outcome;
 use super::ignored::may_be_passing;
 use super::in_step::{Held, Record};
 use super::keeper::{Keeper, Pause, too_young, wall_ns};
@@ -19,6 +20,8 @@ use super::port::Drive;
 use super::rest::{PASSING, VANISHED};
 use super::scan::{Observed, Seen};
 
+/// What could not be decided yet is asked again after this long.
+const AGAIN: Duration = Duration::from_millis(500);
 /// A deletion that goes on and on is sent after this long.
 const MOST_HOLD: Duration = Duration::from_secs(3);
 
@@ -63,12 +66,62 @@ impl<D: Drive> Keeper<D> {
                 Err(error) => self.path_failed_io(&path, &error, now),
             }
         }
-        for id in all.forget.into_iter().chain(all.keep) {
+        // The records of folders go last: what the drive did not take is asked again by its place in them.
+        let told = self.delete(all.delete, now).await?;
+        self.forget(all.forget.into_iter().chain(all.keep).collect(), now);
+        Ok(told)
+    }
+
+    /// Forgets records, each when nothing hangs on it any more: whatever waits for another change keeps the
+    /// folders around it, by which it is found. What waits for an answer is found without.
+    fn forget(&mut self, ids: BTreeSet<NodeId>, now: Instant) {
+        let mut ids: Vec<(String, NodeId)> = ids
+            .into_iter()
+            .map(|id| (self.in_step.path(id).unwrap_or_default(), id))
+            .collect();
+        // What is in a folder before it.
+        ids.sort_unstable_by(|one, other| other.cmp(one));
+        for (path, id) in ids {
+            let held = self.in_step.children(id).next().is_some()
+                && !self
+                    .in_step
+                    .subtree(id)
+                    .iter()
+                    .any(|inside| self.deletions.asked.contains(inside));
+            if held {
+                // Nobody who waits for quiet waits for this.
+                self.failed_paths.insert(path.clone(), 1);
+                self.rest.look(&path, now + AGAIN, true);
+                continue;
+            }
             self.vanished.remove(&id);
             self.in_step.remove(id);
             self.dirty.insert(id);
         }
-        self.delete(all.delete, now).await
+    }
+
+    /// A node was just made here. Where a file was first made, who makes one again gets the node it was, and
+    /// if others deleted that meanwhile, its entry may still be where it was last: the deletion is carried
+    /// out before the record goes over to the new place. What was changed there since is met as new.
+    pub(super) async fn vacate(&mut self, made: NodeId, now: Instant) {
+        if self.in_step.get(made).is_none() {
+            return;
+        }
+        for id in self.in_step.subtree(made).into_iter().rev() {
+            let path = self.in_step.path(id);
+            let lives = id != made && self.drive.view(|view| view.get(id).is_some());
+            let removed = match self.about_to_go(id).await {
+                Ok(_parting) if !lives => matches!(self.remove_entry(id), Outcome::Done),
+                _ => false,
+            };
+            if !removed {
+                self.in_step.remove(id);
+                if let Some(path) = path {
+                    self.rest.look(&path, now, true);
+                }
+            }
+            self.dirty.insert(id);
+        }
     }
 
     fn is_another(&self, id: NodeId, stat: &Stat) -> bool {
@@ -154,7 +207,7 @@ impl<D: Drive> Keeper<D> {
             .collect();
         let results = self
             .drive
-            .edit(edits)
+            .edit(edits, None)
             .await
             .map_err(|error| Pause::Drive(error.to_string()))?;
         for (id, result) in ids.into_iter().zip(results) {

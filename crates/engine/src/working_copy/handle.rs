@@ -13,10 +13,13 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{OwnedRwLockReadGuard, broadcast};
 
 use super::in_step::Row;
-use super::port::{BytesError, Check, Drive, DriveRefused, Holds, News, NewsFeed, StoredRow, View};
+use super::port::{
+    BytesError, Check, Drive, DriveRefused, Holds, Jot, News, NewsFeed, StoredRow, View,
+};
 use crate::content::ContentError;
 use crate::drive::event::DriveEvent;
 use crate::drive::handle::{DriveHandle, Followed};
+use crate::drive::request;
 use crate::local::Space;
 
 impl View for DriveTree {
@@ -26,6 +29,10 @@ impl View for DriveTree {
 
     fn child(&self, parent: NodeId, name: &str) -> Option<NodeId> {
         DriveTree::child(self, parent, name)
+    }
+
+    fn is_called(&self, id: NodeId, name: &str) -> bool {
+        DriveTree::is_called(self, id, name)
     }
 
     fn children(&self, parent: NodeId) -> Vec<NodeId> {
@@ -137,12 +144,21 @@ impl Drive for DriveHandle {
     async fn edit(
         &self,
         edits: Vec<(Edit, Check)>,
+        jot: Option<Jot>,
     ) -> Result<Vec<Result<NodeId, String>>, DriveRefused> {
         let edits = edits
             .into_iter()
             .map(|(edit, check)| (edit, check.map(on_tree)))
             .collect();
-        let results = DriveHandle::edit_if(self, edits)
+        let jot = jot.map(|jot| -> request::Jot {
+            Box::new(move |results| {
+                let ids = results
+                    .iter()
+                    .map(|result| result.as_ref()?.as_ref().ok().copied());
+                jot(&ids.collect::<Vec<_>>())
+            })
+        });
+        let results = DriveHandle::edit_jotting(self, edits, jot)
             .await
             .map_err(|error| DriveRefused(error.to_string()))?;
         let said = |result: Option<Result<NodeId, EditError>>| match result {
@@ -223,5 +239,17 @@ impl Drive for DriveHandle {
         self.local()
             .write(Space::InStep, rows)
             .map_err(|error| error.to_string())
+    }
+
+    fn jot(&self, rows: Vec<Row>) {
+        self.shared.jotter.add(rows);
+    }
+
+    fn jot_anew(&self, rows: Vec<Row>) {
+        self.shared.jotter.begin_anew(rows);
+    }
+
+    fn jotted(&self) -> Vec<Row> {
+        self.shared.jotter.read()
     }
 }

@@ -8,6 +8,7 @@ use peerdrive_crdt_tree::node::{Content, ContentHash, Kind, Node};
 use serde::{Deserialize, Serialize};
 
 use super::beneath::Stat;
+use super::port::StoredRow;
 
 /// What a node holds, in the terms in which disk and drive are compared.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -79,6 +80,8 @@ pub(super) struct InStep {
     children: HashMap<NodeId, BTreeMap<String, NodeId>>,
     inodes: HashMap<(u64, u64), NodeId>,
     changed: BTreeSet<NodeId>,
+    /// Changed since changes were jotted down last.
+    fresh: BTreeSet<NodeId>,
     /// Folders that an entry came to or left since changes were taken last.
     stirred: BTreeSet<NodeId>,
     /// Changes came back, and nobody knows any more what they speak of.
@@ -200,7 +203,7 @@ impl InStep {
         self.files += usize::from(record.held != Held::Folder);
         self.stirred.insert(record.parent);
         self.records.insert(id, record);
-        self.changed.insert(id);
+        self.touch(id);
     }
 
     /// Nodes whose place another record took and that have found no other since: their entries are
@@ -238,7 +241,7 @@ impl InStep {
     pub(super) fn remove(&mut self, id: NodeId) {
         if self.unlink(id) {
             self.records.remove(&id);
-            self.changed.insert(id);
+            self.touch(id);
         }
     }
 
@@ -247,6 +250,11 @@ impl InStep {
         for id in self.subtree(id).into_iter().rev() {
             self.remove(id);
         }
+    }
+
+    fn touch(&mut self, id: NodeId) {
+        self.changed.insert(id);
+        self.fresh.insert(id);
     }
 
     fn unlink(&mut self, id: NodeId) -> bool {
@@ -312,28 +320,50 @@ impl InStep {
         let changed = std::mem::take(&mut self.changed);
         changed
             .into_iter()
-            .map(|id| (id.0.to_vec(), self.records.get(&id).and_then(encode)))
+            .filter_map(|id| row(id, self.records.get(&id)))
+            .collect()
+    }
+
+    /// What changed since this was asked last, to be jotted down.
+    pub(super) fn take_fresh(&mut self) -> Vec<Row> {
+        std::mem::take(&mut self.fresh)
+            .into_iter()
+            .filter_map(|id| row(id, self.records.get(&id)))
+            .collect()
+    }
+
+    /// What `take_changes` would hand out now.
+    pub(super) fn waiting(&self) -> Vec<Row> {
+        self.changed
+            .iter()
+            .filter_map(|id| row(*id, self.records.get(id)))
             .collect()
     }
 
     /// Hands rows back that could not be written, so that they are written with the next.
     pub(super) fn return_changes(&mut self, rows: &[Row]) {
         self.unsure = true;
-        self.changed.extend(
-            rows.iter()
-                .filter_map(|(key, _)| Some(NodeId(key.as_slice().try_into().ok()?))),
-        );
+        self.changed
+            .extend(rows.iter().filter_map(|(key, _)| id_of(key)));
     }
 
-    /// Reads the durable table. Rows that make no sense, or hang in the air, are left out: their
-    /// files are then met as if for the first time, which loses nothing.
-    pub(super) fn load(rows: Vec<(Vec<u8>, Vec<u8>)>) -> InStep {
+    /// Reads the durable table, and over it what was jotted down since. Rows that make no sense, or hang
+    /// in the air, are left out: their files are then met as if for the first time, which loses nothing.
+    pub(super) fn load(rows: Vec<StoredRow>, jotted: Vec<Row>) -> InStep {
         let mut all = InStep::default();
-        for (key, value) in rows {
-            if let (Ok(id), Some(record)) = (key.as_slice().try_into(), decode(&value)) {
-                all.put(NodeId(id), record);
+        let mut latest: HashMap<Vec<u8>, Option<Vec<u8>>> = rows
+            .into_iter()
+            .map(|(key, value)| (key, Some(value)))
+            .collect();
+        let not_durable: Vec<NodeId> = jotted.iter().filter_map(|(key, _)| id_of(key)).collect();
+        latest.extend(jotted);
+        for (key, value) in latest {
+            if let (Some(id), Some(record)) = (id_of(&key), value.as_deref().and_then(decode)) {
+                all.put(id, record);
             }
         }
+        all.changed.clear();
+        all.changed.extend(not_durable);
         loop {
             let hangs = |id: &NodeId| {
                 let placed = all
@@ -345,15 +375,31 @@ impl InStep {
             if loose.is_empty() {
                 break;
             }
+            // Their rows go too: with another folder in the same place they would speak of it.
             for id in loose {
                 all.remove(id);
             }
         }
-        all.changed.clear();
-        all.stirred.clear();
+        all.fresh.clear();
         all.displaced.clear();
+        // What is not durable may speak of what is not: nobody knows which folders that were.
+        all.unsure = !all.changed.is_empty();
+        all.stirred.clear();
         all
     }
+}
+
+/// The row of a node, or what forgets it. None if there is no way to write it.
+pub(super) fn row(id: NodeId, record: Option<&Record>) -> Option<Row> {
+    let value = match record {
+        Some(record) => Some(encode(record)?),
+        None => None,
+    };
+    Some((id.0.to_vec(), value))
+}
+
+fn id_of(key: &[u8]) -> Option<NodeId> {
+    key.try_into().ok().map(NodeId)
 }
 
 /// A record as it is stored; version 1.

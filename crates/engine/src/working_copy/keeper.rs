@@ -396,6 +396,14 @@ impl<D: Drive> Keeper<D> {
         }
     }
 
+    /// Jots down what changed in the records: from here on a crash of the program does not undo it.
+    pub(super) fn jot(&mut self) {
+        let rows = self.in_step.take_fresh();
+        if !rows.is_empty() {
+            self.drive.jot(rows);
+        }
+    }
+
     /// Forgets records whose place another took without their having found one: their entries are met
     /// as if for the first time, which loses nothing.
     pub(super) fn forget_displaced(&mut self) {

@@ -17,6 +17,10 @@ pub(super) trait View {
     fn get(&self, id: NodeId) -> Option<Node>;
     /// A child by the name that it shows under; names are compared after NFC.
     fn child(&self, parent: NodeId, name: &str) -> Option<NodeId>;
+    /// Whether a node has this name, or shows as it, or would while others have its name too.
+    fn is_called(&self, id: NodeId, name: &str) -> bool {
+        self.get(id).is_some_and(|node| node.name == name)
+    }
     /// All children.
     fn children(&self, parent: NodeId) -> Vec<NodeId>;
 }
@@ -66,6 +70,9 @@ pub(super) type Check = Option<Box<Holds>>;
 /// Says whether something holds in a view.
 pub(super) type Holds = dyn Fn(&dyn View) -> bool + Send;
 
+/// Makes rows of which node each edit made or changed, `None` if it was refused.
+pub(super) type Jot = Box<dyn FnOnce(&[Option<NodeId>]) -> Vec<Row> + Send>;
+
 /// A row of the durable table: key and value.
 pub(super) type StoredRow = (Vec<u8>, Vec<u8>);
 
@@ -83,9 +90,11 @@ pub(super) trait Drive: Send + Sync + 'static {
     fn view<R>(&self, read: impl FnOnce(&dyn View) -> R) -> R;
     /// Applies a batch as one action, durable when it returns; each edit answers for itself. An edit
     /// whose check fails at the moment of applying is refused: the drive moved on since it was decided.
+    /// The rows that `jot` makes are jotted down such that they hold if, and only if, the edits do.
     fn edit(
         &self,
         edits: Vec<(Edit, Check)>,
+        jot: Option<Jot>,
     ) -> impl Future<Output = Result<Vec<Result<NodeId, String>>, DriveRefused>>;
     /// Stores the bytes of a file.
     fn import(
@@ -128,4 +137,11 @@ pub(super) trait Drive: Send + Sync + 'static {
     fn load(&self) -> Result<Vec<StoredRow>, String>;
     /// Writes rows of it in one transaction. Called from a thread that may block.
     fn store(&self, rows: &[Row]) -> Result<(), String>;
+    /// Jots down rows that are not durable yet, without waiting for the disk: a crash of the program
+    /// leaves them, a loss of power, which may take back what they say, does not.
+    fn jot(&self, rows: Vec<Row>);
+    /// Forgets what was jotted down, save these rows.
+    fn jot_anew(&self, rows: Vec<Row>);
+    /// What was jotted down, in order.
+    fn jotted(&self) -> Vec<Row>;
 }

@@ -87,7 +87,7 @@ pub(crate) struct FolderFiles {
 impl FolderFiles {
     /// Reads all records; `None` if the folder is not there.
     pub(crate) fn load(root: &Path, local: &LocalTable) -> Result<Option<Self>, LocalError> {
-        let in_step = InStep::load(local.all(Space::InStep)?);
+        let in_step = InStep::load(local.all(Space::InStep)?, Vec::new());
         Ok(Root::open(root).ok().map(|root| Self { root, in_step }))
     }
 

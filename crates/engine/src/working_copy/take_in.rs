@@ -137,17 +137,24 @@ impl<D: Drive> Keeper<D> {
             .await
             .map_err(|error| Pause::Drive(error.to_string()))?;
         crate::failpoint::pass("import.flushed");
-        let results = self
-            .drive
-            .edit(batch.edits)
-            .await
-            .map_err(|error| Pause::Drive(error.to_string()))?;
+        let jot = batch.jot();
+        let results = match self.drive.edit(batch.edits, Some(jot)).await {
+            Ok(results) => results,
+            Err(error) => {
+                // What was jotted down with it did not come to pass.
+                self.drive.jot_anew(self.in_step.waiting());
+                return Err(Pause::Drive(error.to_string()));
+            }
+        };
         work.told = true;
         let mut created = HashMap::new();
         for (at, (result, after)) in results.into_iter().zip(batch.after).enumerate() {
             match result {
                 Ok(id) => {
                     created.insert(at, id);
+                    if matches!(after, After::Created { .. }) {
+                        self.vacate(id, work.now).await;
+                    }
                     self.sent(work, after, id, &created);
                 }
                 Err(reason) => self.refused(work, after, &reason),

@@ -1,6 +1,7 @@
 //! Real folders with real watchers, behind a drive of a few lines and, in `devices`, behind
 //! the engine's own over loopback.
 
+mod crashes;
 mod devices;
 mod disks;
 mod folder;

@@ -30,7 +30,8 @@ const FULL_LOOK_UNWATCHED: Duration = Duration::from_secs(30);
 const FULL_LOOK_STIRRED: Duration = Duration::from_secs(20);
 /// A paused folder is tried this often.
 const PAUSED_LOOK: Duration = Duration::from_secs(1);
-/// Records are made durable this long after they changed; until then a crash only costs a comparison.
+/// Records are made durable this long after they changed. Until then they are only jotted down, which a
+/// crash of the program leaves and a loss of power does not.
 const RECORDS_AFTER: Duration = Duration::from_millis(300);
 /// More changed records than this are made durable at once.
 const RECORDS_AT_ONCE: usize = 20_000;
@@ -73,7 +74,8 @@ impl<D: Drive> Worker<D> {
         commands: mpsc::UnboundedReceiver<Command>,
     ) -> Result<Self, WorkingCopyError> {
         let feed = drive.news();
-        let in_step = InStep::load(drive.load().map_err(WorkingCopyError::Records)?);
+        let rows = drive.load().map_err(WorkingCopyError::Records)?;
+        let in_step = InStep::load(rows, drive.jotted());
         let fresh = in_step.is_empty() && !drive.has_begun();
         let (root, rules, paused) = match take_up(path, &drive.id(), fresh) {
             Ok((root, rules)) => (root, rules, None),
@@ -256,6 +258,7 @@ impl<D: Drive> Worker<D> {
                 return Err(pause);
             }
             self.keeper.forget_displaced();
+            self.keeper.jot();
             self.keeper.came_back();
             // What was found to be done is told before it is done.
             self.publish();
@@ -265,6 +268,7 @@ impl<D: Drive> Worker<D> {
             self.keeper.check_root()?;
             busy |= self.keeper.write_out(now).await;
             self.keeper.forget_displaced();
+            self.keeper.jot();
         }
         Ok(busy)
     }
@@ -328,6 +332,8 @@ impl<D: Drive> Worker<D> {
             return;
         }
         self.changed_since = None;
+        // Nothing older than what becomes durable may lie over it after a crash.
+        self.keeper.jot();
         let before = Before::of(&self.keeper.root, &self.keeper.in_step);
         let rows = self.keeper.in_step.take_changes();
         let drive = self.keeper.drive.clone();
@@ -343,7 +349,10 @@ impl<D: Drive> Worker<D> {
     async fn written(&mut self) {
         if let Some(writing) = self.writing.take() {
             match writing.await {
-                Ok((_, Ok(()))) => {}
+                // What changed meanwhile is still to be written.
+                Ok((_, Ok(()))) => {
+                    self.keeper.drive.jot_anew(self.keeper.in_step.waiting());
+                }
                 Ok((rows, Err(error))) => {
                     tracing::warn!(error, "records of the working copy could not be kept");
                     self.keeper.in_step.return_changes(&rows);

@@ -174,9 +174,11 @@ impl Missing<'_> {
                 .get(child)
                 .is_some_and(|known| known.parent == id)
         });
-        let as_seen = Held::of(&node).same(&record.held)
-            && node.parent == record.parent
-            && self.rules.project(self.view, id, node.parent, &node.name) == record.name;
+        // That somebody gave its name to something else as well is no news of this node, though it may show
+        // with a tag since.
+        let called = self.rules.project(self.view, id, node.parent, &node.name) == record.name
+            || self.view.is_called(id, &self.rules.unescape(&record.name));
+        let as_seen = Held::of(&node).same(&record.held) && node.parent == record.parent && called;
         if as_seen && whole {
             all.delete.push(id);
         } else {

@@ -75,6 +75,130 @@ async fn an_edit_here_beats_a_deletion_there() -> TestResult {
     bench.assert_silent().await
 }
 
+/// Rule R5 renames nothing: a file that only shows under another name since is still what was deleted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_here_holds_when_others_gave_the_name_to_something_else_or_took_it_back()
+-> TestResult {
+    let mut bench = Bench::started()?;
+    bench.put("one", "1")?;
+    bench.put("two", "2")?;
+    bench.put("folder/in", "in")?;
+    bench.settle().await?;
+    fs::rename(bench.path("one"), bench.path("name"))?;
+    bench.sync().await?;
+    bench.there.rename("folder", "name")?;
+    bench.stop().await;
+    fs::remove_file(bench.path("name"))?;
+    bench.exchange()?;
+    bench.start()?;
+    bench.settle().await?;
+    let left: Vec<String> = bench.here.shown().into_keys().collect();
+    assert_eq!(left, ["name", "name/in", "two"]);
+    bench.assert_in_step()?;
+
+    fs::rename(bench.path("two"), bench.path("again"))?;
+    bench.sync().await?;
+    bench.there.rename("name", "again")?;
+    bench.settle().await?;
+    let tagged = bench
+        .here
+        .shown()
+        .into_keys()
+        .find(|name| name.starts_with("again ("))
+        .ok_or("no tag")?;
+    bench.stop().await;
+    fs::remove_file(bench.path(&tagged))?;
+    bench.there.rename("again", "elsewhere")?;
+    bench.exchange()?;
+    bench.start()?;
+    bench.settle().await?;
+    let left: Vec<String> = bench.here.shown().into_keys().collect();
+    assert_eq!(left, ["elsewhere", "elsewhere/in"]);
+    bench.assert_in_step()
+}
+
+/// What is made where a file was first made is that file again, wherever it was when others deleted it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_deleted_goes_also_when_its_first_place_is_taken_again() -> TestResult {
+    let mut bench = Bench::started()?;
+    bench.put("a", "old")?;
+    bench.put("f/in", "old, in a folder")?;
+    bench.put("g/in", "old, in another")?;
+    bench.sync().await?;
+    for (from, to) in [("a", "b"), ("f", "f2"), ("g", "g2")] {
+        fs::rename(bench.path(from), bench.path(to))?;
+    }
+    bench.settle().await?;
+    bench.stop().await;
+    for path in ["b", "f2", "g2"] {
+        bench.there.delete(path)?;
+    }
+    bench.put("a", "new")?;
+    bench.put("f/out", "new, in the folder")?;
+    bench.put("g/out", "new, in the other")?;
+    bench.put("g2/in", "edited here")?;
+    // Files that were left alone for long enough are taken at the first look.
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    bench.exchange()?;
+    bench.start()?;
+    bench.until_in_step().await?;
+    bench.settle().await?;
+    bench.assert_in_step()?;
+    let left: Vec<String> = bench.here.shown().into_keys().collect();
+    assert_eq!(left, ["a", "f", "f/out", "g", "g/out", "g2", "g2/in"]);
+    assert_eq!(bench.read("g2/in")?, "edited here");
+    assert_eq!(bench.read("a")?, "new");
+    Ok(())
+}
+
+/// The drive may change in the very moment at which a deletion reaches it. What was refused is asked again,
+/// also if the folder around it is one that others put something into.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_that_came_in_the_same_moment_as_a_change_is_asked_again() -> TestResult {
+    for (deleted, left) in [("f/d/x", vec!["f", "f/new"]), ("f", vec![])] {
+        let mut bench = Bench::started()?;
+        for file in ["f/d/x", "f/d/z", "f/y"] {
+            bench.put(file, file)?;
+        }
+        bench.settle().await?;
+        bench.stop().await;
+        fs::remove_dir_all(bench.path("f"))?;
+        bench.there.write("f/new", b"new")?;
+        bench.exchange()?;
+        bench.there.delete(deleted)?;
+        let (here, there) = (bench.here.clone(), bench.there.clone());
+        *bench.here.0.before_edit.lock() = Some(Box::new(move || {
+            let fetched = here.fetch(&there);
+            assert!(fetched.is_ok(), "{fetched:?}");
+        }));
+        bench.start()?;
+        while bench.here.0.before_edit.lock().is_some() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        bench.until_in_step().await?;
+        assert_eq!(bench.here.shown().into_keys().collect::<Vec<_>>(), left);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_others_deleted_goes_only_when_all_that_left_it_is_accounted_for()
+-> TestResult {
+    let mut bench = Bench::started()?;
+    bench.put("f/d/x", "x")?;
+    bench.settle().await?;
+    bench.stop().await;
+    fs::remove_dir_all(bench.path("f/d"))?;
+    bench.there.rename("f/d", "moved")?;
+    bench.there.delete("f")?;
+    bench.exchange()?;
+    bench.start()?;
+    bench.until_in_step().await?;
+    let left: Vec<String> = bench.here.shown().into_keys().collect();
+    assert_eq!(left, ["moved"]);
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_deletion_here_spares_what_was_never_seen_here() -> TestResult {
     let mut bench = Bench::started()?;

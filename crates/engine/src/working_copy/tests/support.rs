@@ -22,7 +22,7 @@ use super::super::in_step::{InStep, Row};
 use super::super::keeper::Keeper;
 use super::super::marker;
 use super::super::names::DiskRules;
-use super::super::port::{BytesError, Check, Drive, DriveRefused, News, NewsFeed, View};
+use super::super::port::{BytesError, Check, Drive, DriveRefused, Jot, News, NewsFeed, View};
 use super::super::status::{WorkingCopyOptions, WorkingCopyStatus};
 use super::super::{WorkingCopy, WorkingCopyError};
 
@@ -38,6 +38,9 @@ impl View for Looking<'_> {
     }
     fn child(&self, parent: NodeId, name: &str) -> Option<NodeId> {
         self.0.child(parent, name)
+    }
+    fn is_called(&self, id: NodeId, name: &str) -> bool {
+        self.0.is_called(id, name)
     }
     fn children(&self, parent: NodeId) -> Vec<NodeId> {
         self.0.children(parent).map(|(_, id)| id).collect()
@@ -62,6 +65,11 @@ pub(super) struct Inner {
     pub(super) made: Mutex<Vec<(Author, Vec<u8>)>>,
     bytes: Arc<Bytes>,
     rows: Mutex<BTreeMap<Vec<u8>, Vec<u8>>>,
+    jotted: Mutex<Vec<Row>>,
+    /// Records do not become durable.
+    held: AtomicBool,
+    /// Nothing reaches the disk any more.
+    crashed: AtomicBool,
     news: broadcast::Sender<News>,
     writable: AtomicBool,
     /// What the folder has is the last copy, and another cannot be made.
@@ -72,6 +80,8 @@ pub(super) struct Inner {
     pub(super) hashes: AtomicUsize,
     pub(super) writes: AtomicUsize,
     pub(super) hook: Mutex<Option<Hook>>,
+    /// Called once, right before edits of the working copy reach the drive.
+    pub(super) before_edit: Mutex<Option<Hook>>,
 }
 
 #[derive(Clone)]
@@ -87,6 +97,9 @@ impl Fake {
             made: Mutex::default(),
             bytes: bytes.clone(),
             rows: Mutex::default(),
+            jotted: Mutex::default(),
+            held: AtomicBool::new(false),
+            crashed: AtomicBool::new(false),
             news: broadcast::Sender::new(4096),
             writable: AtomicBool::new(true),
             holds_on: AtomicBool::new(false),
@@ -96,6 +109,7 @@ impl Fake {
             hashes: AtomicUsize::new(0),
             writes: AtomicUsize::new(0),
             hook: Mutex::default(),
+            before_edit: Mutex::default(),
         }))
     }
 
@@ -152,6 +166,33 @@ impl Fake {
             .into_iter()
             .map(|result| result.map_err(|error| error.to_string()))
             .collect()
+    }
+
+    fn edit_all(
+        &self,
+        edits: Vec<(Edit, Check)>,
+    ) -> Result<Vec<Result<NodeId, String>>, DriveRefused> {
+        self.hook();
+        if let Some(mut before) = self.0.before_edit.lock().take() {
+            before();
+        }
+        let mut results = Vec::new();
+        // One by one, so that a check sees what came before; a batch that refers to itself as one.
+        if edits.iter().all(|(_, check)| check.is_none()) {
+            let edits: Vec<Edit> = edits.into_iter().map(|(edit, _)| edit).collect();
+            self.0.edits.lock().extend(edits.iter().cloned());
+            return Ok(self.apply(&edits));
+        }
+        for (edit, check) in edits {
+            let ok = check.is_none_or(|check| check(&Looking(&self.0.tree.read())));
+            if ok {
+                self.0.edits.lock().push(edit.clone());
+                results.extend(self.apply(&[edit]));
+            } else {
+                results.push(Err("the drive changed in the same moment".into()));
+            }
+        }
+        Ok(results)
     }
 
     pub(super) fn one(&self, edit: Edit) -> Or<NodeId> {
@@ -243,6 +284,15 @@ impl Fake {
         })
     }
 
+    pub(super) fn restore(&self, node: NodeId) -> Or<NodeId> {
+        self.one(Edit::Restore { node })
+    }
+
+    /// How many rows are jotted down.
+    pub(super) fn jotted_down(&self) -> usize {
+        self.0.jotted.lock().len()
+    }
+
     /// Path -> bytes of every file, `None` for folders, target for symlinks.
     pub(super) fn shown(&self) -> BTreeMap<String, Option<Vec<u8>>> {
         let tree = self.tree();
@@ -313,23 +363,15 @@ impl Drive for Fake {
     async fn edit(
         &self,
         edits: Vec<(Edit, Check)>,
+        jot: Option<Jot>,
     ) -> Result<Vec<Result<NodeId, String>>, DriveRefused> {
-        self.hook();
-        let mut results = Vec::new();
-        // One by one, so that a check sees what came before; a batch that refers to itself as one.
-        if edits.iter().all(|(_, check)| check.is_none()) {
-            let edits: Vec<Edit> = edits.into_iter().map(|(edit, _)| edit).collect();
-            self.0.edits.lock().extend(edits.iter().cloned());
-            return Ok(self.apply(&edits));
-        }
-        for (edit, check) in edits {
-            let ok = check.is_none_or(|check| check(&Looking(&self.0.tree.read())));
-            if ok {
-                self.0.edits.lock().push(edit.clone());
-                results.extend(self.apply(&[edit]));
-            } else {
-                results.push(Err("the drive changed in the same moment".into()));
-            }
+        let results = self.edit_all(edits)?;
+        if let Some(jot) = jot {
+            let ids: Vec<Option<NodeId>> = results
+                .iter()
+                .map(|result| result.as_ref().ok().copied())
+                .collect();
+            Drive::jot(self, jot(&ids));
         }
         Ok(results)
     }
@@ -398,6 +440,12 @@ impl Drive for Fake {
         Ok(self.0.rows.lock().clone().into_iter().collect())
     }
     fn store(&self, rows: &[Row]) -> Result<(), String> {
+        if [&self.0.held, &self.0.crashed]
+            .iter()
+            .any(|not| not.load(Ordering::SeqCst))
+        {
+            return Err("not now".into());
+        }
         let mut all = self.0.rows.lock();
         for (key, value) in rows {
             match value {
@@ -406,6 +454,19 @@ impl Drive for Fake {
             };
         }
         Ok(())
+    }
+    fn jot(&self, rows: Vec<Row>) {
+        if !self.0.crashed.load(Ordering::SeqCst) {
+            self.0.jotted.lock().extend(rows);
+        }
+    }
+    fn jot_anew(&self, rows: Vec<Row>) {
+        if !self.0.crashed.load(Ordering::SeqCst) {
+            *self.0.jotted.lock() = rows;
+        }
+    }
+    fn jotted(&self) -> Vec<Row> {
+        self.0.jotted.lock().clone()
     }
 }
 
@@ -485,6 +546,36 @@ impl Bench {
         }
     }
 
+    /// Waits until every record is durable.
+    pub(super) async fn records_durable(&self) -> TestResult {
+        for _ in 0..200 {
+            if self.here.jotted_down() == 0 {
+                return Ok(());
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        }
+        Err("records never became durable".into())
+    }
+
+    /// From here on records are only jotted down, as if none of them had had the time to become durable.
+    pub(super) fn hold_records(&self) {
+        self.here.0.held.store(true, Ordering::SeqCst);
+    }
+
+    /// Ends the working copy as `kill -9` does: what is not on disk by now is lost.
+    pub(super) async fn crash(&mut self) {
+        self.here.0.crashed.store(true, Ordering::SeqCst);
+        self.stop().await;
+        self.here.0.crashed.store(false, Ordering::SeqCst);
+        self.here.0.held.store(false, Ordering::SeqCst);
+    }
+
+    /// As `crash`, and the whole machine with it.
+    pub(super) async fn lose_power(&mut self) {
+        self.crash().await;
+        self.here.0.jotted.lock().clear();
+    }
+
     pub(super) async fn sync(&self) -> Or<WorkingCopyStatus> {
         let copy = self.copy.as_ref().ok_or("not started")?;
         Ok(
@@ -525,6 +616,22 @@ impl Bench {
         let mut all = BTreeMap::new();
         walk(&self.root(), "", &mut all)?;
         Ok(all)
+    }
+
+    /// Waits until it is in step by itself, with nothing pending: nobody asks for a look at everything.
+    pub(super) async fn until_in_step(&self) -> TestResult {
+        let copy = self.copy.as_ref().ok_or("not started")?;
+        for _ in 0..160 {
+            self.exchange()?;
+            let status = copy.status();
+            let pending = status.pending_in + status.pending_out;
+            if !status.scanning && pending == 0 && self.assert_in_step().is_ok() {
+                return Ok(());
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        self.assert_in_step()?;
+        Err(format!("something stays pending: {:?}", copy.status()).into())
     }
 
     pub(super) fn assert_in_step(&self) -> TestResult {
