@@ -178,9 +178,6 @@ pub(crate) fn run() -> Result<ExitCode> {
     step("app: a browser before real devices", &mut || {
         seen(&browser, "e2e:daemons")
     });
-    step("app: time a frame takes", &mut || {
-        seen(&browser, "frames:short")
-    });
     let window = [&no_node, &no_window, &app::no_display()];
     step("app: the desktop window", &mut || {
         seen(&window, "e2e:window")

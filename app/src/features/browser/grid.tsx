@@ -3,7 +3,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { ChevronDown, ChevronUp } from "lucide-react";
 import type { DragEvent, KeyboardEvent, MouseEvent, MutableRefObject, ReactNode, RefObject } from "react";
-import { useEffect } from "react";
+import { useEffect, useRef } from "react";
 import type { Presence, Row, SortKey } from "../../bindings/api";
 import type { Outline } from "../../listing/outline";
 import { useNow } from "../../live/clock";
@@ -16,8 +16,6 @@ import "./grid.css";
 
 export const ROW = 32;
 const AROUND = 8;
-/** Lines that can be in sight at once on an ordinary screen. */
-const POOL = 96;
 /** The heads of the columns, which stay in sight above the rows. */
 const HEAD = 32;
 
@@ -78,7 +76,11 @@ export function Grid(props: GridProps) {
     scrollPaddingStart: HEAD,
   });
   const items = virtual.getVirtualItems();
-  const pool = Math.max(POOL, items.length);
+  // As many elements as were ever needed at once, and no more: only then does a line that comes get those of
+  // one that leaves.
+  const most = useRef(0);
+  most.current = Math.max(most.current, items.length);
+  const pool = most.current;
   const first = items[0]?.index ?? 0;
   const last = (items.at(-1)?.index ?? 0) + 1;
 
