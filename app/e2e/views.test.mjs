@@ -173,6 +173,60 @@ test("a file cannot be dropped on a file, nor a folder into itself", options, as
   assert.equal(await page.locator(".toast").count(), 0);
 });
 
+/** Drags something that came from elsewhere over a place and drops it there; yields what the page made of it. */
+const dragIn = (place, type, data) =>
+  place.evaluate(
+    (element, [type, data]) => {
+      const transfer = new DataTransfer();
+      if (type === "Files") transfer.items.add(new File([data], "dropped.txt"));
+      else transfer.setData(type, data);
+      const give = (what) => {
+        const event = new DragEvent(what, { dataTransfer: transfer, bubbles: true, cancelable: true });
+        element.dispatchEvent(event);
+        return event.defaultPrevented;
+      };
+      const taken = give("dragover");
+      const { dropEffect } = transfer;
+      give("drop");
+      return { taken, dropEffect };
+    },
+    [type, data],
+  );
+
+test("what is dragged in from elsewhere moves no row", options, async () => {
+  await open();
+  const foreign = [["text/plain", "words"], ["text/uri-list", "https://example.org/"], ["application/x-peerdrive", "drive-1"]];
+  await row("README").click();
+  for (const [type, data] of foreign) assert.equal((await dragIn(row("Contracts"), type, data)).taken, false, type);
+  await page.waitForTimeout(150);
+  await row("README").waitFor();
+  await row("Brand").dblclick();
+  await row("logo.png").click();
+  const top = page.locator(".crumb").first();
+  for (const [type, data] of foreign) assert.equal((await dragIn(top, type, data)).taken, false, type);
+  await page.waitForTimeout(150);
+  await row("logo.png").waitFor();
+  assert.equal(await page.locator(".toast").count(), 0);
+  assert.deepEqual(faults, []);
+});
+
+test("files that are dropped are added; where none can be, they are refused while they are held", options, async () => {
+  await open();
+  assert.equal((await dragIn(row("README"), "Files", "x")).taken, true);
+  await row("dropped.txt").waitFor();
+  for (const where of ["?noupload", "?role=reader"]) {
+    await open(where);
+    assert.deepEqual(await dragIn(row("README"), "Files", "x"), { taken: true, dropEffect: "none" }, where);
+    await page.waitForTimeout(150);
+    assert.equal(await row("dropped.txt").count(), 0, where);
+  }
+  await open("?noupload");
+  await row("Contracts").dblclick();
+  await page.getByText("Put files into /home/ana/Studio with your file manager").waitFor();
+  assert.equal(await page.getByText("Drop files here").count(), 0);
+  assert.deepEqual(faults, []);
+});
+
 test("columns sort, up and down, folders first, and say so", options, async () => {
   await open();
   const names = () => page.locator('.grid-space [role="row"] .cell-name').allTextContents();

@@ -53,6 +53,8 @@ if (wanted.has("waiting")) {
   daemon.waiting = [{ request: "r1", invite: "i1", name: "Dana Cruz", device: "phone", role: "writer", since: Date.now() - 40_000, words: "amber lake orbit stone velvet wheat" }];
 }
 if (wanted.has("words")) daemon.words = "amber lake orbit stone velvet wheat";
+// As in the desktop window, which takes no files.
+if (wanted.has("noupload")) Object.assign(daemon, { upload: undefined });
 const fails = wanted.get("fail");
 if (fails !== null) {
   daemon.failing.set(fails as Command, new CallError({ code: "io", message: "the disk does not answer", hint: "check the disk", retryable: false }));

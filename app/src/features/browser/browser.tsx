@@ -4,6 +4,7 @@ import type { DragEvent, KeyboardEvent, MouseEvent } from "react";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { Presence, Row, SortKey } from "../../bindings/api";
 import { useNews } from "../../live/news";
+import { usePlatform } from "../../platform/context";
 import { useActivity, useDrive, usePresence } from "../../query/queries";
 import { go } from "../../route";
 import { spoken } from "../../text/names";
@@ -23,6 +24,7 @@ import type { Chosen } from "./selection";
 import { at, everything, followed, has, none, nothing, only, ranged, size, spanned, toggled } from "./selection";
 import { StatusLine } from "./status-line";
 import { Toolbar } from "./toolbar";
+import { useDrag } from "./use-drag";
 import type { Order } from "./use-listing";
 import { useListing } from "./use-listing";
 import "./browser.css";
@@ -44,6 +46,8 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
   const card = useDrive(drive);
   const news = useNews();
   const actions = useActions(drive);
+  const drag = useDrag(drive);
+  const takesFiles = usePlatform().upload !== undefined;
   const [order, setOrder] = useState<Order>({ sort: "name", descending: false });
   const listing = useListing(drive, folder, order);
   const { outline, place } = listing;
@@ -369,13 +373,17 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
   };
 
   const dragOver = (event: DragEvent, line: number | null): void => {
-    const files = event.dataTransfer.types.includes("Files");
+    const what = drag.carries(event);
     const to = dropFolder(line);
-    const own = !files && (to === null || to.id === place?.id || has(chosen, to.id, line ?? -1));
-    if (!canWrite || own) return setDropTarget(null);
+    const own = what === "rows" && (to === null || to.id === place?.id || has(chosen, to.id, line ?? -1));
+    if (!canWrite || what === null || (what === "files" && !takesFiles) || own) return setDropTarget(null);
     event.preventDefault();
-    event.dataTransfer.dropEffect = files ? "copy" : "move";
+    event.dataTransfer.dropEffect = what === "files" ? "copy" : "move";
     setDropTarget(to?.id ?? null);
+  };
+
+  const moveDropped = (event: DragEvent, to: { id: string; name: string }): void => {
+    if (drag.isOurs(event)) withChosen((rows) => void actions.move(rows, to.id, to.name));
   };
 
   const drop = (event: DragEvent, line: number | null): void => {
@@ -383,8 +391,8 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
     setDropTarget(null);
     const to = dropFolder(line);
     if (!to || !canWrite) return;
-    if (event.dataTransfer.files.length > 0) void actions.upload(to.id, Array.from(event.dataTransfer.files));
-    else withChosen((rows) => void actions.move(rows, to.id, to.name));
+    if (drag.carries(event) !== "files") moveDropped(event, to);
+    else if (takesFiles) void actions.upload(to.id, Array.from(event.dataTransfer.files));
   };
 
   const sort = (key: SortKey): void =>
@@ -421,7 +429,8 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
         onNewFolder={() => void newFolder()}
         onUpload={(files) => place && void actions.upload(place.id, files)}
         onPreview={() => setPreview(!preview)}
-        onDrop={(crumb) => withChosen((rows) => void actions.move(rows, crumb.id, crumb.name))}
+        carriesRows={(event) => drag.carries(event) === "rows"}
+        onDrop={moveDropped}
         onKeys={() => setDialog({ of: "keys" })}
       />
       <main className="browser-main" id="main" tabIndex={-1} aria-label={card ? `Files of ${spoken(card.name)}` : "Files"}>
@@ -464,7 +473,11 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
             box={box}
             empty={
               <Empty icon={<FolderOpen size={24} />} title="This folder is empty">
-                {canWrite ? "Drop files here, or make a folder with Ctrl+Shift+N." : "You can read this drive, not change it."}
+                {!canWrite
+                  ? "You can read this drive, not change it."
+                  : takesFiles
+                    ? "Drop files here, or make a folder with Ctrl+Shift+N."
+                    : `Put files into ${card?.folder ? spoken(card.folder) : "the drive’s folder"} with your file manager, or make a folder with Ctrl+Shift+N.`}
               </Empty>
             }
             onSort={sort}
@@ -477,12 +490,13 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
               if (row && line !== null && !has(chosen, row.id, line)) setChosen(only(row, line));
               setMenu({ x: event.clientX, y: event.clientY });
             }}
-            onDragStart={(event) => {
-              event.dataTransfer.setData("application/x-peerdrive", drive);
-              event.dataTransfer.effectAllowed = "move";
-            }}
+            onDragStart={drag.start}
             onDragOver={dragOver}
-            onDragEnd={() => setDropTarget(null)}
+            onDragLeave={() => setDropTarget(null)}
+            onDragEnd={() => {
+              drag.end();
+              setDropTarget(null);
+            }}
             onDrop={drop}
             onRenamed={renamed}
           />

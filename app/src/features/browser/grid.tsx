@@ -46,8 +46,9 @@ interface GridProps {
   onMouseDown: (event: MouseEvent, line: number | null, twist: boolean) => void;
   onOpen: (line: number) => void;
   onMenu: (event: MouseEvent, line: number | null) => void;
-  onDragStart: (event: DragEvent, line: number) => void;
+  onDragStart: (event: DragEvent) => void;
   onDragOver: (event: DragEvent, line: number | null) => void;
+  onDragLeave: () => void;
   onDragEnd: () => void;
   onDrop: (event: DragEvent, line: number | null) => void;
   onRenamed: (row: Row, name: string | null) => void;
@@ -144,11 +145,11 @@ export function Grid(props: GridProps) {
           if (!under || line === null) return event.preventDefault();
           const row = under.closest("[data-line]");
           if (row) event.dataTransfer.setDragImage(row, 16, 16);
-          props.onDragStart(event, line);
+          props.onDragStart(event);
         }}
         onDragOver={(event) => props.onDragOver(event, lineAt(event.target))}
         onDragLeave={(event) => {
-          if (!event.currentTarget.contains(event.relatedTarget as Node | null)) props.onDragEnd();
+          if (!event.currentTarget.contains(event.relatedTarget as Node | null)) props.onDragLeave();
         }}
         onDragEnd={props.onDragEnd}
         onDrop={(event) => props.onDrop(event, lineAt(event.target))}
