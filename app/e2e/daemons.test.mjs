@@ -214,7 +214,7 @@ test("a reader sees no way to write, and a forged request is refused", options, 
   await page.getByText("read only").waitFor();
   assert.equal(await page.getByRole("button", { name: /New folder|Add files|Invite/ }).count(), 0);
   await row(page, "plan.md").click();
-  await press(page, "F2", "Delete", "Control+Shift+N");
+  await press(page, "F2", "Delete", "F7");
   assert.equal(await page.locator("dialog, .rename-field").count(), 0);
   await clean(page, "a reader's files");
   for (const [command, request] of [

@@ -107,7 +107,7 @@ test("a newcomer shares a folder, makes a folder, renames, moves, searches and p
   await page.keyboard.press("Enter");
   await grid().waitFor();
   await page.waitForFunction(() => document.activeElement?.getAttribute("role") === "treegrid");
-  await page.keyboard.press("Control+Shift+N");
+  await page.keyboard.press("F7");
   const field = page.getByLabel("New name for New folder");
   await field.waitFor();
   await page.keyboard.type("Made by keys");
@@ -404,7 +404,7 @@ test("a reader sees no way to write, and keys do not make one", options, async (
   await row("README").click();
   await page.keyboard.press("F2");
   await page.keyboard.press("Delete");
-  await page.keyboard.press("Control+Shift+N");
+  await page.keyboard.press("F7");
   await page.keyboard.press("Control+m");
   await page.waitForTimeout(200);
   assert.equal(await page.locator("dialog, .rename-field").count(), 0);

@@ -305,6 +305,9 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
         return act(up);
       case "F2":
         return act(startRename);
+      // As in file managers; Ctrl+Shift+N never comes to a page, for the browser keeps it to itself.
+      case "F7":
+        return act(() => void newFolder());
       case "Delete":
         return act(remove);
       case "Escape":
@@ -334,7 +337,6 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
       else if (key === "v") act(paste);
       else if (key === "f") act(() => searchField.current?.focus());
       else if (key === "m") act(moveChosen);
-      else if (key === "n" && event.shiftKey) act(() => void newFolder());
       return;
     }
     if (event.altKey) return;
@@ -476,8 +478,8 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
                 {!canWrite
                   ? "You can read this drive, not change it."
                   : takesFiles
-                    ? "Drop files here, or make a folder with Ctrl+Shift+N."
-                    : `Put files into ${card?.folder ? spoken(card.folder) : "the drive’s folder"} with your file manager, or make a folder with Ctrl+Shift+N.`}
+                    ? "Drop files here, or make a folder with F7."
+                    : `Put files into ${card?.folder ? spoken(card.folder) : "the drive’s folder"} with your file manager, or make a folder with F7.`}
               </Empty>
             }
             onSort={sort}

@@ -110,7 +110,7 @@ export function Toolbar(props: ToolbarProps) {
         </label>
         </search>
         {canWrite && (
-          <IconButton label="New folder" keys="Ctrl+Shift+N" onClick={props.onNewFolder}>
+          <IconButton label="New folder" keys="F7" onClick={props.onNewFolder}>
             <FolderPlus size={16} />
           </IconButton>
         )}
