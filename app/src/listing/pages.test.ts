@@ -71,6 +71,28 @@ describe("pages", () => {
     expect(pages.total).toBe(501);
   });
 
+  it("changes that come faster than answers starve nobody, and are one more request for each answer", async () => {
+    const shelf = new Shelf(500);
+    const pages = new Pages(shelf.source);
+    pages.want(0, 30);
+    shelf.hold = [];
+    await settled();
+    pages.refresh();
+    for (let change = 0; change < 20; change += 1) {
+      shelf.rows = [{ id: `change ${change}` }, ...shelf.rows];
+      pages.refresh();
+    }
+    // The second was under way before the changes came.
+    expect(shelf.asked).toEqual([0, 0]);
+    shelf.hold.shift()?.();
+    await settled();
+    expect(pages.at(0)?.id).toBe("change 19");
+    expect(shelf.asked).toEqual([0, 0, 0]);
+    shelf.hold.shift()?.();
+    await settled();
+    expect(shelf.asked).toEqual([0, 0, 0]);
+  });
+
   it("a page of an older revision is fetched again when it comes into sight", async () => {
     const shelf = new Shelf(500);
     const pages = new Pages(shelf.source);

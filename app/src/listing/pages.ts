@@ -24,6 +24,13 @@ const KEPT = 40;
 /** Requests under way at once. */
 const AT_ONCE = 3;
 
+/** A page that is being fetched. */
+interface Fetch {
+  abort: AbortController;
+  /** Whether the list changed since: what comes may be from before, and is fetched once more. */
+  again: boolean;
+}
+
 interface Page<Row> {
   rows: readonly Row[];
   revision: string;
@@ -40,7 +47,7 @@ export class Pages<Row extends { id: string }, About = null> {
   error: unknown = null;
 
   private readonly pages = new Map<number, Page<Row>>();
-  private readonly underWay = new Map<number, AbortController>();
+  private readonly underWay = new Map<number, Fetch>();
   private readonly listeners = new Set<() => void>();
   private wanted: [first: number, last: number] = [0, 0];
   private revision: string | null = null;
@@ -77,11 +84,11 @@ export class Pages<Row extends { id: string }, About = null> {
     this.fetch();
   }
 
-  /** The list has changed: what is here is shown until it is fetched anew. */
+  /** The list has changed: what is here is shown until it is fetched anew. What is under way goes on: were
+   * it stopped, changes that come faster than answers would keep every answer away. */
   refresh(): void {
     for (const page of this.pages.values()) page.stale = true;
-    for (const request of this.underWay.values()) request.abort();
-    this.underWay.clear();
+    for (const one of this.underWay.values()) one.again = true;
     this.fetch();
   }
 
@@ -131,7 +138,7 @@ export class Pages<Row extends { id: string }, About = null> {
   /** Nobody looks any more. */
   close(): void {
     this.closed = true;
-    for (const request of this.underWay.values()) request.abort();
+    for (const { abort } of this.underWay.values()) abort.abort();
     this.underWay.clear();
     this.listeners.clear();
   }
@@ -143,10 +150,10 @@ export class Pages<Row extends { id: string }, About = null> {
   private fetch(): void {
     if (this.closed) return;
     const [first, last] = this.wanted;
-    for (const [page, request] of this.underWay) {
+    for (const [page, { abort }] of this.underWay) {
       // Scrolled past: what is in sight now goes first.
       if (page < first - 1 || page > last + 1) {
-        request.abort();
+        abort.abort();
         this.underWay.delete(page);
       }
     }
@@ -158,15 +165,16 @@ export class Pages<Row extends { id: string }, About = null> {
   }
 
   private async load(page: number): Promise<void> {
-    const request = new AbortController();
+    const request: Fetch = { abort: new AbortController(), again: false };
+    const { signal } = request.abort;
     this.underWay.set(page, request);
     try {
-      const run = await this.source(page * PAGE, PAGE, request.signal);
-      if (request.signal.aborted || this.closed) return;
+      const run = await this.source(page * PAGE, PAGE, signal);
+      if (signal.aborted || this.closed) return;
       this.underWay.delete(page);
-      this.take(page, run);
+      this.take(page, run, request.again);
     } catch (error) {
-      if (request.signal.aborted || this.closed) return;
+      if (signal.aborted || this.closed) return;
       this.underWay.delete(page);
       this.error = error;
       this.changed();
@@ -175,7 +183,7 @@ export class Pages<Row extends { id: string }, About = null> {
     this.fetch();
   }
 
-  private take(page: number, run: Run<Row, About>): void {
+  private take(page: number, run: Run<Row, About>, stale: boolean): void {
     if (this.revision !== null && this.revision !== run.revision) {
       for (const other of this.pages.values()) other.stale ||= other.revision !== run.revision;
     }
@@ -184,7 +192,7 @@ export class Pages<Row extends { id: string }, About = null> {
     this.total = run.total;
     this.about = run.about;
     this.pages.delete(page);
-    this.pages.set(page, { rows: run.rows, revision: run.revision, stale: false });
+    this.pages.set(page, { rows: run.rows, revision: run.revision, stale });
     // An empty list still has its first page, which says that it is empty.
     const end = Math.max(1, Math.ceil(run.total / PAGE));
     for (const at of this.pages.keys()) if (at >= end) this.pages.delete(at);
