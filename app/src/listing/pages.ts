@@ -43,10 +43,10 @@ export class Pages<Row extends { id: string }, About = null> {
   total: number | null = null;
   /** What the source says of the list itself; null before the first answer. */
   about: About | null = null;
-  /** Why the last fetch failed; null when it did not. */
-  error: unknown = null;
-
   private readonly pages = new Map<number, Page<Row>>();
+  /** Pages that could not be fetched, and why. They are left alone until somebody refreshes: whoever shows
+   * a failure looks at the same rows again, and would ask without end. */
+  private readonly failed = new Map<number, unknown>();
   private readonly underWay = new Map<number, Fetch>();
   private readonly listeners = new Set<() => void>();
   private wanted: [first: number, last: number] = [0, 0];
@@ -54,6 +54,11 @@ export class Pages<Row extends { id: string }, About = null> {
   private closed = false;
 
   constructor(private readonly source: Source<Row, About>) {}
+
+  /** Why rows could not be fetched; null when none failed since the last refresh. */
+  get error(): unknown {
+    return this.failed.values().next().value ?? null;
+  }
 
   /** Calls back after every change, until the returned function is called. */
   subscribe(listener: () => void): () => void {
@@ -89,6 +94,7 @@ export class Pages<Row extends { id: string }, About = null> {
   refresh(): void {
     for (const page of this.pages.values()) page.stale = true;
     for (const one of this.underWay.values()) one.again = true;
+    this.failed.clear();
     this.fetch();
   }
 
@@ -159,7 +165,7 @@ export class Pages<Row extends { id: string }, About = null> {
     }
     for (let page = first; page <= last && this.underWay.size < AT_ONCE; page += 1) {
       const known = this.pages.get(page);
-      if (this.underWay.has(page) || (known && !known.stale)) continue;
+      if (this.underWay.has(page) || this.failed.has(page) || (known && !known.stale)) continue;
       void this.load(page);
     }
   }
@@ -176,9 +182,9 @@ export class Pages<Row extends { id: string }, About = null> {
     } catch (error) {
       if (signal.aborted || this.closed) return;
       this.underWay.delete(page);
-      this.error = error;
+      // A refresh while it was under way is an attempt that is still owed.
+      if (!request.again) this.failed.set(page, error);
       this.changed();
-      return;
     }
     this.fetch();
   }
@@ -188,7 +194,6 @@ export class Pages<Row extends { id: string }, About = null> {
       for (const other of this.pages.values()) other.stale ||= other.revision !== run.revision;
     }
     this.revision = run.revision;
-    this.error = null;
     this.total = run.total;
     this.about = run.about;
     this.pages.delete(page);
@@ -196,6 +201,7 @@ export class Pages<Row extends { id: string }, About = null> {
     // An empty list still has its first page, which says that it is empty.
     const end = Math.max(1, Math.ceil(run.total / PAGE));
     for (const at of this.pages.keys()) if (at >= end) this.pages.delete(at);
+    for (const at of this.failed.keys()) if (at >= end) this.failed.delete(at);
     this.forget();
     const [first, last] = this.wanted;
     this.wanted = [Math.min(first, Math.max(0, end - 1)), Math.min(last, Math.max(0, end - 1))];
