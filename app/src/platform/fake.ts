@@ -18,6 +18,8 @@ export class FakeDaemon implements Platform {
   readonly nodes = new Map<string, Node>();
   /** Every window that was asked for: offset and count. */
   readonly windows: [number, number][] = [];
+  /** Every command that was given. */
+  readonly calls: Command[] = [];
   role: Role | null = "owner";
   empty = false;
   down = false;
@@ -91,6 +93,7 @@ export class FakeDaemon implements Platform {
   }
 
   async call<C extends Command>(command: C, request: Request<C>, options: { signal?: AbortSignal; onItem?: (item: never) => void } = {}): Promise<Reply<C>> {
+    this.calls.push(command);
     await new Promise((resolve) => setTimeout(resolve, 4));
     options.signal?.throwIfAborted();
     if (this.down) throw unreachable();

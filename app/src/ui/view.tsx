@@ -56,12 +56,19 @@ export function Empty({ icon, title, children }: { icon: ReactNode; title: strin
   );
 }
 
-export function Failed({ error, retry }: { error: unknown; retry: () => void }) {
+interface FailedProps {
+  /** What could not be done, where the place does not say it. */
+  what?: string;
+  error: unknown;
+  retry: () => void;
+}
+
+export function Failed({ what, error, retry }: FailedProps) {
   const { message, hint } = told(error);
   return (
     <div className="failed" role="alert">
       <div>
-        <p>{message}</p>
+        <p>{what === undefined ? message : `${what} ${message}`}</p>
         {hint && <p className="muted">{hint}</p>}
       </div>
       <Button onClick={retry}>Try again</Button>

@@ -3,7 +3,7 @@ import { FolderOpen, SearchX } from "lucide-react";
 import type { DragEvent, KeyboardEvent, MouseEvent } from "react";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { Presence, Row, SortKey } from "../../bindings/api";
-import { useNews } from "../../live/news";
+import { useConnection, useNews } from "../../live/news";
 import { usePlatform } from "../../platform/context";
 import { useActivity, useDrive, usePresence } from "../../query/queries";
 import { go } from "../../route";
@@ -45,6 +45,7 @@ interface BrowserProps {
 export function Browser({ drive, folder, onLook }: BrowserProps) {
   const card = useDrive(drive);
   const news = useNews();
+  const connection = useConnection();
   const actions = useActions(drive);
   const drag = useDrag(drive);
   const takesFiles = usePlatform().upload !== undefined;
@@ -435,8 +436,13 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
         onDrop={moveDropped}
         onKeys={() => setDialog({ of: "keys" })}
       />
+      {listing.error !== null && listing.loaded && connection !== "lost" && (
+        <div className="browser-note">
+          <Failed what="Some of the rows could not be loaded." error={listing.error} retry={listing.refresh} />
+        </div>
+      )}
       <main className="browser-main" id="main" tabIndex={-1} aria-label={card ? `Files of ${spoken(card.name)}` : "Files"}>
-        {listing.error !== null && listing.error !== undefined ? (
+        {listing.error !== null && !listing.loaded ? (
           <div className="browser-state"><Failed error={listing.error} retry={listing.refresh} /></div>
         ) : listing.waiting ? (
           <div className="browser-state"><Waiting lines={9} /></div>

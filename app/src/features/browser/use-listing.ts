@@ -23,6 +23,9 @@ export interface Listing {
   outline: Outline<Row>;
   /** Whether the first answer is still to come. */
   waiting: boolean;
+  /** Whether there are rows to show, whatever failed since. */
+  loaded: boolean;
+  /** Why rows could not be fetched, here or in an opened folder; null when none failed. */
   error: unknown;
   opened: ReadonlyMap<string, Pages<Row, Place>>;
   open: (folder: string) => void;
@@ -99,6 +102,16 @@ export function useListing(drive: string, folder: string | null, { sort, descend
     };
   }, [news, drive, root, opened]);
 
+  useEffect(
+    () =>
+      news.live.watch(() => {
+        if (news.live.connection !== "live") return;
+        // What failed while nobody answered is asked again by itself.
+        for (const pages of [root, ...opened.values()]) if (pages.error !== null) pages.refresh();
+      }),
+    [news, root, opened],
+  );
+
   const outline = useMemo(
     () => new Outline(
         // The number stands for the rows that came since.
@@ -140,7 +153,8 @@ export function useListing(drive: string, folder: string | null, { sort, descend
     place: root.about,
     outline,
     waiting: root.total === null && root.error === null,
-    error: root.error,
+    loaded: root.total !== null,
+    error: [root, ...opened.values()].find((pages) => pages.error !== null)?.error ?? null,
     opened,
     open,
     close,
