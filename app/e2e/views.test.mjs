@@ -244,6 +244,35 @@ test("columns sort, up and down, folders first, and say so", options, async () =
   assert.equal(await head("Name").getAttribute("aria-sort"), "ascending");
 });
 
+test("columns are sorted by keyboard: Tab goes to their heads, arrows among them, Enter sorts and stays", options, async () => {
+  await open();
+  const focused = () => page.evaluate(() => document.activeElement.textContent);
+  await grid().focus();
+  await page.keyboard.press("Home");
+  await page.keyboard.press("Tab");
+  assert.equal(await focused(), "Name");
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("ArrowRight");
+  assert.equal(await focused(), "Size");
+  const head = page.getByRole("columnheader", { name: "Size" });
+  await page.keyboard.press("Enter");
+  await page.waitForTimeout(250);
+  assert.equal(await head.getAttribute("aria-sort"), "descending");
+  assert.match((await page.locator('.grid-space [role="row"] .cell-name').allTextContents())[4], /keynote\.mp4/);
+  assert.equal(await focused(), "Size");
+  await page.keyboard.press("Space");
+  await page.waitForTimeout(250);
+  assert.equal(await head.getAttribute("aria-sort"), "ascending");
+  assert.equal(await page.locator(".preview").count(), 0);
+  assert.deepEqual(await violations(), []);
+  await page.keyboard.press("ArrowDown");
+  assert.equal(await page.evaluate(() => document.activeElement.getAttribute("role")), "treegrid");
+  await page.keyboard.press("End");
+  await page.keyboard.press("Home");
+  assert.match(await current(), /Brand|Contracts|Launch|Photos/);
+  assert.deepEqual(faults, []);
+});
+
 test("several rows are chosen by pointer and by keyboard, and the choice stays on them", options, async () => {
   await open();
   await row("budget.csv").click();

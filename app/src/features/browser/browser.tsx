@@ -398,8 +398,10 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
     else if (takesFiles) void actions.upload(to.id, Array.from(event.dataTransfer.files));
   };
 
-  const sort = (key: SortKey): void =>
+  const sort = (key: SortKey): void => {
+    box.current?.scrollTo(0, 0);
     setOrder((now) => ({ sort: key, descending: now.sort === key ? !now.descending : key === "time" || key === "size" }));
+  };
 
   const items = menuItems({
     canWrite,

@@ -71,6 +71,13 @@ export function useListing(drive: string, folder: string | null, { sort, descend
     setOpened(new Map());
   }
 
+  // Another order of the same folder leaves the rows as they were until its own are here: a list that goes
+  // away and comes back would take the focus with it.
+  const [answered, setAnswered] = useState<{ pages: Pages<Row, Place>; of: string } | null>(null);
+  const of = `${drive}/${folder ?? ""}`;
+  if (root.total !== null && answered?.pages !== root) setAnswered({ pages: root, of });
+  const shown = root.total === null && answered?.of === of ? answered.pages : root;
+
   useEffect(() => {
     const again = (): void => setVersion((now) => now + 1);
     root.subscribe(again);
@@ -115,8 +122,8 @@ export function useListing(drive: string, folder: string | null, { sort, descend
   const outline = useMemo(
     () => new Outline(
         // The number stands for the rows that came since.
-        { id: version < 0 ? "" : (root.about?.id ?? ""), pages: root }, opened),
-    [root, opened, version],
+        { id: version < 0 ? "" : (shown.about?.id ?? ""), pages: shown }, opened),
+    [shown, opened, version],
   );
 
   const open = useCallback(
@@ -150,10 +157,10 @@ export function useListing(drive: string, folder: string | null, { sort, descend
   );
 
   return {
-    place: root.about,
+    place: shown.about,
     outline,
-    waiting: root.total === null && root.error === null,
-    loaded: root.total !== null,
+    waiting: shown.total === null && root.error === null,
+    loaded: shown.total !== null,
     error: [root, ...opened.values()].find((pages) => pages.error !== null)?.error ?? null,
     opened,
     open,
