@@ -486,6 +486,17 @@ test("rows that cannot be loaded take nothing away: they are told of, and come w
   await page.waitForFunction(() => [...document.querySelectorAll('.grid-space [role="row"]')].every((one) => one.textContent.includes("photo")));
 });
 
+test("a slow disk: after two seconds it is said what is waited for, and then the rows come", options, async () => {
+  const words = page.getByText("Still waiting for this device’s disk or for another device.");
+  await open("?late=folder");
+  assert.equal(await words.count(), 0);
+  await words.waitFor({ timeout: 3_000 });
+  assert.deepEqual(await violations(), []);
+  await row("README").waitFor();
+  assert.equal(await words.count(), 0);
+  assert.deepEqual(faults, []);
+});
+
 test("an opened folder that fails is told of, and asked for once", options, async () => {
   await open();
   await row("Brand").click();

@@ -62,6 +62,8 @@ const fails = wanted.get("fail");
 if (fails !== null) fail(fails);
 const hangs = wanted.get("slow");
 if (hangs !== null) daemon.silent.add(hangs as Command);
+const late = wanted.get("late");
+if (late !== null) daemon.delays.set(late as Command, 3_500);
 Object.assign(window, { daemon, ben, fail });
 
 applyTheme();

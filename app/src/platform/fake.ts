@@ -26,6 +26,8 @@ export class FakeDaemon implements Platform {
   signedOut = false;
   /** Commands that fail, each with its error. */
   readonly failing = new Map<Command, CallError>();
+  /** Commands that take this long, in milliseconds, as on a slow disk. */
+  readonly delays = new Map<Command, number>();
   /** Commands that never answer. */
   readonly silent = new Set<Command>();
   waiting: JoinRequestLine[] = [];
@@ -94,7 +96,7 @@ export class FakeDaemon implements Platform {
 
   async call<C extends Command>(command: C, request: Request<C>, options: { signal?: AbortSignal; onItem?: (item: never) => void } = {}): Promise<Reply<C>> {
     this.calls.push(command);
-    await new Promise((resolve) => setTimeout(resolve, 4));
+    await new Promise((resolve) => setTimeout(resolve, this.delays.get(command) ?? 4));
     options.signal?.throwIfAborted();
     if (this.down) throw unreachable();
     if (this.signedOut) throw new CallError({ code: "signed_out", message: "this window is no longer signed in", hint: null, retryable: false });
