@@ -292,6 +292,24 @@ test("several rows are chosen by pointer and by keyboard, and the choice stays o
   assert.equal((await selected()).length, 3);
 });
 
+test("what acts on one row acts on the chosen one, wherever the cursor is", options, async () => {
+  await open();
+  await row("README").click();
+  await row("server.rs").click({ modifiers: ["Control"] });
+  await row("server.rs").click({ modifiers: ["Control"] });
+  assert.match(await current(), /server\.rs/);
+  await page.keyboard.press("F2");
+  await page.getByLabel("New name for README").waitFor();
+  await page.keyboard.press("Escape");
+  await row("README").click();
+  await row("server.rs").click({ modifiers: ["Control"] });
+  await row("README").click({ button: "right" });
+  await page.keyboard.press("Escape");
+  assert.match(await current(), /README/);
+  assert.equal((await selected()).length, 2);
+  assert.deepEqual(faults, []);
+});
+
 test("all of 100,000 rows are chosen at once without being fetched, and deleted when that is asked", options, async () => {
   await open("?many=100000");
   const asked = () => page.evaluate(() => window.daemon.windows.length);

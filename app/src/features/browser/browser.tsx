@@ -21,7 +21,7 @@ import { menuItems } from "./menu-items";
 import { Preview } from "./preview";
 import { Results } from "./results";
 import type { Chosen } from "./selection";
-import { at, everything, followed, has, none, nothing, only, ranged, size, spanned, toggled } from "./selection";
+import { alone, at, everything, followed, has, none, nothing, only, pointed, ranged, size, spanned, toggled } from "./selection";
 import { StatusLine } from "./status-line";
 import { Toolbar } from "./toolbar";
 import { useDrag } from "./use-drag";
@@ -104,7 +104,7 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
 
   const cursorRow = outline.at(chosen.cursor.line)?.row;
   const many = size(chosen);
-  const single = many === 1 ? (chosen.rows.values().next().value ?? cursorRow) : undefined;
+  const single = alone(chosen, (id) => outline.lineOf(id), (line) => outline.at(line)?.row);
   const lookedAt = single?.kind === "file" ? single.id : null;
   useEffect(() => onLook({ folder: shownId ?? folder, node: lookedAt }), [onLook, shownId, folder, lookedAt]);
 
@@ -213,10 +213,13 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
   };
 
   const startRename = (): void => {
-    if (canWrite && cursorRow && many <= 1) {
-      setChosen(only(cursorRow, chosen.cursor.line));
-      setRenaming(cursorRow.id);
-    }
+    if (!canWrite || many > 1) return;
+    // What was chosen may have gone; the cursor is then where it was.
+    const line = single ? outline.lineOf(single.id) : -1;
+    const row = line >= 0 ? single : cursorRow;
+    if (!row) return;
+    setChosen(only(row, line >= 0 ? line : chosen.cursor.line));
+    setRenaming(row.id);
   };
 
   const paste = (): void => {
@@ -275,7 +278,7 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
     };
     switch (event.key) {
       case "ArrowDown":
-        if (event.altKey) return act(() => openRow(cursorRow));
+        if (event.altKey) return act(() => openRow(single ?? cursorRow));
         return act(() => moveTo(many === 0 && line === 0 ? 0 : line + 1, event.shiftKey));
       case "ArrowUp":
         if (event.altKey) return act(up);
@@ -301,7 +304,7 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
       case "PageUp":
         return act(() => moveTo(line - (handle.current?.page() ?? 10), event.shiftKey));
       case "Enter":
-        return act(() => openRow(cursorRow));
+        return act(() => openRow(single ?? cursorRow));
       case "Backspace":
         return act(up);
       case "F2":
@@ -356,15 +359,15 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
     if (!row) return;
     if (onTwist) return twist(line);
     if (event.button === 2) {
-      if (!has(chosen, row.id, line)) setChosen(only(row, line));
+      setChosen(has(chosen, row.id, line) ? pointed(chosen, row, line) : only(row, line));
     } else if (event.shiftKey) extendTo(line);
     else if (event.ctrlKey || event.metaKey) setChosen(toggled(chosen, row, line));
     else if (!has(chosen, row.id, line)) setChosen(only(row, line));
     else {
       // A press on what is chosen may begin a drag of all of it; a click without one chooses it alone.
-      const alone = (): void => setChosen(only(row, line));
+      const choose = (): void => setChosen(only(row, line));
       const over = new AbortController();
-      addEventListener("mouseup", () => { alone(); over.abort(); }, { signal: over.signal });
+      addEventListener("mouseup", () => { choose(); over.abort(); }, { signal: over.signal });
       addEventListener("dragstart", () => over.abort(), { signal: over.signal });
     }
   };
@@ -408,7 +411,7 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
     many,
     single,
     cut: cut.length,
-    open: () => openRow(cursorRow),
+    open: () => openRow(single ?? cursorRow),
     preview: () => setPreview(true),
     rename: startRename,
     cutRows: cutChosen,
@@ -497,7 +500,7 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
             onMenu={(event, line) => {
               event.preventDefault();
               const row = line === null ? undefined : outline.at(line)?.row;
-              if (row && line !== null && !has(chosen, row.id, line)) setChosen(only(row, line));
+              if (row && line !== null) setChosen((now) => (has(now, row.id, line) ? pointed(now, row, line) : only(row, line)));
               setMenu({ x: event.clientX, y: event.clientY });
             }}
             onDragStart={drag.start}
