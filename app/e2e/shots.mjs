@@ -10,7 +10,8 @@ const page = await context.newPage();
 page.on("console", (message) => message.type() === "error" && console.log("console:", message.text()));
 page.on("pageerror", (error) => console.log("page:", error.message));
 const VIEWS = [
-  ["first-run", "?empty", async () => page.getByText("Join with an invite").click()],
+  ["first-run", "?empty"],
+  ["first-run-joining", "?empty", async () => page.getByText("Join with an invite").click()],
   ["files", "", async () => page.keyboard.press("ArrowDown")],
   ["preview", "", async () => { await page.getByText("launch plan final").first().click(); await page.keyboard.press("Space"); await page.waitForSelector("pre"); }],
   ["tree", "", async () => { await page.keyboard.press("ArrowDown"); await page.keyboard.press("ArrowRight"); await page.waitForTimeout(200); await page.keyboard.press("Shift+ArrowDown"); await page.keyboard.press("Shift+ArrowDown"); }],
@@ -29,6 +30,28 @@ const VIEWS = [
   ["transfers", "#/transfers"],
   ["reader", "?role=reader"],
   ["removed", "?role=none"],
+  ["joining-later", "", async () => page.getByRole("button", { name: "Join a drive with an invite" }).click()],
+  ["sharing-later", "", async () => page.getByRole("button", { name: "Share a folder" }).click()],
+  ["signed-out", "?signedout"],
+  ["words", "?empty&words", async () => {
+    await page.getByText("Join with an invite").click();
+    await page.getByLabel("Invite", { exact: true }).fill("pd1abc");
+    await page.getByLabel("Folder on this machine").fill("/home/ana");
+    await page.getByRole("button", { name: "Join", exact: true }).click();
+    await page.getByText("amber lake orbit").waitFor();
+  }],
+  ["somebody-waits", "?waiting#/d/drive-1/people"],
+  ["folder-waits", "?slow=folder", async () => page.getByText("Still waiting").waitFor()],
+  ["people-wait", "?slow=members#/d/drive-1/people", async () => page.getByText("Still waiting").waitFor()],
+  ["folder-fails", "?fail=folder"],
+  ["people-fail", "?fail=members#/d/drive-1/people"],
+  ["drives-fail", "?fail=drives"],
+  ["sharing-fails", "?empty&fail=share", async () => {
+    await page.getByText("Share a folder").click();
+    await page.getByLabel("Folder on this machine").fill("/home/ana/Studio");
+    await page.keyboard.press("Enter");
+  }],
+  ["long-selection", "?many=100000", async () => page.keyboard.press("Control+a")],
   ["gone", "", async () => { await page.evaluate(() => window.daemon.break()); await page.waitForTimeout(1_100); }],
 ];
 for (const theme of ["light", "dark"]) {

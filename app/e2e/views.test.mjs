@@ -107,7 +107,7 @@ test("a newcomer shares a folder, makes a folder, renames, moves, searches and p
   await page.keyboard.press("Enter");
   await grid().waitFor();
   await page.waitForFunction(() => document.activeElement?.getAttribute("role") === "treegrid");
-  await page.keyboard.press("Control+Shift+N");
+  await page.keyboard.press("F7");
   const field = page.getByLabel("New name for New folder");
   await field.waitFor();
   await page.keyboard.type("Made by keys");
@@ -173,6 +173,60 @@ test("a file cannot be dropped on a file, nor a folder into itself", options, as
   assert.equal(await page.locator(".toast").count(), 0);
 });
 
+/** Drags something that came from elsewhere over a place and drops it there; yields what the page made of it. */
+const dragIn = (place, type, data) =>
+  place.evaluate(
+    (element, [type, data]) => {
+      const transfer = new DataTransfer();
+      if (type === "Files") transfer.items.add(new File([data], "dropped.txt"));
+      else transfer.setData(type, data);
+      const give = (what) => {
+        const event = new DragEvent(what, { dataTransfer: transfer, bubbles: true, cancelable: true });
+        element.dispatchEvent(event);
+        return event.defaultPrevented;
+      };
+      const taken = give("dragover");
+      const { dropEffect } = transfer;
+      give("drop");
+      return { taken, dropEffect };
+    },
+    [type, data],
+  );
+
+test("what is dragged in from elsewhere moves no row", options, async () => {
+  await open();
+  const foreign = [["text/plain", "words"], ["text/uri-list", "https://example.org/"], ["application/x-peerdrive", "drive-1"]];
+  await row("README").click();
+  for (const [type, data] of foreign) assert.equal((await dragIn(row("Contracts"), type, data)).taken, false, type);
+  await page.waitForTimeout(150);
+  await row("README").waitFor();
+  await row("Brand").dblclick();
+  await row("logo.png").click();
+  const top = page.locator(".crumb").first();
+  for (const [type, data] of foreign) assert.equal((await dragIn(top, type, data)).taken, false, type);
+  await page.waitForTimeout(150);
+  await row("logo.png").waitFor();
+  assert.equal(await page.locator(".toast").count(), 0);
+  assert.deepEqual(faults, []);
+});
+
+test("files that are dropped are added; where none can be, they are refused while they are held", options, async () => {
+  await open();
+  assert.equal((await dragIn(row("README"), "Files", "x")).taken, true);
+  await row("dropped.txt").waitFor();
+  for (const where of ["?noupload", "?role=reader"]) {
+    await open(where);
+    assert.deepEqual(await dragIn(row("README"), "Files", "x"), { taken: true, dropEffect: "none" }, where);
+    await page.waitForTimeout(150);
+    assert.equal(await row("dropped.txt").count(), 0, where);
+  }
+  await open("?noupload");
+  await row("Contracts").dblclick();
+  await page.getByText("Put files into /home/ana/Studio with your file manager").waitFor();
+  assert.equal(await page.getByText("Drop files here").count(), 0);
+  assert.deepEqual(faults, []);
+});
+
 test("columns sort, up and down, folders first, and say so", options, async () => {
   await open();
   const names = () => page.locator('.grid-space [role="row"] .cell-name').allTextContents();
@@ -188,6 +242,35 @@ test("columns sort, up and down, folders first, and say so", options, async () =
   assert.match((await names()).slice(4)[0], /a very long name/);
   await head("Name").getByRole("button").click();
   assert.equal(await head("Name").getAttribute("aria-sort"), "ascending");
+});
+
+test("columns are sorted by keyboard: Tab goes to their heads, arrows among them, Enter sorts and stays", options, async () => {
+  await open();
+  const focused = () => page.evaluate(() => document.activeElement.textContent);
+  await grid().focus();
+  await page.keyboard.press("Home");
+  await page.keyboard.press("Tab");
+  assert.equal(await focused(), "Name");
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("ArrowRight");
+  assert.equal(await focused(), "Size");
+  const head = page.getByRole("columnheader", { name: "Size" });
+  await page.keyboard.press("Enter");
+  await page.waitForTimeout(250);
+  assert.equal(await head.getAttribute("aria-sort"), "descending");
+  assert.match((await page.locator('.grid-space [role="row"] .cell-name').allTextContents())[4], /keynote\.mp4/);
+  assert.equal(await focused(), "Size");
+  await page.keyboard.press("Space");
+  await page.waitForTimeout(250);
+  assert.equal(await head.getAttribute("aria-sort"), "ascending");
+  assert.equal(await page.locator(".preview").count(), 0);
+  assert.deepEqual(await violations(), []);
+  await page.keyboard.press("ArrowDown");
+  assert.equal(await page.evaluate(() => document.activeElement.getAttribute("role")), "treegrid");
+  await page.keyboard.press("End");
+  await page.keyboard.press("Home");
+  assert.match(await current(), /Brand|Contracts|Launch|Photos/);
+  assert.deepEqual(faults, []);
 });
 
 test("several rows are chosen by pointer and by keyboard, and the choice stays on them", options, async () => {
@@ -207,6 +290,24 @@ test("several rows are chosen by pointer and by keyboard, and the choice stays o
   await page.keyboard.press("Shift+ArrowDown");
   await page.keyboard.press("Shift+ArrowDown");
   assert.equal((await selected()).length, 3);
+});
+
+test("what acts on one row acts on the chosen one, wherever the cursor is", options, async () => {
+  await open();
+  await row("README").click();
+  await row("server.rs").click({ modifiers: ["Control"] });
+  await row("server.rs").click({ modifiers: ["Control"] });
+  assert.match(await current(), /server\.rs/);
+  await page.keyboard.press("F2");
+  await page.getByLabel("New name for README").waitFor();
+  await page.keyboard.press("Escape");
+  await row("README").click();
+  await row("server.rs").click({ modifiers: ["Control"] });
+  await row("README").click({ button: "right" });
+  await page.getByRole("menuitem", { name: "Delete" }).waitFor();
+  assert.equal((await selected()).length, 2);
+  assert.match(await page.locator(".row-current").textContent(), /README/);
+  assert.deepEqual(faults, []);
 });
 
 test("all of 100,000 rows are chosen at once without being fetched, and deleted when that is asked", options, async () => {
@@ -350,7 +451,7 @@ test("a reader sees no way to write, and keys do not make one", options, async (
   await row("README").click();
   await page.keyboard.press("F2");
   await page.keyboard.press("Delete");
-  await page.keyboard.press("Control+Shift+N");
+  await page.keyboard.press("F7");
   await page.keyboard.press("Control+m");
   await page.waitForTimeout(200);
   assert.equal(await page.locator("dialog, .rename-field").count(), 0);
@@ -371,6 +472,63 @@ test("a daemon that dies is said, and everything goes on by itself when it is ba
   await page.getByText("PeerDrive does not answer.").waitFor({ state: "detached" });
   await page.evaluate(() => window.daemon.as(window.ben, "edited", [...window.daemon.nodes.values()].find((node) => node.name === "while away.txt").id));
   await row("while away.txt").waitFor();
+});
+
+test("rows that cannot be loaded take nothing away: they are told of, and come when they can", options, async () => {
+  await open("?many=100000");
+  await row("photo 0.jpg").waitFor();
+  // Nobody answers: the banner says that, and the rows stay.
+  await page.evaluate(() => window.daemon.break());
+  await page.getByText("PeerDrive does not answer.").waitFor();
+  await page.keyboard.press("End");
+  await page.waitForTimeout(200);
+  await grid().waitFor();
+  assert.equal(await page.getByText("Some of the rows could not be loaded.").count(), 0);
+  await page.keyboard.press("Home");
+  await row("photo 0.jpg").waitFor();
+  await page.keyboard.press("End");
+  await page.evaluate(() => window.daemon.restore());
+  await row("photo 99999.jpg").waitFor();
+  // Somebody answers that it cannot: that is said beside the rows, with a way on.
+  await page.evaluate(() => window.fail("folder"));
+  await page.evaluate(() => document.querySelector('[role="treegrid"]').scrollTo(0, 1_000_000));
+  await page.getByText("Some of the rows could not be loaded. The disk does not answer.").waitFor();
+  const asked = () => page.evaluate(() => window.daemon.calls.filter((one) => one === "folder").length);
+  const before = await asked();
+  await page.waitForTimeout(300);
+  assert.equal(await asked(), before, "nothing is asked again by itself");
+  assert.deepEqual(await violations(), []);
+  await page.evaluate(() => window.daemon.failing.clear());
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByText("Some of the rows").waitFor({ state: "detached" });
+  await page.waitForFunction(() => [...document.querySelectorAll('.grid-space [role="row"]')].every((one) => one.textContent.includes("photo")));
+});
+
+test("a slow disk: after two seconds it is said what is waited for, and then the rows come", options, async () => {
+  const words = page.getByText("Still waiting for this device’s disk or for another device.");
+  await open("?late=folder");
+  assert.equal(await words.count(), 0);
+  await words.waitFor({ timeout: 3_000 });
+  assert.deepEqual(await violations(), []);
+  await row("README").waitFor();
+  assert.equal(await words.count(), 0);
+  assert.deepEqual(faults, []);
+});
+
+test("an opened folder that fails is told of, and asked for once", options, async () => {
+  await open();
+  await row("Brand").click();
+  await page.evaluate(() => window.fail("folder"));
+  const asked = () => page.evaluate(() => window.daemon.calls.filter((one) => one === "folder").length);
+  const before = await asked();
+  await page.keyboard.press("ArrowRight");
+  await page.getByText("Some of the rows could not be loaded.").waitFor();
+  await page.waitForTimeout(400);
+  assert.equal((await asked()) - before, 1);
+  await row("README").waitFor();
+  await page.evaluate(() => window.daemon.failing.clear());
+  await page.getByRole("button", { name: "Try again" }).click();
+  await row("logo.png").waitFor();
 });
 
 test("100,000 entries are fetched by the window, and any of them is a jump away", options, async () => {

@@ -1,6 +1,7 @@
 // The app: what everything below stands on.
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { useState } from "react";
+import { useEffect, useState } from "react";
+import { refuseFiles } from "./features/shell/refuse-files";
 import { Shell } from "./features/shell/shell";
 import { NewsProvider } from "./live/news";
 import { PlatformProvider } from "./platform/context";
@@ -27,6 +28,7 @@ export function App({ platform }: { platform: Platform }) {
         },
       }),
   );
+  useEffect(refuseFiles, []);
   return (
     <PlatformProvider value={platform}>
       <QueryClientProvider client={queries}>

@@ -53,13 +53,18 @@ if (wanted.has("waiting")) {
   daemon.waiting = [{ request: "r1", invite: "i1", name: "Dana Cruz", device: "phone", role: "writer", since: Date.now() - 40_000, words: "amber lake orbit stone velvet wheat" }];
 }
 if (wanted.has("words")) daemon.words = "amber lake orbit stone velvet wheat";
+// As in the desktop window, which takes no files.
+if (wanted.has("noupload")) Object.assign(daemon, { upload: undefined });
+const fail = (command: string): void => {
+  daemon.failing.set(command as Command, new CallError({ code: "io", message: "the disk does not answer", hint: "check the disk", retryable: false }));
+};
 const fails = wanted.get("fail");
-if (fails !== null) {
-  daemon.failing.set(fails as Command, new CallError({ code: "io", message: "the disk does not answer", hint: "check the disk", retryable: false }));
-}
+if (fails !== null) fail(fails);
 const hangs = wanted.get("slow");
 if (hangs !== null) daemon.silent.add(hangs as Command);
-Object.assign(window, { daemon, ben });
+const late = wanted.get("late");
+if (late !== null) daemon.delays.set(late as Command, 3_500);
+Object.assign(window, { daemon, ben, fail });
 
 applyTheme();
 const root = document.getElementById("root");

@@ -71,6 +71,28 @@ describe("pages", () => {
     expect(pages.total).toBe(501);
   });
 
+  it("changes that come faster than answers starve nobody, and are one more request for each answer", async () => {
+    const shelf = new Shelf(500);
+    const pages = new Pages(shelf.source);
+    pages.want(0, 30);
+    shelf.hold = [];
+    await settled();
+    pages.refresh();
+    for (let change = 0; change < 20; change += 1) {
+      shelf.rows = [{ id: `change ${change}` }, ...shelf.rows];
+      pages.refresh();
+    }
+    // The second was under way before the changes came.
+    expect(shelf.asked).toEqual([0, 0]);
+    shelf.hold.shift()?.();
+    await settled();
+    expect(pages.at(0)?.id).toBe("change 19");
+    expect(shelf.asked).toEqual([0, 0, 0]);
+    shelf.hold.shift()?.();
+    await settled();
+    expect(shelf.asked).toEqual([0, 0, 0]);
+  });
+
   it("a page of an older revision is fetched again when it comes into sight", async () => {
     const shelf = new Shelf(500);
     const pages = new Pages(shelf.source);
@@ -122,15 +144,49 @@ describe("pages", () => {
     expect(rows.at(-1)?.id).toBe("n1233");
   });
 
-  it("a failure is told and the next look tries again", async () => {
+  it("a failure is told, and asked again only by a refresh, however often one looks", async () => {
     let fails = true;
+    let tried = 0;
     const shelf = new Shelf(10);
-    const pages = new Pages<Row>((...asked) => (fails ? Promise.reject(new Error("gone")) : shelf.source(...asked)));
+    const pages = new Pages<Row>((...asked) => {
+      tried += 1;
+      return fails ? Promise.reject(new Error("gone")) : shelf.source(...asked);
+    });
+    // As a view does: every change is shown, and what is shown is wanted.
+    pages.subscribe(() => pages.want(0, 30));
     pages.want(0, 30);
     await settled();
     expect(pages.error).toBeInstanceOf(Error);
+    expect(tried).toBe(1);
     fails = false;
+    pages.refresh();
+    await settled();
+    expect([pages.error, pages.total, tried]).toEqual([null, 10, 2]);
+  });
+
+  it("rows that failed are told of though others came, and those stay", async () => {
+    const shelf = new Shelf(1_000);
+    let broken = true;
+    const pages = new Pages<Row>((offset, ...rest) => (broken && offset === PAGE ? Promise.reject(new Error("gone")) : shelf.source(offset, ...rest)));
     pages.want(0, 30);
+    await settled();
+    pages.want(PAGE - 10, PAGE * 2 + 10);
+    await settled();
+    expect(pages.error).toBeInstanceOf(Error);
+    expect([pages.at(0)?.id, pages.at(PAGE), pages.at(PAGE * 2)?.id]).toEqual(["n0", undefined, "n400"]);
+    broken = false;
+    pages.refresh();
+    await settled();
+    expect([pages.error, pages.at(PAGE)?.id]).toEqual([null, "n200"]);
+  });
+
+  it("a refresh while a request fails is one more attempt", async () => {
+    const shelf = new Shelf(10);
+    let refuse: ((error: Error) => void) | null = null;
+    const pages = new Pages<Row>((...asked) => (refuse ? shelf.source(...asked) : new Promise((_, reject) => { refuse = reject; })));
+    pages.want(0, 30);
+    pages.refresh();
+    (refuse as unknown as (error: Error) => void)(new Error("gone"));
     await settled();
     expect([pages.error, pages.total]).toEqual([null, 10]);
   });

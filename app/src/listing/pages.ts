@@ -24,6 +24,13 @@ const KEPT = 40;
 /** Requests under way at once. */
 const AT_ONCE = 3;
 
+/** A page that is being fetched. */
+interface Fetch {
+  abort: AbortController;
+  /** Whether the list changed since: what comes may be from before, and is fetched once more. */
+  again: boolean;
+}
+
 interface Page<Row> {
   rows: readonly Row[];
   revision: string;
@@ -36,17 +43,22 @@ export class Pages<Row extends { id: string }, About = null> {
   total: number | null = null;
   /** What the source says of the list itself; null before the first answer. */
   about: About | null = null;
-  /** Why the last fetch failed; null when it did not. */
-  error: unknown = null;
-
   private readonly pages = new Map<number, Page<Row>>();
-  private readonly underWay = new Map<number, AbortController>();
+  /** Pages that could not be fetched, and why. They are left alone until somebody refreshes: whoever shows
+   * a failure looks at the same rows again, and would ask without end. */
+  private readonly failed = new Map<number, unknown>();
+  private readonly underWay = new Map<number, Fetch>();
   private readonly listeners = new Set<() => void>();
   private wanted: [first: number, last: number] = [0, 0];
   private revision: string | null = null;
   private closed = false;
 
   constructor(private readonly source: Source<Row, About>) {}
+
+  /** Why rows could not be fetched; null when none failed since the last refresh. */
+  get error(): unknown {
+    return this.failed.values().next().value ?? null;
+  }
 
   /** Calls back after every change, until the returned function is called. */
   subscribe(listener: () => void): () => void {
@@ -77,11 +89,12 @@ export class Pages<Row extends { id: string }, About = null> {
     this.fetch();
   }
 
-  /** The list has changed: what is here is shown until it is fetched anew. */
+  /** The list has changed: what is here is shown until it is fetched anew. What is under way goes on: were
+   * it stopped, changes that come faster than answers would keep every answer away. */
   refresh(): void {
     for (const page of this.pages.values()) page.stale = true;
-    for (const request of this.underWay.values()) request.abort();
-    this.underWay.clear();
+    for (const one of this.underWay.values()) one.again = true;
+    this.failed.clear();
     this.fetch();
   }
 
@@ -131,7 +144,7 @@ export class Pages<Row extends { id: string }, About = null> {
   /** Nobody looks any more. */
   close(): void {
     this.closed = true;
-    for (const request of this.underWay.values()) request.abort();
+    for (const { abort } of this.underWay.values()) abort.abort();
     this.underWay.clear();
     this.listeners.clear();
   }
@@ -143,51 +156,52 @@ export class Pages<Row extends { id: string }, About = null> {
   private fetch(): void {
     if (this.closed) return;
     const [first, last] = this.wanted;
-    for (const [page, request] of this.underWay) {
+    for (const [page, { abort }] of this.underWay) {
       // Scrolled past: what is in sight now goes first.
       if (page < first - 1 || page > last + 1) {
-        request.abort();
+        abort.abort();
         this.underWay.delete(page);
       }
     }
     for (let page = first; page <= last && this.underWay.size < AT_ONCE; page += 1) {
       const known = this.pages.get(page);
-      if (this.underWay.has(page) || (known && !known.stale)) continue;
+      if (this.underWay.has(page) || this.failed.has(page) || (known && !known.stale)) continue;
       void this.load(page);
     }
   }
 
   private async load(page: number): Promise<void> {
-    const request = new AbortController();
+    const request: Fetch = { abort: new AbortController(), again: false };
+    const { signal } = request.abort;
     this.underWay.set(page, request);
     try {
-      const run = await this.source(page * PAGE, PAGE, request.signal);
-      if (request.signal.aborted || this.closed) return;
+      const run = await this.source(page * PAGE, PAGE, signal);
+      if (signal.aborted || this.closed) return;
       this.underWay.delete(page);
-      this.take(page, run);
+      this.take(page, run, request.again);
     } catch (error) {
-      if (request.signal.aborted || this.closed) return;
+      if (signal.aborted || this.closed) return;
       this.underWay.delete(page);
-      this.error = error;
+      // A refresh while it was under way is an attempt that is still owed.
+      if (!request.again) this.failed.set(page, error);
       this.changed();
-      return;
     }
     this.fetch();
   }
 
-  private take(page: number, run: Run<Row, About>): void {
+  private take(page: number, run: Run<Row, About>, stale: boolean): void {
     if (this.revision !== null && this.revision !== run.revision) {
       for (const other of this.pages.values()) other.stale ||= other.revision !== run.revision;
     }
     this.revision = run.revision;
-    this.error = null;
     this.total = run.total;
     this.about = run.about;
     this.pages.delete(page);
-    this.pages.set(page, { rows: run.rows, revision: run.revision, stale: false });
+    this.pages.set(page, { rows: run.rows, revision: run.revision, stale });
     // An empty list still has its first page, which says that it is empty.
     const end = Math.max(1, Math.ceil(run.total / PAGE));
     for (const at of this.pages.keys()) if (at >= end) this.pages.delete(at);
+    for (const at of this.failed.keys()) if (at >= end) this.failed.delete(at);
     this.forget();
     const [first, last] = this.wanted;
     this.wanted = [Math.min(first, Math.max(0, end - 1)), Math.min(last, Math.max(0, end - 1))];

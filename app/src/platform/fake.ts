@@ -18,12 +18,16 @@ export class FakeDaemon implements Platform {
   readonly nodes = new Map<string, Node>();
   /** Every window that was asked for: offset and count. */
   readonly windows: [number, number][] = [];
+  /** Every command that was given. */
+  readonly calls: Command[] = [];
   role: Role | null = "owner";
   empty = false;
   down = false;
   signedOut = false;
   /** Commands that fail, each with its error. */
   readonly failing = new Map<Command, CallError>();
+  /** Commands that take this long, in milliseconds, as on a slow disk. */
+  readonly delays = new Map<Command, number>();
   /** Commands that never answer. */
   readonly silent = new Set<Command>();
   waiting: JoinRequestLine[] = [];
@@ -91,7 +95,8 @@ export class FakeDaemon implements Platform {
   }
 
   async call<C extends Command>(command: C, request: Request<C>, options: { signal?: AbortSignal; onItem?: (item: never) => void } = {}): Promise<Reply<C>> {
-    await new Promise((resolve) => setTimeout(resolve, 4));
+    this.calls.push(command);
+    await new Promise((resolve) => setTimeout(resolve, this.delays.get(command) ?? 4));
     options.signal?.throwIfAborted();
     if (this.down) throw unreachable();
     if (this.signedOut) throw new CallError({ code: "signed_out", message: "this window is no longer signed in", hint: null, retryable: false });

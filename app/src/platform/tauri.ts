@@ -7,14 +7,25 @@ import { CallError } from "./types";
 
 type Step<C extends Command> = { progress: Progress } | { item: Item<C> };
 
+/** An answer, or the end of waiting for it: Tauri itself has no way to stop a command. */
+function raced<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(signal.reason as Error);
+    signal.addEventListener("abort", stop, { once: true });
+    answer.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
+}
+
 async function call<C extends Command>(command: C, request: Request<C>, options: CallOptions<C> = {}): Promise<Reply<C>> {
+  options.signal?.throwIfAborted();
   const lines = new Channel<Step<C>>((step) => {
     if (options.signal?.aborted === true) return;
     if ("item" in step) options.onItem?.(step.item);
     else options.onProgress?.(step.progress);
   });
   try {
-    const reply = await invoke<Reply<C>>("rpc", { command, request, lines });
+    const answer = invoke<Reply<C>>("rpc", { command, request, lines });
+    const reply = await (options.signal ? raced(answer, options.signal) : answer);
     options.signal?.throwIfAborted();
     return reply;
   } catch (error) {

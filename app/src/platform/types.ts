@@ -13,6 +13,8 @@ export interface CallOptions<C extends Command> {
   /** Called for each thing the command streams before its reply. */
   onItem?: (item: Item<C>) => void;
   onProgress?: (progress: Progress) => void;
+  /** Whether it is to arrive though the page that gives it goes away. */
+  outlives?: boolean;
 }
 
 /** Where an event stream goes on: which run of the daemon, and the last event seen. */

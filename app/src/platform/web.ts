@@ -38,6 +38,7 @@ async function call<C extends Command>(command: C, request: Request<C>, options:
       headers: { "Content-Type": "application/json", "X-PeerDrive-Key": key() },
       body: JSON.stringify(request),
       signal: options.signal ?? null,
+      keepalive: options.outlives === true,
     });
   } catch (error) {
     options.signal?.throwIfAborted();

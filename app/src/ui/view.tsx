@@ -1,6 +1,7 @@
 // What pages that are not the file browser are made of: a column with a heading, cards, states of
 // nothing, waiting and failing.
 import type { ReactNode } from "react";
+import { useEffect, useState } from "react";
 import { told } from "../platform/types";
 import { Button } from "./button";
 import "./view.css";
@@ -56,12 +57,19 @@ export function Empty({ icon, title, children }: { icon: ReactNode; title: strin
   );
 }
 
-export function Failed({ error, retry }: { error: unknown; retry: () => void }) {
+interface FailedProps {
+  /** What could not be done, where the place does not say it. */
+  what?: string;
+  error: unknown;
+  retry: () => void;
+}
+
+export function Failed({ what, error, retry }: FailedProps) {
   const { message, hint } = told(error);
   return (
     <div className="failed" role="alert">
       <div>
-        <p>{message}</p>
+        <p>{what === undefined ? message : `${what} ${message}`}</p>
         {hint && <p className="muted">{hint}</p>}
       </div>
       <Button onClick={retry}>Try again</Button>
@@ -69,10 +77,26 @@ export function Failed({ error, retry }: { error: unknown; retry: () => void }) 
   );
 }
 
-/** Grey bars where something will be; nothing for the first moment, for most answers are quicker. */
+/** After this long a person wonders whether anything happens at all. */
+const LONG = 2_000;
+
+/** Grey bars where something will be; nothing for the first moment, for most answers are quicker, and words
+ * when it takes long. */
 export function Waiting({ lines = 4 }: { lines?: number }) {
+  const [long, setLong] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setLong(true), LONG);
+    return () => clearTimeout(timer);
+  }, []);
   return (
-    <div className="waiting" role="status" aria-label="Loading">
+    <div className="waiting" role="status">
+      {long ? (
+        <p className="muted">
+          Still waiting for this device’s disk or for another device. It is shown as soon as it is here; there is nothing you need to do.
+        </p>
+      ) : (
+        <span className="visually-hidden">Loading</span>
+      )}
       {Array.from({ length: lines }, (_, at) => (
         <span key={at} className={`waiting-bar waiting-${at % 3}`} />
       ))}

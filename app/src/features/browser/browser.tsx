@@ -3,7 +3,8 @@ import { FolderOpen, SearchX } from "lucide-react";
 import type { DragEvent, KeyboardEvent, MouseEvent } from "react";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { Presence, Row, SortKey } from "../../bindings/api";
-import { useNews } from "../../live/news";
+import { useConnection, useNews } from "../../live/news";
+import { usePlatform } from "../../platform/context";
 import { useActivity, useDrive, usePresence } from "../../query/queries";
 import { go } from "../../route";
 import { spoken } from "../../text/names";
@@ -20,9 +21,10 @@ import { menuItems } from "./menu-items";
 import { Preview } from "./preview";
 import { Results } from "./results";
 import type { Chosen } from "./selection";
-import { at, everything, followed, has, none, nothing, only, ranged, size, spanned, toggled } from "./selection";
+import { alone, at, everything, followed, has, none, nothing, only, pointed, ranged, size, spanned, toggled } from "./selection";
 import { StatusLine } from "./status-line";
 import { Toolbar } from "./toolbar";
+import { useDrag } from "./use-drag";
 import type { Order } from "./use-listing";
 import { useListing } from "./use-listing";
 import "./browser.css";
@@ -43,7 +45,10 @@ interface BrowserProps {
 export function Browser({ drive, folder, onLook }: BrowserProps) {
   const card = useDrive(drive);
   const news = useNews();
+  const connection = useConnection();
   const actions = useActions(drive);
+  const drag = useDrag(drive);
+  const takesFiles = usePlatform().upload !== undefined;
   const [order, setOrder] = useState<Order>({ sort: "name", descending: false });
   const listing = useListing(drive, folder, order);
   const { outline, place } = listing;
@@ -99,7 +104,7 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
 
   const cursorRow = outline.at(chosen.cursor.line)?.row;
   const many = size(chosen);
-  const single = many === 1 ? (chosen.rows.values().next().value ?? cursorRow) : undefined;
+  const single = alone(chosen, (id) => outline.lineOf(id), (line) => outline.at(line)?.row);
   const lookedAt = single?.kind === "file" ? single.id : null;
   useEffect(() => onLook({ folder: shownId ?? folder, node: lookedAt }), [onLook, shownId, folder, lookedAt]);
 
@@ -208,10 +213,13 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
   };
 
   const startRename = (): void => {
-    if (canWrite && cursorRow && many <= 1) {
-      setChosen(only(cursorRow, chosen.cursor.line));
-      setRenaming(cursorRow.id);
-    }
+    if (!canWrite || many > 1) return;
+    // What was chosen may have gone; the cursor is then where it was.
+    const line = single ? outline.lineOf(single.id) : -1;
+    const row = line >= 0 ? single : cursorRow;
+    if (!row) return;
+    setChosen(only(row, line >= 0 ? line : chosen.cursor.line));
+    setRenaming(row.id);
   };
 
   const paste = (): void => {
@@ -270,7 +278,7 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
     };
     switch (event.key) {
       case "ArrowDown":
-        if (event.altKey) return act(() => openRow(cursorRow));
+        if (event.altKey) return act(() => openRow(single ?? cursorRow));
         return act(() => moveTo(many === 0 && line === 0 ? 0 : line + 1, event.shiftKey));
       case "ArrowUp":
         if (event.altKey) return act(up);
@@ -296,11 +304,14 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
       case "PageUp":
         return act(() => moveTo(line - (handle.current?.page() ?? 10), event.shiftKey));
       case "Enter":
-        return act(() => openRow(cursorRow));
+        return act(() => openRow(single ?? cursorRow));
       case "Backspace":
         return act(up);
       case "F2":
         return act(startRename);
+      // As in file managers; Ctrl+Shift+N never comes to a page, for the browser keeps it to itself.
+      case "F7":
+        return act(() => void newFolder());
       case "Delete":
         return act(remove);
       case "Escape":
@@ -330,7 +341,6 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
       else if (key === "v") act(paste);
       else if (key === "f") act(() => searchField.current?.focus());
       else if (key === "m") act(moveChosen);
-      else if (key === "n" && event.shiftKey) act(() => void newFolder());
       return;
     }
     if (event.altKey) return;
@@ -349,15 +359,15 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
     if (!row) return;
     if (onTwist) return twist(line);
     if (event.button === 2) {
-      if (!has(chosen, row.id, line)) setChosen(only(row, line));
+      setChosen(has(chosen, row.id, line) ? pointed(chosen, row, line) : only(row, line));
     } else if (event.shiftKey) extendTo(line);
     else if (event.ctrlKey || event.metaKey) setChosen(toggled(chosen, row, line));
     else if (!has(chosen, row.id, line)) setChosen(only(row, line));
     else {
       // A press on what is chosen may begin a drag of all of it; a click without one chooses it alone.
-      const alone = (): void => setChosen(only(row, line));
+      const choose = (): void => setChosen(only(row, line));
       const over = new AbortController();
-      addEventListener("mouseup", () => { alone(); over.abort(); }, { signal: over.signal });
+      addEventListener("mouseup", () => { choose(); over.abort(); }, { signal: over.signal });
       addEventListener("dragstart", () => over.abort(), { signal: over.signal });
     }
   };
@@ -369,13 +379,17 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
   };
 
   const dragOver = (event: DragEvent, line: number | null): void => {
-    const files = event.dataTransfer.types.includes("Files");
+    const what = drag.carries(event);
     const to = dropFolder(line);
-    const own = !files && (to === null || to.id === place?.id || has(chosen, to.id, line ?? -1));
-    if (!canWrite || own) return setDropTarget(null);
+    const own = what === "rows" && (to === null || to.id === place?.id || has(chosen, to.id, line ?? -1));
+    if (!canWrite || what === null || (what === "files" && !takesFiles) || own) return setDropTarget(null);
     event.preventDefault();
-    event.dataTransfer.dropEffect = files ? "copy" : "move";
+    event.dataTransfer.dropEffect = what === "files" ? "copy" : "move";
     setDropTarget(to?.id ?? null);
+  };
+
+  const moveDropped = (event: DragEvent, to: { id: string; name: string }): void => {
+    if (drag.isOurs(event)) withChosen((rows) => void actions.move(rows, to.id, to.name));
   };
 
   const drop = (event: DragEvent, line: number | null): void => {
@@ -383,19 +397,21 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
     setDropTarget(null);
     const to = dropFolder(line);
     if (!to || !canWrite) return;
-    if (event.dataTransfer.files.length > 0) void actions.upload(to.id, Array.from(event.dataTransfer.files));
-    else withChosen((rows) => void actions.move(rows, to.id, to.name));
+    if (drag.carries(event) !== "files") moveDropped(event, to);
+    else if (takesFiles) void actions.upload(to.id, Array.from(event.dataTransfer.files));
   };
 
-  const sort = (key: SortKey): void =>
+  const sort = (key: SortKey): void => {
+    box.current?.scrollTo(0, 0);
     setOrder((now) => ({ sort: key, descending: now.sort === key ? !now.descending : key === "time" || key === "size" }));
+  };
 
   const items = menuItems({
     canWrite,
     many,
     single,
     cut: cut.length,
-    open: () => openRow(cursorRow),
+    open: () => openRow(single ?? cursorRow),
     preview: () => setPreview(true),
     rename: startRename,
     cutRows: cutChosen,
@@ -421,11 +437,17 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
         onNewFolder={() => void newFolder()}
         onUpload={(files) => place && void actions.upload(place.id, files)}
         onPreview={() => setPreview(!preview)}
-        onDrop={(crumb) => withChosen((rows) => void actions.move(rows, crumb.id, crumb.name))}
+        carriesRows={(event) => drag.carries(event) === "rows"}
+        onDrop={moveDropped}
         onKeys={() => setDialog({ of: "keys" })}
       />
+      {listing.error !== null && listing.loaded && connection !== "lost" && (
+        <div className="browser-note">
+          <Failed what="Some of the rows could not be loaded." error={listing.error} retry={listing.refresh} />
+        </div>
+      )}
       <main className="browser-main" id="main" tabIndex={-1} aria-label={card ? `Files of ${spoken(card.name)}` : "Files"}>
-        {listing.error !== null && listing.error !== undefined ? (
+        {listing.error !== null && !listing.loaded ? (
           <div className="browser-state"><Failed error={listing.error} retry={listing.refresh} /></div>
         ) : listing.waiting ? (
           <div className="browser-state"><Waiting lines={9} /></div>
@@ -464,7 +486,11 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
             box={box}
             empty={
               <Empty icon={<FolderOpen size={24} />} title="This folder is empty">
-                {canWrite ? "Drop files here, or make a folder with Ctrl+Shift+N." : "You can read this drive, not change it."}
+                {!canWrite
+                  ? "You can read this drive, not change it."
+                  : takesFiles
+                    ? "Drop files here, or make a folder with F7."
+                    : `Put files into ${card?.folder ? spoken(card.folder) : "the drive’s folder"} with your file manager, or make a folder with F7.`}
               </Empty>
             }
             onSort={sort}
@@ -474,15 +500,16 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
             onMenu={(event, line) => {
               event.preventDefault();
               const row = line === null ? undefined : outline.at(line)?.row;
-              if (row && line !== null && !has(chosen, row.id, line)) setChosen(only(row, line));
+              if (row && line !== null) setChosen((now) => (has(now, row.id, line) ? pointed(now, row, line) : only(row, line)));
               setMenu({ x: event.clientX, y: event.clientY });
             }}
-            onDragStart={(event) => {
-              event.dataTransfer.setData("application/x-peerdrive", drive);
-              event.dataTransfer.effectAllowed = "move";
-            }}
+            onDragStart={drag.start}
             onDragOver={dragOver}
-            onDragEnd={() => setDropTarget(null)}
+            onDragLeave={() => setDropTarget(null)}
+            onDragEnd={() => {
+              drag.end();
+              setDropTarget(null);
+            }}
             onDrop={drop}
             onRenamed={renamed}
           />

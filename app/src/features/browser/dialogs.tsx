@@ -121,7 +121,7 @@ const KEYS: readonly [string, readonly [string, string][]][] = [
   ]],
   ["Choosing", [["Shift + arrows", "More"], ["Ctrl+Space", "One more or less"], ["Ctrl+A", "All"], ["Esc", "None"]]],
   ["Doing", [
-    ["Space", "Preview"], ["F2", "Rename"], ["Ctrl+Shift+N", "New folder"], ["Ctrl+X, Ctrl+V", "Cut, and move here"],
+    ["Space", "Preview"], ["F2", "Rename"], ["F7", "New folder"], ["Ctrl+X, Ctrl+V", "Cut, and move here"],
     ["Ctrl+M", "Move to…"], ["Delete", "Delete"], ["Shift+F10", "Menu"], ["?", "These keys"],
   ]],
 ];

@@ -1,5 +1,5 @@
 // The lines in sight, and only those, as an ARIA treegrid: one stop for the Tab key, the cursor told by
-// aria-activedescendant. Knows how rows are shown and nothing of what is done with them.
+// aria-activedescendant, and one for the heads of the columns, among which the arrows go. Knows how rows are shown and nothing of what is done with them.
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { ChevronDown, ChevronUp } from "lucide-react";
 import type { DragEvent, KeyboardEvent, MouseEvent, MutableRefObject, ReactNode, RefObject } from "react";
@@ -44,8 +44,9 @@ interface GridProps {
   onMouseDown: (event: MouseEvent, line: number | null, twist: boolean) => void;
   onOpen: (line: number) => void;
   onMenu: (event: MouseEvent, line: number | null) => void;
-  onDragStart: (event: DragEvent, line: number) => void;
+  onDragStart: (event: DragEvent) => void;
   onDragOver: (event: DragEvent, line: number | null) => void;
+  onDragLeave: () => void;
   onDragEnd: () => void;
   onDrop: (event: DragEvent, line: number | null) => void;
   onRenamed: (row: Row, name: string | null) => void;
@@ -61,6 +62,17 @@ const COLUMNS: readonly { key: SortKey; label: string; className: string }[] = [
 function lineAt(target: EventTarget | null): number | null {
   const line = target instanceof Element ? target.closest<HTMLElement>("[data-line]")?.dataset["line"] : undefined;
   return line === undefined ? null : Number(line);
+}
+
+/** Keys on the head of a column: they sort, and are nothing to the rows. */
+function headPressed(event: KeyboardEvent<HTMLButtonElement>, box: HTMLElement | null): void {
+  event.stopPropagation();
+  const heads = Array.from(box?.querySelectorAll<HTMLElement>(".sort") ?? []).filter((head) => head.offsetParent !== null);
+  const now = heads.indexOf(event.currentTarget);
+  const to = { ArrowLeft: heads[now - 1], ArrowRight: heads[now + 1], Home: heads[0], End: heads.at(-1), ArrowDown: box, Escape: box }[event.key];
+  if (to === undefined) return;
+  event.preventDefault();
+  to?.focus({ preventScroll: true });
 }
 
 export function Grid(props: GridProps) {
@@ -118,7 +130,19 @@ export function Grid(props: GridProps) {
               role="columnheader"
               aria-sort={sorted ? (order.descending ? "descending" : "ascending") : "none"}
             >
-              <button type="button" tabIndex={-1} className="sort" onClick={() => props.onSort(key)} title={`Sort by ${label.toLowerCase()}`}>
+              <button
+                type="button"
+                // The name is the one column that no window is too narrow for.
+                tabIndex={key === "name" ? 0 : -1}
+                className="sort"
+                onClick={(event) => {
+                  props.onSort(key);
+                  // Whoever points goes on with the rows; whoever came by keys stays where they are.
+                  if (event.detail > 0) box.current?.focus({ preventScroll: true });
+                }}
+                onKeyDown={(event) => headPressed(event, box.current)}
+                title={`Sort by ${label.toLowerCase()}`}
+              >
                 {label}
                 {sorted && (order.descending ? <ChevronDown size={12} aria-hidden /> : <ChevronUp size={12} aria-hidden />)}
               </button>
@@ -146,11 +170,11 @@ export function Grid(props: GridProps) {
           if (!under || line === null) return event.preventDefault();
           const row = under.closest("[data-line]");
           if (row) event.dataTransfer.setDragImage(row, 16, 16);
-          props.onDragStart(event, line);
+          props.onDragStart(event);
         }}
         onDragOver={(event) => props.onDragOver(event, lineAt(event.target))}
         onDragLeave={(event) => {
-          if (!event.currentTarget.contains(event.relatedTarget as Node | null)) props.onDragEnd();
+          if (!event.currentTarget.contains(event.relatedTarget as Node | null)) props.onDragLeave();
         }}
         onDragEnd={props.onDragEnd}
         onDrop={(event) => props.onDrop(event, lineAt(event.target))}

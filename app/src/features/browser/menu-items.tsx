@@ -34,7 +34,7 @@ export function menuItems(does: Choices): MenuItem[] {
   if (canWrite) {
     if (items.length > 0) items.push("line");
     if (does.cut > 0) items.push({ label: "Move here", keys: "Ctrl+V", run: does.paste });
-    items.push({ label: "New folder", keys: "Ctrl+Shift+N", run: does.newFolder });
+    items.push({ label: "New folder", keys: "F7", run: does.newFolder });
   }
   if (items.length === 0) items.push({ label: "You can read this drive, not change it", disabled: true, run: () => undefined });
   return items;

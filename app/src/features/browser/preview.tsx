@@ -142,9 +142,10 @@ function Picture({ look, name }: { look: ReadReply & { as: "image" }; name: stri
     return () => URL.revokeObjectURL(made);
   }, [look]);
   if (broken) return <div className="preview-content preview-other"><p className="muted">This picture cannot be shown: it is damaged.</p></div>;
+  // A picture that is dragged is a file to the browser: dropped on the rows, it would be added once more.
   return (
     <div className="preview-content preview-picture">
-      {address !== null && <img src={address} alt={spoken(name)} onError={() => setBroken(true)} />}
+      {address !== null && <img src={address} alt={spoken(name)} draggable={false} onError={() => setBroken(true)} />}
     </div>
   );
 }

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { at, everything, followed, has, none, nothing, only, ranged, size, spanned, toggled } from "./selection";
+import { alone, at, everything, followed, has, none, nothing, only, pointed, ranged, size, spanned, toggled } from "./selection";
 
 const row = (id: string) => ({ id });
 
@@ -54,4 +54,15 @@ it("all is all, also of a list that grows or shrinks", () => {
   expect(size(followed(chosen, () => -1, 1_001))).toBe(1_001);
   expect(size(followed(chosen, () => -1, 400))).toBe(400);
   expect(size(followed(chosen, () => -1, 0))).toBe(0);
+});
+
+it("the row that is chosen alone is known wherever the cursor is", () => {
+  const rows = ["a", "b", "c"].map(row);
+  const found = (chosen: Parameters<typeof alone<{ id: string }>>[0]) => alone(chosen, (id) => rows.findIndex((one) => one.id === id), (line) => rows[line])?.id;
+  const left = toggled(toggled(only(row("a"), 0), row("c"), 2), row("c"), 2);
+  expect([left.cursor.id, found(left)]).toEqual(["c", "a"]);
+  expect(found(pointed(only(row("a"), 0), row("b"), 1))).toBe("a");
+  const span = ["a", "c"].reduce((now, id) => toggled(now, row(id), rows.findIndex((one) => one.id === id)), everything(nothing<{ id: string }>(), 3));
+  expect(found(span)).toBe("b");
+  expect([found(nothing()), found(everything(nothing(), 3))]).toEqual([undefined, undefined]);
 });

@@ -54,8 +54,25 @@ export function has<Row extends { id: string }>(chosen: Chosen<Row>, id: string,
 }
 
 /** How many are chosen. */
-export function size<Row extends { id: string }>({ rows, span }: Chosen<Row>): number {
+export function size<Row extends { id: string }>({ rows, span }: Pick<Chosen<Row>, "rows" | "span">): number {
   return rows.size + (span === null ? 0 : span.to - span.from + 1 - span.except.size);
+}
+
+/** The cursor on a row, and the choice as it is. */
+export function pointed<Row extends { id: string }>(chosen: Chosen<Row>, row: Row, line: number): Chosen<Row> {
+  return { ...chosen, cursor: { line, id: row.id } };
+}
+
+/** The row that is chosen alone, as it is now; undefined if none or several are, or it is not here. */
+export function alone<Row extends { id: string }>({ rows, span }: Chosen<Row>, lineOf: (id: string) => number, rowAt: (line: number) => Row | undefined): Row | undefined {
+  if (size({ rows, span }) !== 1) return undefined;
+  const [row] = rows.values();
+  if (row) return rowAt(lineOf(row.id)) ?? row;
+  for (let line = span?.from ?? 0; line <= (span?.to ?? -1); line += 1) {
+    const here = rowAt(line);
+    if (here && span?.except.has(here.id) !== true) return here;
+  }
+  return undefined;
 }
 
 /** One row more, or less if it was chosen. */

@@ -1,6 +1,6 @@
 // Above the rows: where one is, search, and the few things done most.
 import { ChevronRight, FolderPlus, Keyboard, PanelRight, Search, Upload } from "lucide-react";
-import type { RefObject } from "react";
+import type { DragEvent, RefObject } from "react";
 import { useRef, useState } from "react";
 import type { Crumb } from "../../bindings/api";
 import { usePlatform } from "../../platform/context";
@@ -22,7 +22,9 @@ interface ToolbarProps {
   onNewFolder: () => void;
   onUpload: (files: File[]) => void;
   onPreview: () => void;
-  onDrop: (crumb: Crumb) => void;
+  /** Whether what is dragged is rows of this window. */
+  carriesRows: (event: DragEvent) => boolean;
+  onDrop: (event: DragEvent, crumb: Crumb) => void;
   onKeys: () => void;
 }
 
@@ -60,7 +62,7 @@ export function Toolbar(props: ToolbarProps) {
                   aria-current={last ? "page" : undefined}
                   onClick={() => go({ at: "drive", drive, view: "files", folder: at === 0 ? null : crumb.id })}
                   onDragOver={(event) => {
-                    if (!canWrite || last || !event.dataTransfer.types.includes("application/x-peerdrive")) return;
+                    if (!canWrite || last || !props.carriesRows(event)) return;
                     event.preventDefault();
                     setOver(crumb.id);
                   }}
@@ -68,7 +70,7 @@ export function Toolbar(props: ToolbarProps) {
                   onDrop={(event) => {
                     event.preventDefault();
                     setOver(null);
-                    props.onDrop(crumb);
+                    if (canWrite && !last) props.onDrop(event, crumb);
                   }}
                 >
                   <Name name={at === 0 && props.name ? props.name : crumb.name} />
@@ -108,7 +110,7 @@ export function Toolbar(props: ToolbarProps) {
         </label>
         </search>
         {canWrite && (
-          <IconButton label="New folder" keys="Ctrl+Shift+N" onClick={props.onNewFolder}>
+          <IconButton label="New folder" keys="F7" onClick={props.onNewFolder}>
             <FolderPlus size={16} />
           </IconButton>
         )}

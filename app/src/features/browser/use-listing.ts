@@ -23,6 +23,9 @@ export interface Listing {
   outline: Outline<Row>;
   /** Whether the first answer is still to come. */
   waiting: boolean;
+  /** Whether there are rows to show, whatever failed since. */
+  loaded: boolean;
+  /** Why rows could not be fetched, here or in an opened folder; null when none failed. */
   error: unknown;
   opened: ReadonlyMap<string, Pages<Row, Place>>;
   open: (folder: string) => void;
@@ -68,6 +71,13 @@ export function useListing(drive: string, folder: string | null, { sort, descend
     setOpened(new Map());
   }
 
+  // Another order of the same folder leaves the rows as they were until its own are here: a list that goes
+  // away and comes back would take the focus with it.
+  const [answered, setAnswered] = useState<{ pages: Pages<Row, Place>; of: string } | null>(null);
+  const of = `${drive}/${folder ?? ""}`;
+  if (root.total !== null && answered?.pages !== root) setAnswered({ pages: root, of });
+  const shown = root.total === null && answered?.of === of ? answered.pages : root;
+
   useEffect(() => {
     const again = (): void => setVersion((now) => now + 1);
     root.subscribe(again);
@@ -99,11 +109,21 @@ export function useListing(drive: string, folder: string | null, { sort, descend
     };
   }, [news, drive, root, opened]);
 
+  useEffect(
+    () =>
+      news.live.watch(() => {
+        if (news.live.connection !== "live") return;
+        // What failed while nobody answered is asked again by itself.
+        for (const pages of [root, ...opened.values()]) if (pages.error !== null) pages.refresh();
+      }),
+    [news, root, opened],
+  );
+
   const outline = useMemo(
     () => new Outline(
         // The number stands for the rows that came since.
-        { id: version < 0 ? "" : (root.about?.id ?? ""), pages: root }, opened),
-    [root, opened, version],
+        { id: version < 0 ? "" : (shown.about?.id ?? ""), pages: shown }, opened),
+    [shown, opened, version],
   );
 
   const open = useCallback(
@@ -137,10 +157,11 @@ export function useListing(drive: string, folder: string | null, { sort, descend
   );
 
   return {
-    place: root.about,
+    place: shown.about,
     outline,
-    waiting: root.total === null && root.error === null,
-    error: root.error,
+    waiting: shown.total === null && root.error === null,
+    loaded: shown.total !== null,
+    error: [root, ...opened.values()].find((pages) => pages.error !== null)?.error ?? null,
     opened,
     open,
     close,

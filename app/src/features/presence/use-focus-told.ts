@@ -24,9 +24,11 @@ export function useFocusTold(drive: string | null, { folder, node }: Look): void
     touched.current = Date.now();
     const touch = (): void => void (touched.current = Date.now());
     addEventListener("pointermove", touch, { passive: true });
+    addEventListener("wheel", touch, { passive: true });
     addEventListener("keydown", touch);
     return () => {
       removeEventListener("pointermove", touch);
+      removeEventListener("wheel", touch);
       removeEventListener("keydown", touch);
     };
   }, []);
@@ -50,7 +52,7 @@ export function useFocusTold(drive: string | null, { folder, node }: Look): void
 
   useEffect(() => {
     const leave = (): void => {
-      platform.call("focus", { window: window_, drive: null }).catch(() => undefined);
+      platform.call("focus", { window: window_, drive: null }, { outlives: true }).catch(() => undefined);
     };
     addEventListener("pagehide", leave);
     return () => {
