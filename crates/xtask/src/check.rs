@@ -157,7 +157,8 @@ pub(crate) fn run() -> Result<ExitCode> {
             return Ok(Outcome::Skipped("the build failed".into()));
         }
         let program = cargo::built(Profile::Dev)?;
-        let mut demo = Command::new(std::env::current_exe()?);
+        // The one that was just built: this one's file may have been replaced by it.
+        let mut demo = Command::new(program.path().with_file_name("peerdrive-xtask"));
         demo.args(["demo", "--once", "--quick"]);
         finish(demo.env("PEERDRIVE_BIN", program.path()))
     });
