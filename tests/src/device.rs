@@ -100,7 +100,8 @@ impl Device {
         command.arg("--data-dir").arg(&self.data_dir);
         command
             .args(["--no-discovery", "--bind", &bind, "--json"])
-            .args(words);
+            .args(words)
+            .env("PEERDRIVE_NAME", &self.name);
         command
     }
 

@@ -14,7 +14,12 @@ use peerdrive_tests::{Device, Door, Lab, Random, Role};
 use tokio::time::timeout;
 
 /// Every protocol of a device but the one that hears what an invited one has to say.
-const CLOSED: [&[u8]; 3] = [b"peerdrive/sync/1", iroh_blobs::ALPN, b"/iroh-gossip/1"];
+const CLOSED: [&[u8]; 4] = [
+    b"peerdrive/sync/1",
+    b"peerdrive/hold/1",
+    iroh_blobs::ALPN,
+    b"/iroh-gossip/1",
+];
 const JOIN: &[u8] = b"peerdrive/join/1";
 
 #[test]

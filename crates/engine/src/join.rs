@@ -216,7 +216,12 @@ impl Engine {
         let joined = self.converse(ticket, &mut stream, &keys, compare).await?;
         stream.finish().await;
         let drive = self.found_joined(&keys, joined, &addresses, place)?;
-        drive.until_arrived(TREE_LIMIT).await;
+        // As long as somebody is telling it, a large tree may take its time.
+        while !drive.until_arrived(TREE_LIMIT).await {
+            if !drive.peers().iter().any(|peer| peer.connected) {
+                break;
+            }
+        }
         Ok(drive)
     }
 

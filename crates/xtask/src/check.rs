@@ -152,6 +152,16 @@ pub(crate) fn run() -> Result<ExitCode> {
         finish(check.arg("tests/vectors/check.py").current_dir(workspace()))
     });
 
+    step("demo", &mut || {
+        if !built {
+            return Ok(Outcome::Skipped("the build failed".into()));
+        }
+        let program = cargo::built(Profile::Dev)?;
+        let mut demo = Command::new(std::env::current_exe()?);
+        demo.args(["demo", "--once", "--quick"]);
+        finish(demo.env("PEERDRIVE_BIN", program.path()))
+    });
+
     // What is seen: in a browser, and in the window.
     let seen = |lacking: &[&Option<String>], script: &str| -> Result<Outcome> {
         if let Some(reason) = lacking.iter().find_map(|reason| reason.as_ref()) {

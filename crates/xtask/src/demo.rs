@@ -12,7 +12,7 @@ use peerdrive_tests::{Binary, Lab, Requirement};
 
 use crate::cargo::{self, Profile};
 use crate::interrupt::Interrupt;
-use crate::setup;
+use crate::{app, setup};
 use story::Story;
 use telling::seconds;
 
@@ -50,7 +50,7 @@ impl Options {
 /// afterwards.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     setup::run(setup::Purpose::Demo);
-    let binary = build()?;
+    let (binary, no_page) = build()?;
     // From here on, Ctrl-C is a wish, and everything below is cleaned up by leaving this function.
     let interrupt = Interrupt::install()?;
     let fuse = Requirement::Fuse.reason();
@@ -78,6 +78,13 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     };
     if !options.once {
         story.invite_to_play();
+    }
+    match &no_page {
+        None => story.addresses()?,
+        Some(reason) => println!("\nThere is nothing to open in a browser: {reason}."),
+    }
+    if !options.once {
+        println!("\nCtrl-C ends it all and removes everything.");
         interrupt.wait();
     }
     println!("\nStopping the devices, unmounting, removing their files.");
@@ -87,10 +94,20 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn build() -> Result<Binary> {
+/// The program, and why it holds no page for a browser, if so.
+fn build() -> Result<(Binary, Option<String>)> {
+    let mut no_page = None;
     if let Some(program) = std::env::var_os("PEERDRIVE_BIN") {
         println!("Taking {} as PEERDRIVE_BIN says.", program.display());
     } else {
+        no_page = app::missing();
+        if no_page.is_none() {
+            println!("Building the app for the browser.");
+            no_page = app::build().err().map(|error| format!("{error:#}"));
+        }
+        if let Some(reason) = &no_page {
+            println!("The app for the browser is not built: {reason}.");
+        }
         println!(
             "Building peerdrive for release (some minutes the first time, nothing after that)."
         );
@@ -100,5 +117,5 @@ fn build() -> Result<Binary> {
     if start.elapsed() > Duration::from_secs(5) {
         println!("Built in {}.", seconds(start.elapsed()));
     }
-    Ok(binary)
+    Ok((binary, no_page))
 }

@@ -114,11 +114,14 @@ pub(super) async fn join<M: MountDoor>(
     if paused.is_some() {
         all_done(&drive, Doing::Joining, paused, &[])?;
     }
+    if !drive.has_arrived() && !request.wait {
+        return Err(joined_for_now(&joined, errors::not_arrived(drive.name())));
+    }
     if request.wait {
         let level = async {
             let waited = drive.wait_level().await;
             if waited.lost {
-                return Err(joined_but(&joined, errors::not_arrived(drive.name())));
+                return Err(joined_for_now(&joined, errors::not_arrived(drive.name())));
             }
             all_done(&drive, Doing::Joining, waited.held_up, &waited.problems)
         };
@@ -201,7 +204,12 @@ fn all_done(
             some.join("; ")
         )
     };
-    let hint = format!("it goes on by itself when it can; `peerdrive status {id}` says what waits");
+    let mut hint =
+        format!("it goes on by itself when it can; `peerdrive status {id}` says what waits");
+    if let Doing::Reading = doing {
+        // Else nobody would see it: it is shown when all went well.
+        hint += &format!(", `peerdrive phrase {id}` shows its recovery phrase");
+    }
     Err(ApiError::new(Code::Io, told).hint(hint))
 }
 
@@ -407,11 +415,15 @@ fn joined_but(drive: &DriveRef, error: ApiError) -> ApiError {
         "the drive is joined all the same; show it with `peerdrive mount {} DIR`",
         drive.drive
     );
+    joined_for_now(drive, error).hint(hint)
+}
+
+/// The same when it will show there by itself.
+fn joined_for_now(drive: &DriveRef, error: ApiError) -> ApiError {
     ApiError {
         message: format!("joined `{}`, but: {}", drive.name, error.message),
         ..error
     }
-    .hint(hint)
 }
 
 #[cfg(test)]

@@ -97,7 +97,10 @@ const LONGEST: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 fn expiry(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
-        Ok(Duration::ZERO) => Err("a ticket that has ended already helps nobody".into()),
+        // A ticket says its end in whole seconds.
+        Ok(duration) if duration < Duration::from_secs(1) => {
+            Err("a ticket that has ended already helps nobody".into())
+        }
         Ok(duration) if duration > LONGEST => Err("ten years are the longest".into()),
         Ok(duration) => Ok(duration),
         Err(error) => Err(format!("{error}; write 30m, 12h or 7d")),
@@ -237,7 +240,16 @@ mod tests {
         let after = |secs| Ok(Duration::from_secs(secs));
         assert_eq!(expiry("3d"), after(3 * 86_400));
         assert_eq!(expiry("1h 30m"), after(5_400));
-        for wrong in ["", "0s", "soon", "-1d", "3", "999999999999y", "1000y"] {
+        for wrong in [
+            "",
+            "0s",
+            "500ms",
+            "soon",
+            "-1d",
+            "3",
+            "999999999999y",
+            "1000y",
+        ] {
             assert!(expiry(wrong).is_err(), "{wrong}");
         }
     }

@@ -200,3 +200,47 @@ fn a_reader_that_has_enough_is_no_failure() -> TestResult {
     assert_eq!((answer.code, answer.err.as_str()), (Some(0), ""));
     Ok(())
 }
+
+#[test]
+fn a_name_that_two_drives_have_names_neither() -> TestResult {
+    let it = Device::new()?;
+    let mut ids = Vec::new();
+    for folder in ["one", "two"] {
+        let folder = it.path(folder);
+        std::fs::create_dir(&folder)?;
+        let shared = it.json(&["share", text(&folder)?, "--name", "Same"])?;
+        assert_eq!(shared["name"], "Same");
+        ids.push(shared["drive"].as_str().ok_or("no id")?.to_owned());
+    }
+    let refused = it.refusal(&["status", "Same"], 2)?;
+    assert_eq!(refused["code"], "ambiguous_drive", "{refused}");
+    for id in &ids {
+        assert_eq!(it.json(&["status", id])?["drives"][0]["id"], id.as_str());
+    }
+    Ok(())
+}
+
+#[test]
+fn waiting_for_somebody_who_does_not_catch_up_ends_when_it_was_to() -> TestResult {
+    let (ana, ben) = (Device::new()?, Device::new()?);
+    let folder = ana.path("Photos");
+    std::fs::create_dir(&folder)?;
+    ana.json(&["share", text(&folder)?])?;
+    let invite = ana.json(&["invite", "Photos", "--role", "writer"])?;
+    let ticket = invite["ticket"].as_str().ok_or("no ticket")?;
+    ben.json(&["join", ticket, text(&ben.path("mine"))?, "--wait"])?;
+    // He hears and does not answer.
+    let daemon = ben.daemon_json()?["pid"].as_u64().ok_or("no pid")?;
+    let signal = |what: &str| {
+        Command::new("kill")
+            .args([what, &daemon.to_string()])
+            .status()
+    };
+    assert!(signal("-STOP")?.success());
+    std::fs::write(folder.join("a.txt"), "new")?;
+    let late = ana.refusal(&["wait", "Photos", "--timeout", "2"], 5);
+    assert!(signal("-CONT")?.success());
+    assert_eq!(late?["code"], "timed_out");
+    ana.json(&["wait", "Photos", "--timeout", "60"])?;
+    Ok(())
+}

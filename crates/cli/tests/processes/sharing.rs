@@ -1,14 +1,17 @@
 //! Sharing, inviting and joining, as scripts see it.
 
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
 use serde_json::Value;
 
 use crate::device::{Device, TestResult, processes_with, text};
 
 fn share(it: &Device, name: &str) -> TestResult<Value> {
     let folder = it.path(name);
-    std::fs::create_dir_all(folder.join("a folder"))?;
-    std::fs::write(folder.join("a folder/é.txt"), "hello")?;
-    std::fs::write(folder.join("b.bin"), vec![7; 300_000])?;
+    fs::create_dir_all(folder.join("a folder"))?;
+    fs::write(folder.join("a folder/é.txt"), "hello")?;
+    fs::write(folder.join("b.bin"), vec![7; 300_000])?;
     it.json(&["share", text(&folder)?])
 }
 
@@ -20,6 +23,59 @@ fn lines(it: &Device, words: &[&str]) -> TestResult<Vec<Value>> {
         .lines()
         .map(serde_json::from_str)
         .collect::<Result<_, _>>()?)
+}
+
+#[test]
+fn the_view_hash_is_that_of_the_lines_and_every_part_of_them_counts() -> TestResult {
+    let it = Device::new()?;
+    let folder = it.path("Photos");
+    fs::create_dir_all(folder.join("a"))?;
+    // `a/x` comes before `a-b`, though `-` is less than `/`: a folder is followed by what is in it.
+    for (name, text) in [("a/x", "1"), ("a-b", "22"), ("b", "")] {
+        fs::write(folder.join(name), text)?;
+    }
+    symlink("a/x", folder.join("c"))?;
+    it.json(&["share", text(&folder)?])?;
+
+    let look = || -> TestResult<(Vec<Value>, String)> {
+        it.json(&["wait", "Photos", "--timeout", "60"])?;
+        let mut tree = lines(&it, &["tree", "Photos"])?;
+        let last = tree.pop().ok_or("no lines")?;
+        let said = last["view_hash"].as_str().ok_or("no view hash")?.to_owned();
+        let mut hasher = blake3::Hasher::new_derive_key("peerdrive v1 view hash");
+        for line in &tree {
+            let path = line["path"].as_str().ok_or("no path")?;
+            let kind = match line["kind"].as_str() {
+                Some("file") => 0,
+                Some("folder") => 1,
+                _ => 2_u8,
+            };
+            let number = |key: &str| line[key].as_u64().ok_or(format!("no {key}"));
+            hasher.update(&u32::try_from(path.len())?.to_le_bytes());
+            hasher.update(path.as_bytes());
+            hasher.update(&[kind]);
+            hasher.update(&number("size")?.to_le_bytes());
+            hasher.update(&u32::try_from(number("mode")?)?.to_le_bytes());
+            let hash = line["hash"].as_str().unwrap_or_default();
+            let hash = data_encoding::HEXLOWER.decode(hash.as_bytes())?;
+            hasher.update(if hash.is_empty() { &[0; 32] } else { &hash });
+        }
+        assert_eq!(said, hasher.finalize().to_hex().as_str());
+        Ok((tree, said))
+    };
+    let (tree, before) = look()?;
+    let paths: Vec<_> = tree
+        .iter()
+        .filter_map(|line| line["path"].as_str())
+        .collect();
+    assert_eq!(paths, ["a", "a/x", "a-b", "b", "c"]);
+    assert_eq!(tree[4]["kind"], "symlink");
+
+    fs::set_permissions(folder.join("b"), fs::Permissions::from_mode(0o755))?;
+    let (executable, after) = look()?;
+    assert_ne!(tree[3]["mode"], executable[3]["mode"]);
+    assert_ne!(before, after);
+    Ok(())
 }
 
 #[test]
@@ -126,7 +182,7 @@ fn an_invite_lets_another_device_join_and_both_show_the_same() -> TestResult {
 
     // Where nothing is said: a new folder of the drive's name, here.
     let here = ben.path("here");
-    std::fs::create_dir_all(here.join("Photos"))?;
+    fs::create_dir_all(here.join("Photos"))?;
     let answer: crate::device::Answer = ben
         .command(&["join", ticket, "--wait"])
         .current_dir(&here)
@@ -140,7 +196,7 @@ fn an_invite_lets_another_device_join_and_both_show_the_same() -> TestResult {
         (&drive["drive"], &drive["name"])
     );
     assert_eq!(joined["path"], text(&folder)?);
-    assert_eq!(std::fs::read(folder.join("b.bin"))?, vec![7; 300_000]);
+    assert_eq!(fs::read(folder.join("b.bin"))?, vec![7; 300_000]);
 
     ana.json(&["wait", "Photos", "--timeout", "60"])?;
     let hash = |it: &Device| -> TestResult<Value> {
@@ -160,7 +216,7 @@ fn an_invite_lets_another_device_join_and_both_show_the_same() -> TestResult {
 
     // The ticket is nowhere but where it was asked for.
     for it in [&ana, &ben, &carol] {
-        let log = std::fs::read_to_string(it.data_dir().join("daemon.log"))?;
+        let log = fs::read_to_string(it.data_dir().join("daemon.log"))?;
         assert!(!log.contains(ticket) && !log.contains("Photos"), "{log}");
         for (_, line) in processes_with(&it.data_dir()) {
             assert!(!String::from_utf8_lossy(&line).contains(ticket));
@@ -194,13 +250,10 @@ fn a_reader_cannot_invite() -> TestResult {
 fn a_ticket_can_come_by_standard_input() -> TestResult {
     let it = Device::new()?;
     let ticket = it.path("ticket");
-    std::fs::write(&ticket, "not a ticket\n")?;
+    fs::write(&ticket, "not a ticket\n")?;
     let target = it.path("target");
     let mut command = it.command(&["join", "-", text(&target)?]);
-    let answer: crate::device::Answer = command
-        .stdin(std::fs::File::open(&ticket)?)
-        .output()?
-        .into();
+    let answer: crate::device::Answer = command.stdin(fs::File::open(&ticket)?).output()?.into();
     assert_eq!(answer.refusal(2)?["code"], "bad_ticket");
     Ok(())
 }

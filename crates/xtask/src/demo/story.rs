@@ -71,7 +71,7 @@ impl Story {
         chapter(&mut number, "Ana shares a folder");
         let ana = Person {
             name: "Ana",
-            device: lab.device("ana")?,
+            device: lab.device("Ana")?,
             place: folder.clone(),
         };
         command("ana ", &format!("peerdrive share {}", folder.display()));
@@ -99,7 +99,7 @@ impl Story {
         chapter(&mut number, "Ben joins, and keeps the drive as a folder");
         let ben = Person {
             name: "Ben",
-            device: lab.device("ben")?,
+            device: lab.device("Ben")?,
             place: lab.path("ben/Workshop"),
         };
         command(
@@ -134,7 +134,7 @@ impl Story {
         chapter(&mut number, &format!("Cleo joins, and {how}"));
         let cleo = Person {
             name: "Cleo",
-            device: lab.device("cleo")?,
+            device: lab.device("Cleo")?,
             place: lab.path("cleo/Workshop"),
         };
         let start = Instant::now();
@@ -371,6 +371,20 @@ impl Story {
         Ok(())
     }
 
+    /// Says where each of them is to be seen in a browser.
+    pub(crate) fn addresses(&self) -> Result<()> {
+        println!(
+            "\nIn a browser, each device as its person sees it (an address is good once, for two minutes):\n"
+        );
+        for person in self.people() {
+            let asked: serde_json::Value = person.device.call(&["ui", "--no-open"])?.json()?;
+            let url = asked["url"].as_str().context("no address")?;
+            println!("   {:<5} {url}", person.name);
+        }
+        println!("\n   {}  gives another", plainly(&self.ana.device, &["ui"]));
+        Ok(())
+    }
+
     /// Says where everything is.
     pub(crate) fn invite_to_play(&self) {
         println!(
@@ -384,17 +398,19 @@ impl Story {
             };
             println!("   {:<5} {how:<8} {}", person.name, person.place.display());
         }
-        let ask = self.ana.device.command(&["status"]);
-        let words: Vec<String> = std::iter::once(ask.get_program())
-            .chain(ask.get_args())
-            .filter(|word| *word != "--json")
-            .map(quoted)
-            .collect();
-        println!(
-            "\n   {}\n\nCtrl-C ends it all and removes everything.",
-            words.join(" ")
-        );
+        println!("\n   {}", plainly(&self.ana.device, &["status"]));
     }
+}
+
+/// A command of a device as a person would give it.
+fn plainly(device: &Device, words: &[&str]) -> String {
+    let command = device.command(words);
+    let words: Vec<String> = std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .filter(|word| *word != "--json")
+        .map(quoted)
+        .collect();
+    words.join(" ")
 }
 
 /// The sample: real sources, and a few notes.

@@ -1,7 +1,7 @@
 use iroh::endpoint::{ConnectionError, RecvStream, SendStream};
 
 use super::*;
-use crate::{proto::Message, screen::REFUSED};
+use crate::{holding::HOLD_ALPN, proto::Message, screen::REFUSED};
 
 /// An endpoint of somebody who does not use this crate.
 async fn outsider(key: u8) -> TestResult<Endpoint> {
@@ -65,7 +65,7 @@ async fn attack_g4_a_stranger_is_refused_at_every_door_but_joining() -> TestResu
     let one = Device::start(1).await?;
     let id = one.net.blobs().put(vec![1; 100].into()).await?;
     let stranger = outsider(66).await?;
-    for alpn in [SYNC_ALPN, iroh_gossip::ALPN, iroh_blobs::ALPN] {
+    for alpn in [SYNC_ALPN, HOLD_ALPN, iroh_gossip::ALPN, iroh_blobs::ALPN] {
         // The handshake itself may complete on this side before the refusal arrives.
         if let Ok(connection) = stranger.connect(addr(&one)?, alpn).await {
             assert!(is_refused(&connection, Duration::from_secs(2)).await);
