@@ -160,8 +160,8 @@ impl Engine {
         })
     }
 
-    /// Joins the drive of a ticket; with a folder, keeps it there. Returns when the tree is known, or has
-    /// not come for half a minute; contents follow. A drive that is here already and shows nowhere is
+    /// Joins the drive of a ticket; with a folder, keeps it there. Returns when the tree is known, or when
+    /// nothing of it came for half a minute; contents follow. A drive that is here already and shows nowhere is
     /// only shown: whoever was killed on the way gives the same command again.
     pub async fn join(
         &self,
@@ -217,10 +217,14 @@ impl Engine {
         stream.finish().await;
         let drive = self.found_joined(&keys, joined, &addresses, place)?;
         // As long as somebody is telling it, a large tree may take its time.
+        let mut known = None;
         while !drive.until_arrived(TREE_LIMIT).await {
-            if !drive.peers().iter().any(|peer| peer.connected) {
+            let connected = drive.peers().iter().any(|peer| peer.connected);
+            let now = Some((drive.view().counts(), drive.pending()));
+            if !connected || now == known {
                 break;
             }
+            known = now;
         }
         Ok(drive)
     }
@@ -426,6 +430,7 @@ async fn admit_one(engine: Engine, mut stream: JoinStream) -> Result<(), AdmitFa
         Ok(welcome) => {
             stream.send(&welcome).await?;
             stream.finish().await;
+            failpoint::pass("join.welcomed");
             Ok(())
         }
         Err(error) => turn_away(stream, error).await,

@@ -96,6 +96,24 @@ fn a_join_that_is_killed_half_way_goes_on_with_its_folder() -> TestResult {
 }
 
 #[test]
+fn a_join_whose_inviter_goes_before_it_tells_the_tree_says_so_and_goes_on_later() -> TestResult {
+    let (ana, ben) = (Device::new()?, Device::new()?);
+    shared(&ana)?;
+    let ticket = ticket(&ana)?;
+    ana.json(&["stop"])?;
+    let daemon = ana.daemon_failing("join.welcomed")?;
+    let mine = ben.path("mine");
+    let late = ben.refusal(&["join", &ticket, text(&mine)?], 5)?;
+    assert_eq!(late["code"], "no_peer", "{late}");
+    killed(daemon)?;
+
+    ana.json(&["status"])?;
+    until("it comes by itself", || {
+        fs::read(mine.join("a.txt")).is_ok_and(|bytes| bytes == b"hello")
+    })
+}
+
+#[test]
 fn a_mount_whose_join_was_killed_comes_with_the_next_start() -> TestResult {
     if no_fuse("a_mount_whose_join_was_killed_comes_with_the_next_start") {
         return Ok(());
