@@ -245,6 +245,7 @@ impl Device {
         )?;
         tokio::spawn(follow_link(Arc::downgrade(&shared), events));
         tokio::spawn(crate::tend::tend(Arc::downgrade(&shared)));
+        tokio::spawn(crate::holding::pinning::follow(Arc::downgrade(&shared)));
         tokio::spawn(presence::run(Arc::downgrade(&shared), self.pace, ears));
         if awaited {
             tokio::spawn(crate::arriving::follow(Arc::downgrade(&shared)));

@@ -52,6 +52,7 @@ impl Engine {
         let strike = [(PAUSED_KEY.to_vec(), None)];
         shared.local.write(Space::Config, &strike)?;
         shared.paused.store(false, Ordering::Release);
+        shared.pins_missed.store(true, Ordering::Release);
         shared.presence.stir();
         shared.connect_members();
         drive.start_folder()

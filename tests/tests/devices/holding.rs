@@ -183,6 +183,56 @@ fn a_mount_lets_go_of_what_a_peer_keeps_and_of_nothing_that_is_only_here_or_pinn
 }
 
 #[test]
+fn what_is_pinned_is_here_also_when_others_change_it_or_nobody_was_there() -> Result<()> {
+    let test = "what_is_pinned_is_here_also_when_others_change_it_or_nobody_was_there";
+    if missing(test, &[Requirement::Fuse]) {
+        return Ok(());
+    }
+    let (mut random, seed) = Random::from_environment();
+    println!("PEERDRIVE_SEED={seed}");
+    Lab::run(|lab| {
+        let (ana, ben) = (lab.device("ana")?, lab.device("ben")?);
+        let (hers, mount) = (lab.folder("hers")?, lab.path("mount"));
+        fs::create_dir_all(hers.join("other"))?;
+        fs::create_dir_all(hers.join("pinned"))?;
+        for path in ["pinned/old.bin", "other/moved.bin", "other/stays.bin"] {
+            fs::write(hers.join(path), random.bytes(2 << 20))?;
+        }
+        let drive = ana.share(&hers)?.drive;
+        let ticket = ana.invite(&drive, Role::Writer)?;
+        ben.join(&ticket, Door::Mount(&mount))?;
+        lab.converge(&[&ana, &ben], &drive)?;
+        let all_here = |files: u64| {
+            within_ms(SOON, &format!("{files} files are here"), || {
+                at_path(&ben, &drive, "pinned")
+                    .is_ok_and(|pinned| pinned["files"] == files && pinned["files_here"] == files)
+            })
+        };
+
+        // Nobody who has it is there, and it is fetched when somebody is.
+        ana.stop()?;
+        ben.call(&["pin", &drive, "pinned"])?.refusal(5)?;
+        ana.start()?;
+        all_here(1)?;
+
+        // Written anew, new, and moved there as a folder.
+        fs::write(hers.join("pinned/old.bin"), random.bytes(2 << 20))?;
+        fs::write(hers.join("pinned/new.bin"), random.bytes(2 << 20))?;
+        fs::create_dir(hers.join("deep"))?;
+        fs::rename(hers.join("other/moved.bin"), hers.join("deep/moved.bin"))?;
+        fs::rename(hers.join("deep"), hers.join("pinned/deep"))?;
+        lab.converge(&[&ana, &ben], &drive)?;
+        all_here(3)?;
+        ensure!(at_path(&ben, &drive, "other/stays.bin")?["files_here"] == 0);
+
+        // Alone, Ben reads all of it.
+        ana.stop()?;
+        let tree = Tree::read(&hers.join("pinned"))?;
+        tree.same_as(&Tree::read(&mount.join("pinned"))?)
+    })
+}
+
+#[test]
 fn what_nothing_needs_is_collected_and_everything_else_stays() -> Result<()> {
     let (mut random, seed) = Random::from_environment();
     println!("PEERDRIVE_SEED={seed}");

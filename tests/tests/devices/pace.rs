@@ -64,6 +64,9 @@ fn a_paused_drive_stands_still_until_it_is_resumed_also_across_a_restart() -> Re
         let status = said(&ben, &["status", &drive])?;
         let status = status.pointer("/drives/0").unwrap_or(&status);
         ensure!(status["paused"] == true, "{status}");
+        // In step with nobody is not in step.
+        let refusal = ben.call(&["wait", &drive])?.refusal(5)?;
+        ensure!(refusal.message.contains("paused"), "{refusal:?}");
         ensure!(said(&ben, &["resume", &drive])?["paused"] == false);
         within_ms(SOON, "both have both", || {
             his.join("hers.txt").exists() && hers.join("his.txt").exists()

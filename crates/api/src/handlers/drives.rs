@@ -144,6 +144,9 @@ pub(super) async fn wait(
         gone = replies.closed() => return Err(gone),
         () = limit => return Err(not_level(drive)),
     };
+    if drive.is_paused() {
+        return Err(errors::paused(drive.name()));
+    }
     if waited.lost {
         return Err(errors::not_arrived(drive.name()));
     }

@@ -105,6 +105,14 @@ pub(super) fn not_arrived(drive: &str) -> ApiError {
     .hint("it comes by itself when one is on line; `peerdrive peers` lists those that are known")
 }
 
+pub(super) fn paused(drive: &str) -> ApiError {
+    ApiError::new(
+        Code::NoPeer,
+        format!("`{drive}` is paused on this device, so it hears of no other"),
+    )
+    .hint("`peerdrive resume` goes on")
+}
+
 pub(super) fn find(error: &FindError) -> ApiError {
     match error {
         FindError::NotFound { wanted } => ApiError::new(

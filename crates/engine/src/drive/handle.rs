@@ -69,6 +69,8 @@ pub(crate) struct Shared {
     pub(crate) no_folder: Mutex<Option<String>>,
     /// What is in the drive has still to arrive.
     pub(crate) awaited: AtomicBool,
+    /// What is pinned may not be here although nothing changed: it could not be had, or nothing was asked.
+    pub(crate) pins_missed: AtomicBool,
     events: broadcast::Sender<Arc<DriveEvent>>,
     published: AtomicU64,
     followed: Arc<Followed>,
@@ -176,6 +178,7 @@ impl Shared {
             starting: Mutex::new(()),
             no_folder: Mutex::new(None),
             awaited: AtomicBool::new(parts.awaited),
+            pins_missed: AtomicBool::new(false),
             events: broadcast::Sender::new(EVENT_BACKLOG),
             published: AtomicU64::new(0),
             followed: Arc::default(),

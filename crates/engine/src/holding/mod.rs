@@ -10,12 +10,15 @@ mod collect;
 mod evict;
 mod ledger;
 mod needed;
+pub(crate) mod pinning;
 mod pins;
 mod promises;
 mod remake;
 pub(crate) mod rounds;
 mod settings;
 mod whereabouts;
+
+use std::sync::atomic::Ordering;
 
 use peerdrive_crdt_tree::id::NodeId;
 use peerdrive_log::ReadError;
@@ -81,22 +84,22 @@ impl DriveHandle {
     pub async fn pin(&self, path: &str) -> Result<(), HoldError> {
         let node = self.node_to_hold(path)?;
         pins::set_pin(&self.shared, node, true)?;
-        self.fetch_pinned().await
+        let mut wanted = Vec::new();
+        needed::shown(&self.shared, node, &mut |needed| {
+            wanted.push(needed.content)
+        });
+        let fetched = self.content().prefetch(&wanted).await;
+        // It stays pinned, and is tried again when a peer comes.
+        if fetched.is_err() {
+            self.shared.pins_missed.store(true, Ordering::Release);
+        }
+        Ok(fetched?)
     }
 
     /// Takes a pin away; whether there was one on exactly that.
     pub fn unpin(&self, path: &str) -> Result<bool, HoldError> {
         let node = self.node_to_hold(path)?;
         Ok(pins::set_pin(&self.shared, node, false)?)
-    }
-
-    /// Fetches what is pinned and not here. In a drive kept as a folder all bytes come anyway.
-    pub(crate) async fn fetch_pinned(&self) -> Result<(), HoldError> {
-        let mut wanted = Vec::new();
-        for pin in pins::pins(&self.shared)? {
-            needed::shown(&self.shared, pin, &mut |needed| wanted.push(needed.content));
-        }
-        Ok(self.content().prefetch(&wanted).await?)
     }
 
     /// What this device keeps of the drive.

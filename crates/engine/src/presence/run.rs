@@ -45,9 +45,6 @@ pub(crate) async fn run(shared: Weak<Shared>, pace: Pace, mut ears: Ears) {
         let Some(shared) = shared.upgrade() else {
             return;
         };
-        if shared.presence.take_around() {
-            task.look_around(&shared);
-        }
         let next = task.go_on(&shared, first.take(), &mut ears.frames);
         drop(shared);
         tokio::select! {
@@ -99,8 +96,8 @@ struct Task {
 }
 
 impl Task {
-    /// Hears what waits, shows who is here, and speaks if it is time. Returns when to do so again, if
-    /// nothing happens before.
+    /// Hears what waits, looks around if something changed there, shows who is here, and speaks if it is
+    /// time. Returns when to do so again, if nothing happens before.
     fn go_on(
         &mut self,
         shared: &Shared,
@@ -110,6 +107,10 @@ impl Task {
         let more = std::iter::from_fn(|| frames.try_recv().ok());
         for frame in first.into_iter().chain(more).take(AT_ONCE) {
             self.hear(shared, &frame);
+        }
+        // After what was heard: a message that came before its sender's session ended must not outlive it.
+        if shared.presence.take_around() {
+            self.look_around(shared);
         }
         let now = Instant::now();
         self.others.expire(now);

@@ -48,6 +48,7 @@ mod write;
 mod tests;
 
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -139,9 +140,16 @@ impl WorkingCopy {
         let (commands, inbox) = mpsc::unbounded_channel();
         let worker = Worker::open(Arc::new(drive), root, options, asked, shared.clone(), inbox)?;
         let runtime = tokio::runtime::Handle::current();
+        let told = shared.clone();
         std::thread::Builder::new()
             .name("working copy".into())
-            .spawn(move || runtime.block_on(worker.run()))
+            .spawn(move || {
+                // Nothing of the worker is used after a panic: what is durable is what counts at the next start.
+                let ran = AssertUnwindSafe(|| runtime.block_on(worker.run()));
+                if std::panic::catch_unwind(ran).is_err() {
+                    told.broke_down();
+                }
+            })
             .map_err(WorkingCopyError::Thread)?;
         Ok(WorkingCopy {
             root: root.into(),

@@ -107,6 +107,17 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// The worker ended by a fault of its own: nobody may take the folder for being kept in step.
+    pub(super) fn broke_down(&self) {
+        tracing::error!("the working copy broke down");
+        let mut status = self.status.lock();
+        status.scanning = false;
+        status.paused = Some(
+            "a fault in PeerDrive stopped it; it goes on where it was when PeerDrive is started anew (`peerdrive stop`, then any other command)"
+                .into(),
+        );
+    }
+
     pub(super) fn take(flag: &AtomicBool) -> bool {
         flag.swap(false, Ordering::AcqRel)
     }

@@ -58,6 +58,25 @@ async fn a_folder_that_is_not_there_at_the_start_is_waited_for() -> TestResult {
 }
 
 #[tokio::test]
+async fn a_working_copy_that_breaks_down_says_so_and_its_files_are_taken_in_by_the_next()
+-> TestResult {
+    let mut bench = Bench::started()?;
+    bench.settle().await?;
+    *bench.here.0.hook.lock() = Some(Box::new(|| panic!("a fault, for this test")));
+    bench.put("a/b", "x")?;
+    let status = until(&bench, "it says so", |status| status.paused.is_some()).await?;
+    assert!(!status.in_step() && !status.is_busy(), "{status:?}");
+    assert!(
+        status.paused.is_some_and(|why| why.contains("a fault")),
+        "it is said why"
+    );
+    bench.stop().await;
+    bench.start()?;
+    bench.settle().await?;
+    bench.assert_in_step()
+}
+
+#[tokio::test]
 async fn a_folder_of_an_empty_drive_is_waited_for_as_well() -> TestResult {
     let mut bench = Bench::started()?;
     bench.settle().await?;
