@@ -96,7 +96,15 @@ struct Mouth {
 impl TopicSeal for Mouth {
     fn seal_hint(&self, hint: &[u8]) -> Option<Vec<u8>> {
         let (channel, mut rng) = (Channel::Announce, ChaCha20Rng::seed_from_u64(1));
-        seal_frame(self.epoch.as_deref()?, channel, &self.bind, &self.keys, hint, &mut rng).ok()
+        seal_frame(
+            self.epoch.as_deref()?,
+            channel,
+            &self.bind,
+            &self.keys,
+            hint,
+            &mut rng,
+        )
+        .ok()
     }
 
     fn open_hint(&self, sealed: &[u8]) -> Option<Vec<u8>> {
@@ -418,6 +426,24 @@ impl OnAir {
         states
             .iter()
             .any(|state| Some(&state.peer) == peer && state.connected)
+    }
+
+    /// Whether this one of them has said that it keeps everything that was told to it.
+    pub(crate) fn has_told(&self, at: usize) -> bool {
+        let peer = self.peers.get(at);
+        let states = self.link.peers();
+        states
+            .iter()
+            .any(|state| Some(&state.peer) == peer && state.connected && state.behind == 0)
+    }
+
+    /// Whether this one of them and this device have the same.
+    pub(crate) fn is_level(&self, at: usize) -> bool {
+        let peer = self.peers.get(at);
+        let states = self.link.peers();
+        states
+            .iter()
+            .any(|state| Some(&state.peer) == peer && state.connected && state.level)
     }
 
     /// Sends entries to everyone, unasked.

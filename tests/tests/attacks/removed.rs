@@ -60,7 +60,11 @@ async fn attack_l5_what_a_removed_writer_gives_to_a_lagging_replica_shows_nowher
     }
     until("there are sessions", || Ok(air.is_met(0) && air.is_met(1))).await?;
     air.push(&later);
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    until(
+        "both have it all",
+        || Ok(air.has_told(0) && air.has_told(1)),
+    )
+    .await?;
     air.off().await;
     scene.level(&[0, 1]).await?;
     for at in [0, 1] {
