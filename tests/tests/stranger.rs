@@ -23,7 +23,7 @@ const CLOSED: [&[u8]; 4] = [
 const JOIN: &[u8] = b"peerdrive/join/1";
 
 #[test]
-fn a_stranger_who_knows_where_a_device_is_and_what_it_holds_gets_nothing() -> Result<()> {
+fn attack_g4_a_stranger_who_knows_where_a_device_is_and_what_it_holds_gets_nothing() -> Result<()> {
     Lab::run(|lab| {
         let (ana, ben) = (lab.device("ana")?, lab.device("ben")?);
         let hers = lab.folder("hers")?;

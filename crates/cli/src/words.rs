@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_cannot_speak_to_the_terminal() {
+    fn attack_p4_a_name_cannot_speak_to_the_terminal() {
         assert_eq!(
             plain("a\x1b[31m\nb\u{202e}c é 写真"),
             "a\\u{1b}[31m\\nb\\u{202e}c é 写真"

@@ -37,11 +37,11 @@ fn play(seed: u64, count: u64, length: usize) -> Result<(), Box<dyn Error>> {
 }
 
 #[test]
-fn short_histories_converge_as_the_rules_say() -> Result<(), Box<dyn Error>> {
+fn attack_l22_short_histories_converge_as_the_rules_say() -> Result<(), Box<dyn Error>> {
     play(SHORT_SEED, 19_600, SHORT)
 }
 
 #[test]
-fn long_histories_converge_as_the_rules_say() -> Result<(), Box<dyn Error>> {
+fn attack_l22_long_histories_converge_as_the_rules_say() -> Result<(), Box<dyn Error>> {
     play(LONG_SEED, 400, LONG)
 }

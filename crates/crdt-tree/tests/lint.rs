@@ -77,7 +77,7 @@ fn lint(expected: LintError) -> impl FnOnce(&ApplyError) -> bool {
 }
 
 #[test]
-fn l20_another_actor() -> TestResult {
+fn attack_l20_another_actor() -> TestResult {
     refused(
         |c| c.actor_id = ActorId::from([1; 16]),
         lint(LintError::WrongActor),
@@ -89,7 +89,7 @@ fn l20_another_actor() -> TestResult {
 }
 
 #[test]
-fn l21_counters_near_every_limit() -> TestResult {
+fn attack_l21_counters_near_every_limit() -> TestResult {
     for start in [
         1,
         2,
@@ -112,7 +112,7 @@ fn l21_counters_near_every_limit() -> TestResult {
 }
 
 #[test]
-fn l21_a_time_a_message_and_extra_bytes() -> TestResult {
+fn attack_l21_a_time_a_message_and_extra_bytes() -> TestResult {
     for time in [1, -1, i64::MAX, i64::MIN] {
         refused(|c| c.time = time, lint(LintError::NotEmpty("time")))?;
     }
@@ -345,7 +345,7 @@ fn a_node_whose_id_was_chosen() -> TestResult {
 }
 
 #[test]
-fn other_chunks_than_changes() -> TestResult {
+fn attack_b1_compressed_and_other_chunks_than_changes() -> TestResult {
     let mut scene = scene()?;
     let document = scene.victim.tree.save();
     let refused = scene.receive(&document);
@@ -371,7 +371,7 @@ fn other_chunks_than_changes() -> TestResult {
 }
 
 #[test]
-fn b2_a_run_of_a_million_ops_is_refused_before_it_is_unrolled() -> TestResult {
+fn attack_b2_a_run_of_a_million_ops_is_refused_before_it_is_unrolled() -> TestResult {
     let many = |change: &mut ExpandedChange| {
         let mut op = change.operations[0].clone();
         op.action = legacy::OpType::Put(automerge::ScalarValue::Bytes(Vec::new()));
@@ -429,7 +429,7 @@ fn a_lying_checksum() -> TestResult {
 
 /// Whatever the linter lets through leaves a sound tree: shown as the rules say, and one that loads.
 #[test]
-fn mutated_changes_with_a_right_checksum_never_do_harm() -> TestResult {
+fn attack_b2_mutated_changes_with_a_right_checksum_never_do_harm() -> TestResult {
     let seed = std::env::var("PEERDRIVE_SEED")
         .ok()
         .and_then(|s| s.parse().ok())

@@ -417,3 +417,22 @@ pub fn encode_cert(cert: &DeviceCert) -> Result<Vec<u8>, wire::WireError> {
 pub fn decode_cert(bytes: &[u8]) -> Result<DeviceCert, wire::WireError> {
     wire::decode(bytes, 512)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::rng;
+
+    #[test]
+    fn attack_x1_a_signature_for_one_purpose_serves_no_other() {
+        let keys = DriveKeys::generate(&mut rng(1));
+        let hash = [7; 32];
+        for made in sign::ALL {
+            let sig = keys.sign(made, &hash);
+            for read in sign::ALL {
+                let passes = verify_hash(&keys.log_pk(), read, &hash, &sig);
+                assert_eq!(passes, made == read, "{made} as {read}");
+            }
+        }
+    }
+}

@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn the_secret_is_made_once_and_readable_by_nobody_else() -> TestResult {
+    fn attack_w3_the_secret_is_made_once_and_readable_by_nobody_else() -> TestResult {
         let folder = tempfile::tempdir()?;
         let data = DataDir::open(folder.path())?;
         let secret = data.secret(None)?;

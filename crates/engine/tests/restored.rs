@@ -244,7 +244,7 @@ async fn what_no_sign_shows_a_peer_tells_before_anything_is_signed() -> TestResu
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_copy_and_its_original_run_side_by_side_and_nothing_is_lost() -> TestResult {
+async fn attack_d1_a_copy_and_its_original_run_side_by_side_and_nothing_is_lost() -> TestResult {
     let root = tempfile::tempdir()?;
     let (a, b, drive_a, drive_b) = two(root.path()).await?;
     let mut signed = Signed::default();

@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_source_cannot_flood_and_others_are_not_hurt() {
+    fn attack_g1_one_source_cannot_flood_and_others_are_not_hurt() {
         let keeper = Doorkeeper::default();
         let now = Instant::now();
         let flood = Source::Ip([10, 0, 0, 1].into());
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn many_sources_do_not_take_more_and_more_memory() {
+    fn attack_g3_many_sources_do_not_take_more_and_more_memory() {
         let keeper = Doorkeeper::default();
         let now = Instant::now();
         for i in 0..20_000u32 {

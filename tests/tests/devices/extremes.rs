@@ -113,7 +113,7 @@ fn names_of_255_bytes_arrive_and_divide_without_growing() -> Result<()> {
 }
 
 #[test]
-fn twins_by_case_are_two_files_and_twins_by_composition_one() -> Result<()> {
+fn attack_p3_twins_by_case_are_two_files_and_twins_by_composition_one() -> Result<()> {
     Lab::run(|lab| {
         let (ana, ben) = (lab.device("ana")?, lab.device("ben")?);
         let (hers, his) = (lab.folder("hers")?, lab.folder("his")?);

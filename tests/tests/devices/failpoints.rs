@@ -47,7 +47,8 @@ fn all_there(
 }
 
 #[test]
-fn a_daemon_killed_at_any_half_way_place_loses_nothing_and_deletes_nothing() -> Result<()> {
+fn attack_d1_a_daemon_killed_at_any_half_way_place_loses_nothing_and_deletes_nothing() -> Result<()>
+{
     let (mut random, seed) = Random::from_environment();
     println!("PEERDRIVE_SEED={seed}");
     let later: &[u32] = if long_form() { &[1, 2, 3] } else { &[2] };

@@ -17,7 +17,7 @@ use crate::secrecy::{contains, files_below, finds};
 const PASSPHRASE: &str = "canary of a passphrase";
 
 #[test]
-fn a_sealed_key_needs_its_passphrase_at_every_start() -> Result<()> {
+fn attack_s1_a_sealed_key_needs_its_passphrase_at_every_start() -> Result<()> {
     Lab::run(|lab| {
         let ana = lab.device_at_rest("ana");
         let folder = lab.folder("shared")?;
@@ -134,8 +134,8 @@ fn traced(device: &Device, words: &[&str], input: &str) -> Result<Answer> {
 }
 
 #[test]
-fn no_secret_is_in_a_log_at_the_finest_level_a_command_line_an_error_or_a_stray_file() -> Result<()>
-{
+fn attack_s2_no_secret_is_in_a_log_at_the_finest_level_a_command_line_an_error_or_a_stray_file()
+-> Result<()> {
     Lab::run(|lab| {
         let mut secrets: BTreeSet<String> = BTreeSet::new();
         let mut errors: Vec<String> = Vec::new();

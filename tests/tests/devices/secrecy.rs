@@ -20,8 +20,8 @@ const WORDS: [&str; 6] = [
 ];
 
 #[test]
-fn no_name_content_or_ticket_lies_in_the_clear_on_any_device() -> Result<()> {
-    let test = "no_name_content_or_ticket_lies_in_the_clear_on_any_device";
+fn attack_s1_no_name_content_or_ticket_lies_in_the_clear_on_any_device() -> Result<()> {
+    let test = "attack_s1_no_name_content_or_ticket_lies_in_the_clear_on_any_device";
     if missing(test, &[Requirement::Fuse]) {
         return Ok(());
     }

@@ -156,7 +156,7 @@ async fn the_right_request_is_answered() -> TestResult {
 }
 
 #[tokio::test]
-async fn every_wrong_host_origin_and_token_is_refused() -> TestResult {
+async fn attack_w1_every_wrong_host_origin_and_token_is_refused() -> TestResult {
     let it = serve().await?;
     let port = it.daemon.port;
     let (host, token) = (it.host_line(), it.token_line());
@@ -419,7 +419,7 @@ async fn an_answer_that_breaks_off_is_an_error_not_an_end() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_browser_is_let_in_by_a_code_and_needs_cookie_and_key() -> TestResult {
+async fn attack_w1_a_browser_is_let_in_by_a_code_and_needs_cookie_and_key() -> TestResult {
     let it = serve().await?;
     let (host, origin) = (
         it.host_line(),
@@ -478,7 +478,7 @@ async fn a_browser_is_let_in_by_a_code_and_needs_cookie_and_key() -> TestResult 
 }
 
 #[tokio::test]
-async fn the_app_is_served_under_a_strict_policy_to_its_own_host_only() -> TestResult {
+async fn attack_w1_the_app_is_served_under_a_strict_policy_to_its_own_host_only() -> TestResult {
     let it = serve().await?;
     let (status, answer) = it.raw("GET", "/", &[it.host_line()], "").await?;
     assert_eq!(status, 200, "{answer}");

@@ -208,7 +208,7 @@ fn of_a_hundred_devices_racing_for_one_use_one_gets_in() -> TestResult {
 }
 
 #[test]
-fn somebody_in_between_makes_both_sides_stop() -> TestResult {
+fn attack_e2_somebody_in_between_makes_both_sides_stop() -> TestResult {
     let stage = stage(1, Approve::Auto)?;
     // Two connections, so two exporters: the joiner does not accept the relayed proof.
     assert!(stage.up_to_request([7; 32], [8; 32]).is_err());

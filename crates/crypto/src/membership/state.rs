@@ -54,7 +54,7 @@ pub struct Bind {
 pub struct InviteState {
     /// As it was written.
     pub invite: Invite,
-    /// Somebody who may ended it.
+    /// Somebody who may ended it, or whoever wrote it was removed.
     pub revoked: bool,
     /// How many grants name it.
     pub uses: u32,
@@ -285,10 +285,15 @@ impl State {
         ops.sort_by_key(|op| dag.op(*op).map(|(fact, node, _)| (node.id, fact.index)));
         for op in &ops {
             match dag.op(*op) {
-                Some((_, _, Op::Invite(invite))) => {
+                Some((_, node, Op::Invite(invite))) => {
+                    // It ends with whoever wrote it: the device that lets in by it may be another's, and
+                    // would hold a door open for somebody who was removed.
+                    let author = node.entry.header.bind;
+                    let ended = author != BindId::ZERO
+                        && self.binds.get(&author).is_none_or(|bind| !bind.live);
                     let state = InviteState {
                         invite: invite.clone(),
-                        revoked: false,
+                        revoked: ended,
                         uses: 0,
                     };
                     self.invites.entry(invite.id).or_insert(state);

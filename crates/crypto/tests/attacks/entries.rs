@@ -189,6 +189,35 @@ fn attack_m1_every_failure_to_open_looks_the_same() -> TestResult {
         seen.insert(open_local(&key, "place", &bad).map_err(|e| e.to_string()));
         seen.insert(open_local(&key, "place", &sealed[..at]).map_err(|e| e.to_string()));
     }
+    // The same word for what peers send: wraps, bodies, chunks and manifests, whatever is wrong with them.
+    let (mut owner, founded) = TestDevice::found("owner", 1)?;
+    let entry = owner.write(b"content")?;
+    let keys = owner.keyring.get(&entry.header.epoch).ok_or("no keys")?;
+    let epoch = epoch_op(&founded.genesis)?;
+    let mine = peerdrive_crypto::identity::kem_id(&owner.keys.kem_pk());
+    for at in 0..80 {
+        let mut bad = epoch.clone();
+        let wrap = bad.wraps.iter_mut().find(|w| w.kem_id == mine);
+        let wrap = wrap.ok_or("no wrap")?;
+        match at {
+            0..32 => wrap.enc[at] ^= 1,
+            _ => wrap.ct.0[at - 32] ^= 1,
+        }
+        let opened = bad.open(&founded.genesis.header.drive, &owner.keys);
+        seen.insert(opened.map(|_| vec![]).map_err(|e| e.to_string()));
+    }
+    for at in 0..entry.body.len() {
+        let mut bad = entry.clone();
+        bad.body.0[at] ^= 1;
+        seen.insert(bad.open_body(&keys).map_err(|e| e.to_string()));
+    }
+    let chunk = peerdrive_crypto::content::seal_chunk(&keys, &[7; 64]);
+    for at in 0..chunk.bytes.len() {
+        let mut bad = chunk.bytes.clone();
+        bad[at] ^= 1;
+        let opened = peerdrive_crypto::content::open_chunk(&keys, &chunk.key, 64, &bad);
+        seen.insert(opened.map_err(|e| e.to_string()));
+    }
     assert_eq!(seen.len(), 1);
     Ok(())
 }

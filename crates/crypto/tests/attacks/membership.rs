@@ -309,7 +309,7 @@ fn attack_l10_everything_told_twice_changes_nothing() -> TestResult {
 }
 
 #[test]
-fn attack_an_admin_cannot_slip_a_device_into_an_owners_seat() -> TestResult {
+fn attack_l6_an_admin_cannot_slip_a_device_into_an_owners_seat() -> TestResult {
     // Not a row of its own: a grant under the owner's member id, with the admin's device in it.
     let (mut owner, _) = TestDevice::found("owner", 1)?;
     let mut b = owner.admit_new("b", Role::Admin, 2)?;
@@ -331,7 +331,7 @@ fn attack_an_admin_cannot_slip_a_device_into_an_owners_seat() -> TestResult {
 }
 
 #[test]
-fn attack_without_a_key_names_are_not_written_in_the_clear() -> TestResult {
+fn attack_s2_without_a_key_names_are_not_written_in_the_clear() -> TestResult {
     let (owner, founded) = TestDevice::found("owner", 1)?;
     let empty = Keyring::new(founded.drive);
     let mut rng = rng(2);

@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_messages_are_refused_or_canonical() {
+    fn attack_x4_damaged_messages_are_refused_or_canonical() {
         let mut rng = ChaCha8Rng::seed_from_u64(5);
         for message in messages() {
             let good = message.encode();
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_beyond_the_limits_is_refused() {
+    fn attack_b3_what_is_beyond_the_limits_is_refused() {
         let log = LogId([3; 32]);
         let head = |len| LogHead {
             log,

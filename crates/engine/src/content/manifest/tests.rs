@@ -100,7 +100,7 @@ fn there_is_one_form_for_each_length() -> TestResult {
 }
 
 #[test]
-fn b5_impossible_sizes_are_refused_before_anything_is_allocated_for_them() -> TestResult {
+fn attack_b5_impossible_sizes_are_refused_before_anything_is_allocated_for_them() -> TestResult {
     assert!(!decodes(&chunks(&[300_000, 0]))?, "an empty chunk");
     assert!(
         !decodes(&chunks(&[(4 << 20) + 1]))?,

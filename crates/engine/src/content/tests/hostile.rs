@@ -124,7 +124,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn e6_a_store_that_puts_other_bytes_under_a_manifest_is_caught() -> TestResult {
+async fn attack_e6_a_store_that_puts_other_bytes_under_a_manifest_is_caught() -> TestResult {
     let mut random = Random::new(10);
     for len in [500, 9_000, 300_000] {
         let scene = scene(&mut random, len).await?;
@@ -156,7 +156,7 @@ async fn e6_a_store_that_puts_other_bytes_under_a_manifest_is_caught() -> TestRe
 }
 
 #[tokio::test]
-async fn e6_a_manifest_of_another_epoch_or_drive_does_not_open() -> TestResult {
+async fn attack_e6_a_manifest_of_another_epoch_or_drive_does_not_open() -> TestResult {
     let scene = scene(&mut Random::new(11), 9_000).await?;
     let mut version = scene.version;
     if let Some(manifest) = &mut version.manifest {
@@ -178,7 +178,8 @@ async fn e6_a_manifest_of_another_epoch_or_drive_does_not_open() -> TestResult {
 }
 
 #[tokio::test]
-async fn e6_swap_reorder_dup_drop_truncate_and_splice_by_a_member_are_caught() -> TestResult {
+async fn attack_e6_swap_reorder_dup_drop_truncate_and_splice_by_a_member_are_caught() -> TestResult
+{
     let mut random = Random::new(12);
     for _ in 0..40 {
         let len = 17_000 + random.below(20_000) as usize;
@@ -229,7 +230,7 @@ async fn e6_swap_reorder_dup_drop_truncate_and_splice_by_a_member_are_caught() -
 }
 
 #[tokio::test]
-async fn x5_a_chunk_under_another_key_or_length_is_refused() -> TestResult {
+async fn attack_x5_a_chunk_under_another_key_or_length_is_refused() -> TestResult {
     let mut random = Random::new(13);
     let scene = scene(&mut random, 30_000).await?;
     let honest = scene.chunks(&scene.version).await?;
@@ -271,7 +272,7 @@ async fn x5_a_chunk_under_another_key_or_length_is_refused() -> TestResult {
 }
 
 #[tokio::test]
-async fn x5_a_chunk_of_an_older_epoch_is_refused_in_a_newer_ones_manifest() -> TestResult {
+async fn attack_x5_a_chunk_of_an_older_epoch_is_refused_in_a_newer_ones_manifest() -> TestResult {
     let scene = scene(&mut Random::new(14), 9_000).await?;
     let sealed = Sealed::new(&scene.keys.epochs[0], &scene.bytes);
     let id = scene.blobs.put(sealed.bytes.clone()).await?;
@@ -286,7 +287,7 @@ async fn x5_a_chunk_of_an_older_epoch_is_refused_in_a_newer_ones_manifest() -> T
 }
 
 #[tokio::test]
-async fn e6_pages_that_are_swapped_or_not_what_they_claim_are_caught() -> TestResult {
+async fn attack_e6_pages_that_are_swapped_or_not_what_they_claim_are_caught() -> TestResult {
     let mut random = Random::new(15);
     let scene = scene(&mut random, 400_000).await?;
     let Body::Pages(honest) = scene.manifest(&scene.version).await?.body else {
@@ -332,7 +333,7 @@ async fn e6_pages_that_are_swapped_or_not_what_they_claim_are_caught() -> TestRe
 }
 
 #[tokio::test]
-async fn inline_bytes_that_are_not_the_versions_are_caught_at_once() -> TestResult {
+async fn attack_e6_inline_bytes_that_are_not_the_versions_are_caught_at_once() -> TestResult {
     let scene = scene(&mut Random::new(16), 700).await?;
     let mut lie = scene.bytes.clone();
     lie[3] ^= 1;
@@ -364,7 +365,7 @@ async fn inline_bytes_that_are_not_the_versions_are_caught_at_once() -> TestResu
 }
 
 #[tokio::test]
-async fn b5_a_blob_larger_than_any_manifest_is_not_even_read() -> TestResult {
+async fn attack_b5_a_blob_larger_than_any_manifest_is_not_even_read() -> TestResult {
     let scene = scene(&mut Random::new(17), 9_000).await?;
     let version = scene
         .with_blob(vec![0; seal::manifest_blob_max(&TINY) + 1].into())
@@ -378,7 +379,7 @@ async fn b5_a_blob_larger_than_any_manifest_is_not_even_read() -> TestResult {
 }
 
 #[tokio::test]
-async fn g5_no_plain_blob_is_ever_in_the_store() -> TestResult {
+async fn attack_g5_no_plain_blob_is_ever_in_the_store() -> TestResult {
     let mut random = Random::new(18);
     let (store, blobs) = alone(&Keys::of_drive(7), TINY);
     for len in [1, 100, 1024, 1025, 5_000, 40_000, 400_000] {

@@ -252,7 +252,7 @@ fn one_dirty_node_brings_along_only_whom_it_needs() -> TestResult {
 }
 
 #[test]
-fn names_come_back_as_they_went_and_never_meet() {
+fn attack_p2_names_come_back_as_they_went_and_never_meet() {
     let rules = [
         DiskRules::POSIX,
         DiskRules {
@@ -346,7 +346,7 @@ fn twins_by_case_are_told_apart_by_a_tag() {
 }
 
 #[test]
-fn p5_links_that_could_lead_outside_are_told_from_those_that_cannot() {
+fn attack_p5_links_that_could_lead_outside_are_told_from_those_that_cannot() {
     for (path, target, outside) in [
         ("l", "file", false),
         ("l", "./dir/file", false),

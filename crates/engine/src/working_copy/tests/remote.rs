@@ -310,7 +310,7 @@ async fn a_reader_sends_nothing_and_loses_nothing() -> TestResult {
 }
 
 #[tokio::test]
-async fn p5_symlinks_that_lead_outside_are_stored_and_not_made() -> TestResult {
+async fn attack_p5_symlinks_that_lead_outside_are_stored_and_not_made() -> TestResult {
     use peerdrive_crdt_tree::edit::{Edit, Place};
     use peerdrive_crdt_tree::id::NodeId;
     use peerdrive_crdt_tree::name::Name;
@@ -345,7 +345,7 @@ async fn p5_symlinks_that_lead_outside_are_stored_and_not_made() -> TestResult {
 }
 
 #[tokio::test]
-async fn p5_a_symlink_in_the_place_of_a_folder_is_never_followed() -> TestResult {
+async fn attack_p5_a_symlink_in_the_place_of_a_folder_is_never_followed() -> TestResult {
     let bench = Bench::started()?;
     bench.put("d/a", "a")?;
     bench.settle().await?;
@@ -371,7 +371,7 @@ async fn p5_a_symlink_in_the_place_of_a_folder_is_never_followed() -> TestResult
 }
 
 #[tokio::test]
-async fn hostile_names_stay_inside() -> TestResult {
+async fn attack_p1_hostile_names_stay_inside() -> TestResult {
     let bench = Bench::started()?;
     let names = [
         ".peerdrive",
@@ -470,7 +470,7 @@ async fn what_was_written_to_a_replaced_file_survives_a_crash_before_it_came_bac
 }
 
 #[tokio::test]
-async fn ten_thousand_twins_by_case_are_ten_thousand_files() -> TestResult {
+async fn attack_p3_ten_thousand_twins_by_case_are_ten_thousand_files() -> TestResult {
     let bench = Bench::started()?;
     bench.there.folder("twins")?;
     for n in 0..10_000u32 {
@@ -489,7 +489,7 @@ async fn ten_thousand_twins_by_case_are_ten_thousand_files() -> TestResult {
 }
 
 #[test]
-fn p5_no_path_leads_out_of_the_root_whatever_it_says() -> TestResult {
+fn attack_p5_no_path_leads_out_of_the_root_whatever_it_says() -> TestResult {
     use super::super::beneath::Root;
     let dir = tempfile::tempdir()?;
     let (inside, outside) = (dir.path().join("inside"), dir.path().join("outside"));

@@ -61,7 +61,7 @@ async fn read(recv: &mut RecvStream) -> TestResult<Message> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stranger_is_refused_at_every_door_but_joining() -> TestResult {
+async fn attack_g4_a_stranger_is_refused_at_every_door_but_joining() -> TestResult {
     let one = Device::start(1).await?;
     let id = one.net.blobs().put(vec![1; 100].into()).await?;
     let stranger = outsider(66).await?;
@@ -91,7 +91,7 @@ async fn a_stranger_is_refused_at_every_door_but_joining() -> TestResult {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_member_of_another_drive_gets_nowhere_in_this_one() -> TestResult {
+async fn attack_g4_a_member_of_another_drive_gets_nowhere_in_this_one() -> TestResult {
     let one = Device::start(1).await?;
     one.admit(&[66]);
     let member = outsider(66).await?;
@@ -112,7 +112,7 @@ async fn a_member_of_another_drive_gets_nowhere_in_this_one() -> TestResult {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_member_that_says_nothing_is_let_go() -> TestResult {
+async fn attack_g3_a_member_that_says_nothing_is_let_go() -> TestResult {
     let one = Device::start(1).await?;
     one.admit(&[66]);
     let member = outsider(66).await?;
@@ -126,7 +126,7 @@ async fn a_member_that_says_nothing_is_let_go() -> TestResult {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_frames_end_the_session_and_nothing_else() -> TestResult {
+async fn attack_x4_bad_frames_end_the_session_and_nothing_else() -> TestResult {
     let one = Device::start(1).await?;
     let long_heads = {
         let head = crate::LogHead {
@@ -177,7 +177,8 @@ async fn bad_frames_end_the_session_and_nothing_else() -> TestResult {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_is_promised_and_not_delivered_does_not_hold_up_others() -> TestResult {
+async fn attack_l13_a_log_that_is_promised_and_not_delivered_does_not_hold_up_others() -> TestResult
+{
     let (one, two) = (Device::start(1).await?, Device::start(2).await?);
     let (_endpoint, connection, mut send, mut recv) = rogue(&one, 66).await?;
     let head = crate::LogHead {
@@ -239,7 +240,7 @@ async fn a_log_that_is_promised_and_not_delivered_does_not_hold_up_others() -> T
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_member_that_asks_and_does_not_read_is_let_go() -> TestResult {
+async fn attack_g3_a_member_that_asks_and_does_not_read_is_let_go() -> TestResult {
     let one = Device::start(1).await?;
     for _ in 0..50 {
         one.keeper.write(log(1), &[3; 200_000]);

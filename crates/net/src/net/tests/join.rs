@@ -37,7 +37,7 @@ async fn a_join_is_a_conversation_bound_to_one_session() -> TestResult {
 const MAX: usize = crate::MAX_JOIN_FRAME;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_joins_have_two_exporters() -> TestResult {
+async fn attack_l10_two_joins_have_two_exporters() -> TestResult {
     let (one, two, _host, guest) = pair().await?;
     let other = two.net.dial_join(&one.net.address()).await?;
     assert_ne!(guest.exporter(), other.exporter());
@@ -45,7 +45,7 @@ async fn two_joins_have_two_exporters() -> TestResult {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn guests_that_say_nothing_do_not_shut_others_out_for_long() -> TestResult {
+async fn attack_g3_guests_that_say_nothing_do_not_shut_others_out_for_long() -> TestResult {
     let (one, two) = (Device::start(1).await?, Device::start(2).await?);
     let mut joins = one.net.accept_joins();
     let mut silent = Vec::new();
