@@ -72,6 +72,8 @@ impl Signer<'_> {
 pub struct Draft {
     ops: Vec<Op>,
     wraps: Vec<[u8; 32]>,
+    /// Of epochs that need not be the current one.
+    handed: Vec<(EpochId, [u8; 32])>,
     private: PrivatePart,
     rekey: bool,
 }
@@ -144,6 +146,19 @@ impl Draft {
     /// Seals the current epoch to a reader who cannot reach it.
     pub fn wrap(mut self, kem_pk: [u8; 32]) -> Self {
         self.wraps.push(kem_pk);
+        self
+    }
+
+    /// Seals an epoch that the author holds, the current one or another, to a reader. Passed over if the
+    /// author does not hold it, or begins a new epoch.
+    pub fn hand(mut self, epoch: EpochId, kem_pk: [u8; 32]) -> Self {
+        self.handed.push((epoch, kem_pk));
+        self
+    }
+
+    /// Says that this device cannot open an epoch, for some writer to seal it again.
+    pub fn complain(mut self, epoch: EpochId) -> Self {
+        self.ops.push(Op::Complaint(epoch));
         self
     }
 
@@ -248,9 +263,13 @@ pub fn control_entry(
         let id = op.id(&at.drive);
         wanted.ops.push(Op::Epoch(op));
         epoch = Some((id, secret));
-    } else if let Some(keys) = &held {
-        for kem_pk in &wanted.wraps {
-            let sealed = wrap_for(&at.drive, &keys.id(), keys.secret(), kem_pk, rng)?;
+    } else {
+        let current = wanted.wraps.iter().map(|kem_pk| (held.clone(), *kem_pk));
+        let other = wanted.handed.iter();
+        let other = other.map(|(epoch, kem_pk)| (keyring.get(epoch), *kem_pk));
+        for (keys, kem_pk) in current.chain(other).collect::<Vec<_>>() {
+            let Some(keys) = keys else { continue };
+            let sealed = wrap_for(&at.drive, &keys.id(), keys.secret(), &kem_pk, rng)?;
             wanted.ops.push(Op::Wrap(Wrap {
                 epoch: keys.id(),
                 sealed,

@@ -239,6 +239,9 @@ pub enum Op {
     RevokeLease([u8; 16]),
     /// Reserved: the owner moves the drive to a newer suite.
     Upgrade(u8),
+    /// A live device cannot open what an epoch's secret was sealed to it as, or was left without it: some
+    /// writer is to seal it to that device again (E7). Any role may say so, of its own device only.
+    Complaint(EpochId),
     /// Of a tag that this version does not know, or that does not decode: void, and kept as it came.
     Unknown {
         tag: u8,
@@ -284,6 +287,7 @@ op_tags! {
     10 => Lease(Lease),
     11 => RevokeLease([u8; 16]),
     12 => Upgrade(u8),
+    13 => Complaint(EpochId),
 }
 
 impl Op {
@@ -322,6 +326,7 @@ impl Op {
             Op::Lease(_) => "lease",
             Op::RevokeLease(_) => "revoke-lease",
             Op::Upgrade(_) => "upgrade",
+            Op::Complaint(_) => "complaint",
             Op::Unknown { .. } => "unknown",
         }
     }

@@ -1,6 +1,8 @@
 //! The two halves of the verdict on content (security.md §2.4): what of an entry can be said once and for
 //! all, and up to where a log stands now. Knows no entry but the one asked about.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{
     admit::ContentRef,
     admit::Refusal,
@@ -8,11 +10,15 @@ use super::{
     rules::{Eval, View},
 };
 use crate::{
-    body::{Cut, Role},
+    body::{Cut, Op, Role},
     entry::Plane,
-    ids::{BindId, EntryId, LogId},
+    identity::kem_id,
+    ids::{BindId, EntryId, EpochId, LogId},
     keyring::Keyring,
 };
+
+/// How often a device complains of one epoch: more often than a drive has writers who seal nonsense.
+const MOST_COMPLAINTS: usize = 64;
 
 /// How much of a content log counts, going by its author (rules K3 and K4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,15 +102,23 @@ impl Control {
         ends.into_iter().filter_map(place).collect()
     }
 
-    /// The live readers to whom the current epoch was never sealed, directly or by a later wrap: those
-    /// who came or stayed by an entry that its author did not know (E5).
-    pub fn left_out(&self, keyring: &Keyring) -> Vec<[u8; 32]> {
+    /// The readers that `own` is to seal an epoch to, with the epochs: live ones to whom the current epoch
+    /// was never sealed, directly or by a later wrap (E5), and those who complained (E7). Only epochs that
+    /// the keyring holds.
+    pub fn left_out(&self, keyring: &Keyring, own: &BindId) -> Vec<(EpochId, [u8; 32])> {
+        let mut left = self.complaining(own);
+        left.extend(self.never_sealed_to());
+        left.retain(|(epoch, _)| keyring.get(epoch).is_some());
+        left.sort_unstable();
+        left.dedup();
+        left
+    }
+
+    /// Those who came or stayed by an entry that the current epoch's author did not know.
+    fn never_sealed_to(&self) -> Vec<(EpochId, [u8; 32])> {
         let Some(current) = self.state().current_epoch() else {
             return Vec::new();
         };
-        if keyring.get(&current).is_none() {
-            return Vec::new();
-        }
         let epochs = self.epoch_ops().filter(|(id, _, _)| *id == current);
         let mut sealed: Vec<_> = epochs
             .flat_map(|(_, _, epoch)| epoch.wraps.iter().map(|wrap| wrap.kem_id))
@@ -112,11 +126,89 @@ impl Control {
         let wraps = self.wrap_ops().filter(|wrap| wrap.epoch == current);
         sealed.extend(wraps.map(|wrap| wrap.sealed.kem_id));
         let live = self.state().live_binds().map(|(_, bind)| bind.cert.kem_pk);
-        let mut left: Vec<_> = live
-            .filter(|kem| !sealed.contains(&crate::identity::kem_id(kem)))
-            .collect();
-        left.sort_unstable();
-        left.dedup();
-        left
+        live.filter(|kem| !sealed.contains(&kem_id(kem)))
+            .map(|kem| (current, kem))
+            .collect()
+    }
+
+    /// Whoever complained and is not answered. Nobody can see whether a wrap is good but whom it is for,
+    /// so who complains once is answered by one device, who complains twice by two, and so on: a
+    /// device that seals nonsense cannot keep the others from sealing the secret.
+    fn complaining(&self, own: &BindId) -> Vec<(EpochId, [u8; 32])> {
+        let mut unanswered = Vec::new();
+        for ((bind, epoch), complaints) in self.complaints() {
+            let Some(of) = self.state().bind(&bind).filter(|of| of.live) else {
+                continue;
+            };
+            let answers = self.answers(&of.cert.kem_pk, &epoch, |wrap| {
+                complaints.iter().any(|said| !self.dag.in_past(wrap, *said))
+            });
+            if bind != *own && !answers.contains(own) && answers.len() < complaints.len() {
+                unanswered.push((epoch, of.cert.kem_pk));
+            }
+        }
+        unanswered
+    }
+
+    /// Of the epochs that a device cannot open, those that it is to complain of now: valid ones, of which
+    /// it has not complained, or was sealed nonsense again since.
+    pub fn to_complain_of(&self, own: &BindId, closed: &[EpochId]) -> Vec<EpochId> {
+        let Some(bind) = self.state().bind(own).filter(|bind| bind.live) else {
+            return Vec::new();
+        };
+        let complaints = self.complaints();
+        let mut wanted: Vec<EpochId> = closed.to_vec();
+        wanted.retain(|epoch| {
+            let said = complaints.get(&(*own, *epoch));
+            let said = said.map(Vec::as_slice).unwrap_or_default();
+            let since = |wrap| said.iter().all(|said| !self.dag.in_past(wrap, *said));
+            let again = || !self.answers(&bind.cert.kem_pk, epoch, since).is_empty();
+            self.state().epochs.contains_key(epoch)
+                && said.len() < MOST_COMPLAINTS
+                && (said.is_empty() || again())
+        });
+        wanted.sort_unstable();
+        wanted.dedup();
+        wanted
+    }
+
+    /// The valid complaints, by device and epoch.
+    fn complaints(&self) -> BTreeMap<(BindId, EpochId), Vec<u32>> {
+        let mut complaints: BTreeMap<_, Vec<u32>> = BTreeMap::new();
+        let mut eval = None;
+        for at in 0..self.dag.ops.len() as u32 {
+            if let Some((_, node, Op::Complaint(epoch))) = self.dag.op(at)
+                && eval
+                    .get_or_insert_with(|| Eval::new(&self.dag, View::all()))
+                    .valid(at)
+            {
+                let by = node.entry.header.bind;
+                complaints.entry((by, *epoch)).or_default().push(at);
+            }
+        }
+        complaints
+    }
+
+    /// The devices that sealed an epoch to a reader by one of these wraps.
+    fn answers(
+        &self,
+        kem_pk: &[u8; 32],
+        epoch: &EpochId,
+        counts: impl Fn(u32) -> bool,
+    ) -> BTreeSet<BindId> {
+        let name = kem_id(kem_pk);
+        let mut by = BTreeSet::new();
+        let mut eval = Eval::new(&self.dag, View::all());
+        for at in 0..self.dag.ops.len() as u32 {
+            if let Some((_, node, Op::Wrap(wrap))) = self.dag.op(at)
+                && wrap.epoch == *epoch
+                && wrap.sealed.kem_id == name
+                && counts(at)
+                && eval.valid(at)
+            {
+                by.insert(node.entry.header.bind);
+            }
+        }
+        by
     }
 }

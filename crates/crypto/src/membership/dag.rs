@@ -496,6 +496,10 @@ impl Dag {
                         .iter()
                         .any(|(id, op)| *id == wrap.epoch && earlier(*op))
             }
+            Op::Complaint(epoch) => {
+                let known = |(id, op): &(_, u32)| id == epoch && earlier(*op);
+                node.grant != ROOT && self.epochs.iter().any(known)
+            }
             Op::Invite(invite) => {
                 let role = invite.role as u8;
                 level >= 2 && role <= level && role <= 2

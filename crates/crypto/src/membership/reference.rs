@@ -363,6 +363,10 @@ impl Reference {
                 let known = self.epochs(&before).iter().any(|(id, _, _)| *id == w.epoch);
                 level >= 1 && known
             }
+            Op::Complaint(epoch) => {
+                let known = self.epochs(&before).iter().any(|(id, _, _)| id == epoch);
+                by != GrantId::ROOT && known
+            }
             Op::Invite(i) => level >= 2 && i.role as u8 <= level && i.role <= Role::Admin,
             Op::ExtendCut(x) => {
                 let target = (x.entry, x.index);
