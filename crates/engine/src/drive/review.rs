@@ -65,12 +65,12 @@ impl Replica {
     }
 
     fn pending_of(&mut self, device: BindId) -> Pending {
-        let logs = self.barred();
-        let logs = logs.iter().filter(|(_, bind)| *bind == device);
+        let logs = self.barred().into_iter().filter(|(_, bind)| *bind == device);
         let entries = logs
-            .map(|(log, _)| {
-                let len = self.tip(log).map_or(0, |(len, _)| len);
-                let applied = self.contents.get(log).map_or(0, |own| own.applied);
+            .flat_map(|(log, _)| self.goes_on_from(log))
+            .map(|log| {
+                let len = self.tip(&log).map_or(0, |(len, _)| len);
+                let applied = self.contents.get(&log).map_or(0, |own| own.applied);
                 len.saturating_sub(applied)
             })
             .sum();
@@ -87,6 +87,15 @@ impl Replica {
             entries,
             paths: self.pending_paths(device),
         }
+    }
+
+    /// A log or branch, and the branches that count and go on from it.
+    fn goes_on_from(&self, log: LogId) -> Vec<LogId> {
+        let mut all = vec![log];
+        while let Some(next) = all.last().and_then(|last| self.goes_on(last)) {
+            all.push(next);
+        }
+        all
     }
 
     fn pending_paths(&mut self, device: BindId) -> Vec<String> {
@@ -117,12 +126,13 @@ impl Replica {
         let mut cut = Vec::new();
         for (log, bind) in self.barred() {
             if bind == *device
-                && let Some((len, tip)) = self.tip(&log)
-                && let Some(seq) = len.checked_sub(1)
+                && let Some(last) = self.goes_on_from(log).pop()
+                && let Some(own) = self.contents.get(&last)
+                && let Some((len, tip)) = self.tip(&last)
             {
                 cut.push(Cut {
-                    log,
-                    seq,
+                    log: own.log,
+                    seq: own.first + len - 1,
                     entry: tip,
                 });
             }

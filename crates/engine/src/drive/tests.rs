@@ -30,6 +30,8 @@ use crate::incarnation::HighWater;
 use crate::listing::view_hash;
 use crate::local::Seal;
 
+mod forks;
+
 type Or<T> = Result<T, Box<dyn Error>>;
 
 /// A small generator, so that a history can be played again from its seed.
