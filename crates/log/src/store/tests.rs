@@ -166,6 +166,40 @@ fn a_second_opening_and_a_newer_format_are_refused_in_words() -> TestResult {
 }
 
 #[test]
+fn a_record_of_format_1_is_read_and_its_logs_can_part() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("log.redb");
+    let log = DriveLog::open(&path)?;
+    log.append(&entries((0..3).map(|seq| record(1, seq)).collect()))?;
+    drop(log);
+    // As the program before wrote it.
+    let db = Database::create(&path)?;
+    let txn = db.begin_write()?;
+    txn.open_table(META)?.insert("format", 1u64)?;
+    txn.delete_table(BRANCHES)?;
+    txn.commit()?;
+    drop(db);
+    let log = DriveLog::open(&path)?;
+    log.append(&Batch {
+        splits: vec![Split {
+            log: [1; 32],
+            at: 1,
+            branch: [2; 32],
+        }],
+        ..Batch::default()
+    })?;
+    drop(log);
+    let log = DriveLog::open(&path)?;
+    assert_eq!(log.read(&[1; 32], 0, usize::MAX)?, vec![record(1, 0)]);
+    assert_eq!(log.tip(&[2; 32]).map(|tip| tip.len), Some(2));
+    drop(log);
+    let db = Database::create(&path)?;
+    let found = db.begin_read()?.open_table(META)?.get("format")?;
+    assert_eq!(found.map(|found| found.value()), Some(FORMAT));
+    Ok(())
+}
+
+#[test]
 fn a_file_that_is_no_record_is_refused_without_a_panic() -> TestResult {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("log.redb");
