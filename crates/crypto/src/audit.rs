@@ -15,7 +15,7 @@ use crate::{
     entry::{Entry, EntryError, EntryHeader, Plane, verify_header},
     fork::{self, Forks},
     identity::{DriveKeys, verify_hash},
-    ids::{BindId, DriveId, EntryId, MemberId},
+    ids::{BindId, DriveId, EntryId, LogId, MemberId},
     membership::{ContentRef, Control, ControlError, Inserted},
     wire::Signature,
 };
@@ -93,6 +93,8 @@ pub struct Auditor {
     placed: HashMap<EntryId, usize>,
     /// What follows each content entry in its log, and what begins each log.
     followers: HashMap<fork::Place, Vec<EntryId>>,
+    /// Logs with two entries of one number.
+    parted: HashSet<LogId>,
 }
 
 impl Auditor {
@@ -104,6 +106,7 @@ impl Auditor {
             seen: HashSet::new(),
             placed: HashMap::new(),
             followers: HashMap::new(),
+            parted: HashSet::new(),
         }
     }
 
@@ -147,8 +150,11 @@ impl Auditor {
         if !follows {
             return Err(Fault::Chain);
         }
-        let place = (log, header.prev);
-        self.followers.entry(place).or_default().push(id);
+        let beside = self.followers.entry((log, header.prev)).or_default();
+        beside.push(id);
+        if beside.len() > 1 {
+            self.parted.insert(log);
+        }
         self.placed.insert(id, self.content.len());
         self.content.push(header);
         Ok(())
@@ -209,6 +215,11 @@ impl Auditor {
 
     /// Whether an entry is `cut` or comes before it in one branch of its log.
     fn leads_to(&self, header: &EntryHeader, cut: &EntryId) -> bool {
+        if !self.parted.contains(&header.log_id()) {
+            let cut = self.header(cut);
+            let same = cut.filter(|cut| cut.log_id() == header.log_id());
+            return same.is_some_and(|cut| cut.seq >= header.seq);
+        }
         let id = header.id();
         let mut at = Some(*cut);
         while let Some(on) = at {

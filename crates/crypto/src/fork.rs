@@ -62,7 +62,8 @@ impl Forks {
 
     /// The devices that forked a log.
     pub fn authors(&self) -> BTreeSet<BindId> {
-        self.places.values().map(|parted| parted.author).collect()
+        let parted = self.places.values().filter(|all| all.firsts.len() > 1);
+        parted.map(|parted| parted.author).collect()
     }
 
     /// The places where logs part, each with the first entries of its branches.
@@ -91,7 +92,7 @@ impl Forks {
     }
 
     /// Whether an entry was weighed, so that what builds on it can be.
-    pub fn stands(&self, id: &EntryId) -> bool {
+    fn stands(&self, id: &EntryId) -> bool {
         self.standing.contains_key(id)
     }
 
