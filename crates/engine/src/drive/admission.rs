@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use peerdrive_crdt_tree::event::TreeEvent;
 use peerdrive_crdt_tree::id::Actor;
 use peerdrive_crdt_tree::lint::Author;
-use peerdrive_crdt_tree::tree::{ApplyError, DriveTree, Edited};
+use peerdrive_crdt_tree::tree::{ApplyError, DriveTree};
 use peerdrive_crypto::body::ContentBody;
 use peerdrive_crypto::entry::{Entry, Plane};
 use peerdrive_crypto::ids::{BindId, EntryId, LogId};
@@ -230,7 +230,7 @@ impl Replica {
     }
 
     /// Whether a device is this one, under whatever grant.
-    fn is_own(&self, bind: &BindId) -> bool {
+    pub(super) fn is_own(&self, bind: &BindId) -> bool {
         self.control.control.log_key(bind) == Some(self.own.keys.log_pk())
     }
 
@@ -301,30 +301,30 @@ impl Replica {
         if orphans.is_empty() {
             return;
         }
-        let supersedes: Vec<EntryId> = orphans.iter().map(Entry::id).collect();
-        let entries = orphans.len();
         // All that is stored fits in one document, unless there are branches.
         let grounds = match self.forks.is_empty() {
-            true => self.whole_tree().map(|whole| (whole, orphans)).into_iter().collect(),
+            true => {
+                let whole = self.whole_tree().map(|whole| (whole, orphans));
+                whole.into_iter().collect()
+            }
             false => self.grounds(orphans),
         };
-        if grounds.is_empty() {
-            return;
+        for (whole, orphans) in grounds {
+            self.make_again(&whole, &orphans);
         }
+    }
+
+    fn make_again(&mut self, whole: &DriveTree, orphans: &[Entry]) {
+        let supersedes: Vec<EntryId> = orphans.iter().map(Entry::id).collect();
+        let bodies = orphans.iter().filter_map(|entry| self.body_of(entry).ok());
+        let changes: Vec<Vec<u8>> = bodies
+            .flat_map(|body| body.changes.into_iter().map(|change| change.0))
+            .collect();
         // Nothing is ever built on an entry that does not count, and no number is used twice.
         self.fresh_content_log();
-        let mut edited = Edited::default();
-        for (whole, orphans) in grounds {
-            let bodies = orphans.iter().filter_map(|entry| self.body_of(entry).ok());
-            let changes: Vec<Vec<u8>> = bodies
-                .flat_map(|body| body.changes.into_iter().map(|change| change.0))
-                .collect();
-            let again = self.on_tree(|tree| tree.remake(&whole, &changes));
-            edited.changes.extend(again.changes);
-            edited.events.extend(again.events);
-        }
+        let edited = self.on_tree(|tree| tree.remake(whole, &changes));
         tracing::info!(
-            entries,
+            entries = orphans.len(),
             changes = edited.changes.len(),
             "own work was made again on clean ground"
         );

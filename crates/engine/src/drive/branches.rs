@@ -31,13 +31,13 @@ pub(super) enum Slot {
 }
 
 /// A log or branch in the record, by its first entry.
-pub(super) struct Stored {
-    pub(super) name: LogId,
-    pub(super) first: Entry,
+pub(crate) struct Stored {
+    pub(crate) name: LogId,
+    pub(crate) first: Entry,
 }
 
 /// Every log and branch of the record.
-pub(super) fn stored(log: &DriveLog) -> Result<Vec<Stored>, ReadError> {
+pub(crate) fn stored(log: &DriveLog) -> Result<Vec<Stored>, ReadError> {
     let mut all = Vec::new();
     for tip in log.tips() {
         let first = log.read(&tip.log, 0, 1)?.pop();
@@ -81,7 +81,8 @@ impl Replica {
             }
             if first.header.plane == Plane::Content {
                 if parts {
-                    self.forks.note(place_of(first), first.header.bind, first.id());
+                    self.forks
+                        .note(place_of(first), first.header.bind, first.id());
                 }
                 let progress = Progress::begin(*name, first);
                 self.contents.insert(*name, progress);
@@ -128,7 +129,11 @@ impl Replica {
 
     /// Stages an entry in its place, and parts its log where that is taken. Returns the log or branch
     /// that it is in now; `None` if it has no place, or has it already.
-    pub(super) fn keep(&mut self, entry: &Entry, bytes: Vec<u8>) -> Result<Option<LogId>, AppendError> {
+    pub(super) fn keep(
+        &mut self,
+        entry: &Entry,
+        bytes: Vec<u8>,
+    ) -> Result<Option<LogId>, AppendError> {
         let (name, at) = match self.slot(entry) {
             Slot::Known | Slot::Early | Slot::Wrong => return Ok(None),
             Slot::Next(name, at) => (name, at),
@@ -197,11 +202,14 @@ impl Replica {
             goes.applied = whole.applied - at;
             goes.stop = std::mem::replace(&mut whole.stop, Stop::Level);
             if goes.applied > 0 {
-                goes.tip = std::mem::replace(&mut whole.tip, goes.before.unwrap_or(EntryId(name.0)));
+                goes.tip =
+                    std::mem::replace(&mut whole.tip, goes.before.unwrap_or(EntryId(name.0)));
             }
             whole.applied = at;
             let waiting = self.waiters.values_mut().flatten();
-            waiting.filter(|log| **log == name).for_each(|log| *log = tail);
+            waiting
+                .filter(|log| **log == name)
+                .for_each(|log| *log = tail);
             if self.lacking.remove(&name) {
                 self.lacking.insert(tail);
             }
@@ -238,7 +246,9 @@ impl Replica {
                 return true;
             }
             let before = self.contents.get(&on).and_then(|on| on.before);
-            at = before.and_then(|before| self.place(&before)).map(|(log, _)| log);
+            at = before
+                .and_then(|before| self.place(&before))
+                .map(|(log, _)| log);
         }
         false
     }

@@ -2,7 +2,7 @@
 //! whenever something comes in that may speak for one (security.md §2.6), and what is said about it. The
 //! rule itself is [`peerdrive_crypto::fork`]'s.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use peerdrive_crdt_tree::id::Actor;
 use peerdrive_crdt_tree::tree::DriveTree;
@@ -17,7 +17,8 @@ use crate::working_copy::Problem;
 
 impl Replica {
     pub(super) fn note_fork(&mut self, first: &Entry) {
-        self.forks.note(place_of(first), first.header.bind, first.id());
+        self.forks
+            .note(place_of(first), first.header.bind, first.id());
         self.weighed.clear();
     }
 
@@ -34,15 +35,12 @@ impl Replica {
             self.weighed.clear();
         }
         self.weigh();
-        let places: Vec<(LogId, EntryId)> = self
-            .forks
-            .places()
-            .flat_map(|((log, _), firsts)| firsts.iter().map(|first| (*log, *first)))
-            .collect();
-        for (log, first) in places {
-            let loses = self.forks.loses(&first);
-            if let Some(branch) = self.contents.get_mut(&branch_id(&log, &first)) {
-                branch.loses = loses;
+        for (place, firsts) in self.forks.places() {
+            let winner = self.forks.winner(place);
+            for first in firsts {
+                if let Some(branch) = self.contents.get_mut(&branch_id(&place.0, first)) {
+                    branch.loses = winner != Some(*first);
+                }
             }
         }
     }
@@ -62,7 +60,10 @@ impl Replica {
                     break;
                 };
                 let control = &self.control;
-                match self.forks.weigh(&entry.header, |bind| control.member_of(bind)) {
+                match self
+                    .forks
+                    .weigh(&entry.header, |bind| control.member_of(bind))
+                {
                     Ok(()) => {
                         self.weighed.insert(name, at + 1);
                         ready.extend(waiting.remove(&entry.id()).unwrap_or_default());
@@ -145,42 +146,40 @@ impl Replica {
         tree.apply(change, &author_of(entry)).is_ok()
     }
 
-    /// Devices that signed two entries with one number, of either plane.
-    fn forkers(&self) -> BTreeMap<BindId, bool> {
+    /// Live devices that signed two entries with one number, of either plane.
+    fn forkers(&self) -> BTreeSet<BindId> {
         let state = self.control.control.state();
         let flagged = state.binds.iter().filter(|(_, bind)| bind.flagged);
-        let flagged = flagged.map(|(id, _)| *id);
-        let parted = self.forks.places().filter(|(_, firsts)| firsts.len() > 1);
-        let parted = parted.filter_map(|((log, _), firsts)| {
-            let first = firsts.first()?;
-            Some(self.contents.get(&branch_id(log, first))?.bind)
-        });
-        let devices = flagged.chain(parted);
+        let mut devices: BTreeSet<BindId> = flagged.map(|(id, _)| *id).collect();
+        devices.extend(self.forks.authors());
+        devices.retain(|id| state.bind(id).is_some_and(|bind| bind.live));
         devices
-            .map(|id| (id, state.bind(&id).is_some_and(|bind| bind.live)))
-            .collect()
     }
 
     /// What people should know about this drive beside its files.
     pub(crate) fn notices(&self) -> Vec<Problem> {
         let state = self.control.control.state();
         let mut notices = Vec::new();
-        for (device, live) in self.forkers() {
+        for device in self.forkers() {
             let bind = state.bind(&device);
             let name = bind.and_then(|bind| super::roll::device_name(state, bind));
             let of = bind.and_then(|bind| state.members.get(&bind.member)?.label.clone());
             let who = match (name, of) {
+                _ if self.is_own(&device) => "this device".to_owned(),
                 (Some(name), Some(of)) => format!("the device {name} of {of}"),
                 (Some(name), None) => format!("the device {name}"),
                 (None, Some(of)) => format!("a device of {of}"),
                 (None, None) => "a device".to_owned(),
             };
-            let hint = match live {
+            let hint = match self.is_own(&device) {
                 true => {
-                    "every device keeps the same one, and both as evidence; if nobody copied or restored that \
-                     device's data, an admin should remove it"
+                    "its data directory was copied or put back, and both were used: its own work was kept, and it \
+                     goes on by itself; use only one copy"
                 }
-                false => "it was removed; every device keeps the same one",
+                false => {
+                    "every device goes by the same one of the two; if nobody copied or restored that device's \
+                     data directory, do not trust it: an admin can remove it"
+                }
             };
             notices.push(Problem {
                 path: String::new(),

@@ -226,10 +226,7 @@ impl Replica {
 
     /// How far each log and branch is applied in a snapshot that ends with these entries. `None` if some
     /// of it no longer counts. A log may have parted since, and go by other names.
-    fn reached(
-        &self,
-        applied: &[(LogId, u64, EntryId)],
-    ) -> Option<HashMap<LogId, (u64, EntryId)>> {
+    fn reached(&self, applied: &[(LogId, u64, EntryId)]) -> Option<HashMap<LogId, (u64, EntryId)>> {
         let mut reached: HashMap<LogId, (u64, EntryId)> = HashMap::new();
         for (_, _, tip) in applied {
             let mut last = Some(*tip);
@@ -517,7 +514,9 @@ impl Replica {
         for own in self.contents.values().filter(|own| own.applied > 0) {
             let seq = own.first + own.applied - 1;
             // Of a log that parted, the branches that count follow each other.
-            let end = ends.entry(own.log).or_insert((own.log, own.bind, seq, own.tip));
+            let end = ends
+                .entry(own.log)
+                .or_insert((own.log, own.bind, seq, own.tip));
             if end.2 < seq {
                 *end = (own.log, own.bind, seq, own.tip);
             }
@@ -538,14 +537,6 @@ impl Replica {
                 tracing::error!(%reason, "a stored entry cannot be read");
                 None
             }
-        }
-    }
-
-    /// The id of an entry by its place.
-    pub(super) fn id_at(&self, log: &LogId, seq: u64) -> Option<EntryId> {
-        match self.staged.index.get(&(*log, seq)) {
-            Some(at) => Some(EntryId(self.staged.batch.records.get(*at)?.id)),
-            None => self.log.id_at(&log.0, seq).ok()?.map(EntryId),
         }
     }
 
@@ -721,7 +712,11 @@ fn load_control(
     }
     if known != taken {
         // They count once what they build on comes from a peer; the drive opens without them.
-        tracing::error!(known, taken, "control entries build on some that are not in the record");
+        tracing::error!(
+            known,
+            taken,
+            "control entries build on some that are not in the record"
+        );
     }
     Ok(())
 }
