@@ -79,6 +79,8 @@ def ids(v):
     row = v["log_id"]
     log = log_id(row.drive, row.bind, row["plane"], row.inc)
     same((log, log[:16]), (row.out, row.actor), "log id")
+    row = v["branch_id"]
+    same(derive_fields("peerdrive v1 branch id", row.log, row.first), row.out, "branch id")
     row = v["bind_id"]
     same(bind_id(row.entry, row["op"], row["device"]), row.out, "bind id")
     row = v["grant_id"]

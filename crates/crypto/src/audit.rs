@@ -13,6 +13,7 @@ use crate::{
     body::Cut,
     domain::sign,
     entry::{Entry, EntryError, EntryHeader, Plane, verify_header},
+    fork::{self, Forks},
     identity::{DriveKeys, verify_hash},
     ids::{BindId, DriveId, EntryId, LogId, MemberId},
     membership::{ContentRef, Control, ControlError, Inserted},
@@ -62,6 +63,9 @@ pub struct Findings {
     /// Content entries that do not count: written without the right to, after a removal, or building on
     /// such.
     pub refused: u64,
+    /// Places where a device signed two entries with one number, of both planes. In the content plane one
+    /// of them counts (see [`crate::fork`]) and the others are among the refused.
+    pub forks: u64,
     /// Every device, with its member and its numbers of entries in both planes.
     pub devices: BTreeMap<BindId, Authorship>,
 }
@@ -85,9 +89,12 @@ pub struct Auditor {
     control: Control,
     content: Vec<EntryHeader>,
     seen: HashSet<EntryId>,
-    tips: HashMap<LogId, (u64, EntryId, Vec<EntryId>)>,
-    /// The control heads that the entry before each one knew.
-    knew: Vec<Vec<EntryId>>,
+    /// Where each content entry is in `content`.
+    placed: HashMap<EntryId, usize>,
+    /// What follows each content entry in its log, and what begins each log.
+    followers: HashMap<fork::Place, Vec<EntryId>>,
+    /// Logs with two entries of one number.
+    parted: HashSet<LogId>,
 }
 
 impl Auditor {
@@ -97,8 +104,9 @@ impl Auditor {
             control: Control::new(drive),
             content: Vec::new(),
             seen: HashSet::new(),
-            tips: HashMap::new(),
-            knew: Vec::new(),
+            placed: HashMap::new(),
+            followers: HashMap::new(),
+            parted: HashSet::new(),
         }
     }
 
@@ -132,22 +140,28 @@ impl Auditor {
         if !self.seen.insert(id) {
             return Err(Fault::Twice);
         }
-        let known = self.tips.get(&log);
-        let follows = match (known, header.predecessor()) {
-            (None, None) => true,
-            (Some((seq, tip, _)), Some(prev)) => {
-                seq.checked_add(1) == Some(header.seq) && *tip == prev
-            }
-            _ => false,
+        let before = header.predecessor().map(|prev| self.header(&prev));
+        let follows = match before {
+            None => true,
+            Some(before) => before.is_some_and(|before| {
+                before.log_id() == log && before.seq.checked_add(1) == Some(header.seq)
+            }),
         };
         if !follows {
             return Err(Fault::Chain);
         }
-        let knew = known.map(|(_, _, ctrl)| ctrl.clone()).unwrap_or_default();
-        self.tips.insert(log, (header.seq, id, header.ctrl.clone()));
-        self.knew.push(knew);
+        let beside = self.followers.entry((log, header.prev)).or_default();
+        beside.push(id);
+        if beside.len() > 1 {
+            self.parted.insert(log);
+        }
+        self.placed.insert(id, self.content.len());
         self.content.push(header);
         Ok(())
+    }
+
+    fn header(&self, id: &EntryId) -> Option<&EntryHeader> {
+        self.content.get(*self.placed.get(id)?)
     }
 
     /// Judges the whole: that nothing it refers to is missing, and what of it counts.
@@ -156,9 +170,7 @@ impl Auditor {
     /// [`Fault::Missing`].
     pub fn finish(self) -> Result<Findings, Fault> {
         let mut findings = Findings::default();
-        let mut placed: HashMap<EntryId, (LogId, u64)> = HashMap::new();
         for header in &self.content {
-            placed.insert(header.id(), (header.log_id(), header.seq));
             if let Some(missing) = header.deps.iter().find(|id| !self.seen.contains(id)) {
                 return Err(Fault::Missing(*missing));
             }
@@ -178,26 +190,76 @@ impl Auditor {
             }
         }
         let mut refused: HashSet<EntryId> = HashSet::new();
-        for (header, knew) in self.content.iter().zip(&self.knew) {
+        for header in &self.content {
             findings.content += 1;
             let author = self.authorship(&mut findings, &header.bind);
             author.into_iter().for_each(|device| device.content += 1);
+            let before = header.predecessor().and_then(|prev| self.header(&prev));
             let judged = ContentRef {
                 header,
-                prev_ctrl: knew,
+                prev_ctrl: before.map_or(&[], |before| &before.ctrl),
                 floor: None::<Cut>,
             };
-            let mut on_chain = |cut: &EntryId| {
-                placed
-                    .get(cut)
-                    .is_some_and(|(log, seq)| *log == header.log_id() && *seq >= header.seq)
-            };
+            let mut on_chain = |cut: &EntryId| self.leads_to(header, cut);
             if self.control.admits(&judged, &mut on_chain).is_err() {
                 refused.insert(header.id());
             }
         }
+        let forks = self.forks(&refused);
+        findings.forks = forks.places().count() as u64 + self.control.forks();
+        let begun = forks.places().flat_map(|(_, firsts)| firsts);
+        refused.extend(begun.filter(|first| forks.loses(first)));
         findings.refused = self.spread(refused);
         Ok(findings)
+    }
+
+    /// Whether an entry is `cut` or comes before it in one branch of its log.
+    fn leads_to(&self, header: &EntryHeader, cut: &EntryId) -> bool {
+        if !self.parted.contains(&header.log_id()) {
+            let cut = self.header(cut);
+            let same = cut.filter(|cut| cut.log_id() == header.log_id());
+            return same.is_some_and(|cut| cut.seq >= header.seq);
+        }
+        let id = header.id();
+        let mut at = Some(*cut);
+        while let Some(on) = at {
+            if on == id {
+                return true;
+            }
+            let below = self.header(&on).filter(|on| on.seq > header.seq);
+            at = below.and_then(EntryHeader::predecessor);
+        }
+        false
+    }
+
+    /// The forks of the content plane, weighed by all that stands.
+    fn forks(&self, refused: &HashSet<EntryId>) -> Forks {
+        let mut forks = Forks::default();
+        for (place, firsts) in self.followers.iter().filter(|(_, all)| all.len() > 1) {
+            for first in firsts {
+                if let Some(header) = self.header(first) {
+                    forks.note(*place, header.bind, *first);
+                }
+            }
+        }
+        if forks.is_empty() {
+            return forks;
+        }
+        let member = |bind: &BindId| self.control.state().bind(bind).map(|bind| bind.member);
+        let mut waiting: HashMap<EntryId, Vec<&EntryHeader>> = HashMap::new();
+        for header in &self.content {
+            let mut ready = vec![header];
+            while let Some(header) = ready.pop() {
+                if refused.contains(&header.id()) {
+                    continue;
+                }
+                match forks.weigh(header, member) {
+                    Ok(()) => ready.extend(waiting.remove(&header.id()).unwrap_or_default()),
+                    Err(below) => waiting.entry(below).or_default().push(header),
+                }
+            }
+        }
+        forks
     }
 
     fn authorship<'f>(

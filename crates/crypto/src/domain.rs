@@ -27,6 +27,8 @@ table! {
         ENTRY_ID = "peerdrive v1 entry id",
         /// A log's id: over drive, device, plane and incarnation.
         LOG_ID = "peerdrive v1 log id",
+        /// A branch of a log that parts: over the log and the branch's first entry.
+        BRANCH_ID = "peerdrive v1 branch id",
         /// A device's id: over entry id, op index and device index.
         BIND_ID = "peerdrive v1 bind id",
         /// A grant's id: over entry id and op index.

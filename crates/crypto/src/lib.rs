@@ -63,6 +63,7 @@ pub mod content;
 pub mod domain;
 pub mod entry;
 pub mod epoch;
+pub mod fork;
 pub mod frame;
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]

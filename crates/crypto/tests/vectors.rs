@@ -18,6 +18,7 @@ use peerdrive_crypto::{
     domain::{aad, context, label, sign},
     entry::{Entry, LogPosition, log_id},
     epoch::{EpochKeys, readers_hash},
+    fork::branch_id,
     frame::{Channel, open_frame, seal_frame},
     identity::{DeviceCert, DriveKeys, RootKey, kem_id, verify_session},
     ids::{BindId, ContentHash, DriveId, EndpointKey, EntryId, EpochId, InviteId, MemberId},
@@ -74,6 +75,7 @@ fn ids() -> Value {
     );
     json!({
         "log_id": {"drive": hex(drive), "bind": hex(bind), "plane": 1, "inc": hex([4; 16]), "out": hex(log), "actor": hex(log.actor())},
+        "branch_id": {"log": hex(log), "first": hex(entry), "out": hex(branch_id(&log, &entry))},
         "bind_id": {"entry": hex(entry), "op": 5, "device": 6, "out": hex(bind_id(&entry, 5, 6))},
         "grant_id": {"entry": hex(entry), "op": 5, "out": hex(grant_id(&entry, 5))},
         "kem_id": {"kem_pk": hex(fixed(7)), "out": hex(kem_id(&fixed(7)))},

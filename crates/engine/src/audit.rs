@@ -27,6 +27,7 @@ use peerdrive_crypto::wire::{Bytes, Fixed, Signature};
 use peerdrive_log::{DriveLog, ReadError, Record};
 use serde::{Deserialize, Serialize};
 
+use crate::drive::branches::stored;
 use crate::drive::error::DriveError;
 use crate::drive::handle::DriveHandle;
 use crate::drive::identity::Ask;
@@ -245,9 +246,11 @@ fn write(
         let line = EntryLine::of(&entry.header, &entry.sig, Some(&entry.body));
         wanted = wanted && to.line(&Line::Entry(Box::new(line)));
     }
-    let mut logs = source.log.tips();
-    logs.sort_unstable_by_key(|tip| tip.log);
-    for tip in logs {
+    // Of a log that parted, what the branches have in common comes first.
+    for stored in stored(&source.log)? {
+        let Some(tip) = source.log.tip(&stored.name.0) else {
+            continue;
+        };
         let mut from = 0;
         while wanted && from < tip.len {
             let records = source.log.read(&tip.log, from, AT_ONCE)?;

@@ -10,7 +10,7 @@ use peerdrive_crypto::secret::DeviceSecret;
 use peerdrive_log::DriveLog;
 use peerdrive_net::{DriveTag, LinkEvent, Net, PeerId};
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use zeroize::Zeroizing;
 
 use crate::content::ContentStore;
@@ -236,6 +236,7 @@ impl Device {
         self.gate.open(tag, &shared);
         learn_addresses(&shared);
         shared.membership_changed(&replica.control);
+        shared.set_notices(replica.notices());
         let events = shared.link.events();
         let thread = crate::drive::actor::spawn(replica, inbox, Arc::downgrade(&shared)).map_err(
             |source| peerdrive_log::OpenError::Io {
@@ -359,7 +360,13 @@ async fn follow_link(shared: std::sync::Weak<Shared>, mut events: mpsc::Receiver
             }
             LinkEvent::LevelChanged(_) => shared.publish(DriveEvent::Peers),
             LinkEvent::Addresses(addresses) => remember_addresses(&shared, &addresses),
-            LinkEvent::Fork { from, log, at, .. } => {
+            LinkEvent::Fork {
+                from,
+                log,
+                at,
+                entries,
+                ..
+            } => {
                 tracing::warn!(
                     ?from,
                     at,
@@ -367,8 +374,13 @@ async fn follow_link(shared: std::sync::Weak<Shared>, mut events: mpsc::Receiver
                 );
                 let log = LogId(log.0);
                 let met = Request::Identity(Ask::Forked { log });
-                if shared.requests.send(met).await.is_err() {
-                    return;
+                // Their branch is taken in like anything else: its author's signature is the proof.
+                let (done, _) = oneshot::channel();
+                let evidence = Request::Receive { entries, done };
+                for request in [met, evidence] {
+                    if shared.requests.send(request).await.is_err() {
+                        return;
+                    }
                 }
             }
             LinkEvent::Presence(frame) => shared.presence.heard(frame),

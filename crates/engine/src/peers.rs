@@ -134,12 +134,12 @@ impl peerdrive_net::EntrySource for Entries {
         self.log
             .tips()
             .into_iter()
-            .map(|tip| peerdrive_net::LogHead {
-                log: peerdrive_net::LogId(tip.log),
-                len: tip.len,
-                tip: peerdrive_net::EntryId(tip.tip),
-            })
+            .map(|tip| head_of(&tip))
             .collect()
+    }
+
+    fn head(&self, log: &peerdrive_net::LogId) -> Option<peerdrive_net::LogHead> {
+        self.log.tip(&log.0).map(|tip| head_of(&tip))
     }
 
     /// An unreadable record looks like an empty one to peers; this device's own doors say what is wrong.
@@ -160,5 +160,14 @@ impl peerdrive_net::EntrySource for Entries {
             .ok()
             .flatten()
             .map(peerdrive_net::EntryId)
+    }
+}
+
+/// What peers are told of a log.
+pub(crate) fn head_of(tip: &peerdrive_log::Tip) -> peerdrive_net::LogHead {
+    peerdrive_net::LogHead {
+        log: peerdrive_net::LogId(tip.log),
+        len: tip.len,
+        tip: peerdrive_net::EntryId(tip.tip),
     }
 }

@@ -60,6 +60,16 @@ pub enum AppendError {
         /// Number offered.
         found: u64,
     },
+    /// A log cannot part there: it has no entry of that number, or the name is taken.
+    #[error("a log of {len} entries cannot part at number {at}")]
+    Split {
+        /// Which log.
+        log: LogId,
+        /// Entries known.
+        len: u64,
+        /// Where it was to part.
+        at: u64,
+    },
     /// No room on the disk.
     #[error("the disk is full; free some space, PeerDrive goes on by itself")]
     Full,

@@ -17,10 +17,13 @@
 //! # }
 //! ```
 
+mod branches;
 mod error;
 mod record;
 mod store;
 
 pub use error::{AppendError, OpenError, ReadError};
-pub use record::{Arrival, Batch, EntryId, KeyAndValue, LogId, Note, Record, Snapshot, Space, Tip};
+pub use record::{
+    Arrival, Batch, EntryId, KeyAndValue, LogId, Note, Record, Snapshot, Space, Split, Tip,
+};
 pub use store::DriveLog;

@@ -1,6 +1,7 @@
 //! What the log holds, as plain bytes; knows nothing of how they are stored.
 
-/// Identity of an author's log: `derive(drive, bind, plane, incarnation)`.
+/// Identity of an author's log, `derive(drive, bind, plane, incarnation)`, or of a branch of one: see
+/// [`Split`].
 pub type LogId = [u8; 32];
 
 /// Identity of an entry: BLAKE3 over its header.
@@ -32,6 +33,21 @@ pub struct Tip {
     pub len: u64,
     /// Id of the last entry.
     pub tip: EntryId,
+}
+
+/// A log is found to part: what it has from number `at` on is a branch from now on, a log of its own that
+/// begins at 0. The log itself ends there for good, and can be empty. What else follows in its place is
+/// another branch, kept like any log.
+///
+/// Nothing is moved on disk: a branch remembers where it is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Split {
+    /// The log, or branch, that parts.
+    pub log: LogId,
+    /// The number of the first entry that is no longer of it.
+    pub at: u64,
+    /// What the rest is called now.
+    pub branch: LogId,
 }
 
 /// The sealed state of the document after the first `arrival` entries.
@@ -73,6 +89,8 @@ pub struct Note {
 /// What one durable transaction writes: all of it or nothing.
 #[derive(Clone, Default, Debug)]
 pub struct Batch {
+    /// Logs that part, in order, before the entries are added.
+    pub splits: Vec<Split>,
     /// Entries, each the next of its log.
     pub records: Vec<Record>,
     /// Notes, later ones win.

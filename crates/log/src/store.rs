@@ -1,29 +1,33 @@
 //! The record on disk: one redb file a drive. Knows tables and transactions, not what entries mean.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use parking_lot::{Mutex, RwLock};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 
+use crate::branches::{Branches, Kept};
 use crate::error::{AppendError, OpenError, ReadError};
 use crate::record::{
-    Arrival, Batch, EntryId, KeyAndValue, LogId, Note, Record, Snapshot, Space, Tip,
+    Arrival, Batch, EntryId, KeyAndValue, LogId, Note, Record, Snapshot, Space, Split, Tip,
 };
 
-/// The format this program writes. A file with a greater number is not touched.
-const FORMAT: u64 = 1;
+/// The format this program writes. A file with a greater number is not touched; one with a smaller
+/// number has tables less, which are made.
+const FORMAT: u64 = 2;
 
 /// Pages kept in memory: entries are read once at start and then mostly appended, so the default of
 /// 1 GiB would only take memory from the file cache.
 const CACHE_BYTES: usize = 16 << 20;
 
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
-/// (log, seq) -> id, then the entry's bytes.
+/// (log, seq) as it is kept -> id, then the entry's bytes.
 const ENTRIES: TableDefinition<'_, (&[u8; 32], u64), &[u8]> = TableDefinition::new("entries");
-/// arrival -> (log, seq).
+/// branch -> (the log that it is kept under, the number there of its first entry). Only those that a
+/// split made; every other log is kept under itself from 0 on.
+const BRANCHES: TableDefinition<'_, &[u8; 32], (&[u8; 32], u64)> = TableDefinition::new("branches");
+/// arrival -> (log, seq) as it is kept.
 const ARRIVALS: TableDefinition<'_, u64, (&[u8; 32], u64)> = TableDefinition::new("arrivals");
-/// id -> (log, seq).
+/// id -> (log, seq) as it is kept.
 const IDS: TableDefinition<'_, &[u8; 32], (&[u8; 32], u64)> = TableDefinition::new("ids");
 /// log -> (length, id of the last).
 const TIPS: TableDefinition<'_, &[u8; 32], (u64, &[u8; 32])> = TableDefinition::new("tips");
@@ -46,7 +50,7 @@ pub struct DriveLog {
 
 #[derive(Debug, Default, Clone)]
 struct Tips {
-    logs: HashMap<LogId, (u64, EntryId)>,
+    logs: Branches,
     arrivals: Arrival,
 }
 
@@ -75,16 +79,17 @@ impl DriveLog {
     pub fn append(&self, batch: &Batch) -> Result<(), AppendError> {
         let _alone = self.appending.lock();
         let mut tips = self.tips.read().clone();
+        for split in &batch.splits {
+            self.split(&mut tips.logs, split)?;
+        }
         for record in &batch.records {
-            let len = tips.logs.get(&record.log).map_or(0, |tip| tip.0);
-            if record.seq != len {
+            if let Err(len) = tips.logs.append(record.log, record.seq, record.id) {
                 return Err(AppendError::Gap {
                     log: record.log,
                     len,
                     found: record.seq,
                 });
             }
-            tips.logs.insert(record.log, (len + 1, record.id));
             tips.arrivals += 1;
         }
         let first_arrival = self.tips.read().arrivals;
@@ -93,27 +98,39 @@ impl DriveLog {
         Ok(())
     }
 
-    /// Every known log with its length and last id, in no order.
-    pub fn tips(&self) -> Vec<Tip> {
-        let tips = self.tips.read();
-        tips.logs
-            .iter()
-            .map(|(log, (len, tip))| Tip {
-                log: *log,
-                len: *len,
-                tip: *tip,
-            })
-            .collect()
+    fn split(&self, logs: &mut Branches, split: &Split) -> Result<(), AppendError> {
+        let refused = |len| AppendError::Split {
+            log: split.log,
+            len,
+            at: split.at,
+        };
+        let kept = logs.kept(&split.log).ok_or(refused(0))?;
+        let before = match split.at.checked_sub(1) {
+            Some(before) if before < kept.len => self
+                .id_kept(&kept.under, kept.first + before)
+                .map_err(|error| AppendError::Store(error.0))?,
+            _ => None,
+        };
+        logs.split(split, before).ok_or(refused(kept.len))
     }
 
-    /// One log's length and last id.
+    /// Every log that is not empty, and every branch, with its length and last id, in no order.
+    pub fn tips(&self) -> Vec<Tip> {
+        self.tips.read().logs.tips().collect()
+    }
+
+    /// One log's length and last id; `None` if it is empty.
     pub fn tip(&self, log: &LogId) -> Option<Tip> {
-        let tips = self.tips.read();
-        tips.logs.get(log).map(|(len, tip)| Tip {
-            log: *log,
-            len: *len,
-            tip: *tip,
-        })
+        self.tips.read().logs.tip(log)
+    }
+
+    /// Whether a log has parted: nothing is ever added to it.
+    pub fn is_parted(&self, log: &LogId) -> bool {
+        self.tips
+            .read()
+            .logs
+            .kept(log)
+            .is_some_and(|kept| kept.closed)
     }
 
     /// Number of entries of all logs.
@@ -123,13 +140,20 @@ impl DriveLog {
 
     /// Entries of one log from `from` on, as many as fit `max_bytes` but at least one if there is one.
     pub fn read(&self, log: &LogId, from: u64, max_bytes: usize) -> Result<Vec<Record>, ReadError> {
+        let Some(kept) = self.tips.read().logs.kept(log) else {
+            return Ok(Vec::new());
+        };
+        let (first, end) = (kept.first.saturating_add(from), kept.first + kept.len);
+        if first >= end {
+            return Ok(Vec::new());
+        }
         self.reading(|txn| {
             let entries = txn.open_table(ENTRIES)?;
             let mut found = Vec::new();
             let mut bytes = 0;
-            for row in entries.range((log, from)..=(log, u64::MAX))? {
+            for row in entries.range((&kept.under, first)..(&kept.under, end))? {
                 let (key, value) = row?;
-                let record = record_of(*log, key.value().1, value.value());
+                let record = record_of(*log, key.value().1 - kept.first, value.value());
                 bytes += record.bytes.len();
                 if bytes > max_bytes && !found.is_empty() {
                     break;
@@ -142,12 +166,25 @@ impl DriveLog {
 
     /// The id at a position of a log.
     pub fn id_at(&self, log: &LogId, seq: u64) -> Result<Option<EntryId>, ReadError> {
+        let kept = self.tips.read().logs.kept(log);
+        match kept {
+            Some(kept) if seq < kept.len => self.id_kept(&kept.under, kept.first + seq),
+            _ => Ok(None),
+        }
+    }
+
+    fn id_kept(&self, under: &LogId, seq: u64) -> Result<Option<EntryId>, ReadError> {
         self.reading(|txn| {
             let entries = txn.open_table(ENTRIES)?;
             Ok(entries
-                .get((log, seq))?
-                .map(|value| record_of(*log, seq, value.value()).id))
+                .get((under, seq))?
+                .map(|value| record_of(*under, seq, value.value()).id))
         })
+    }
+
+    /// What a place in the file is called now.
+    fn called(&self, under: &LogId, seq: u64) -> (LogId, u64) {
+        self.tips.read().logs.called(under, seq)
     }
 
     /// An entry by id.
@@ -157,11 +194,12 @@ impl DriveLog {
             let Some(place) = ids.get(id)? else {
                 return Ok(None);
             };
-            let (log, seq) = place.value();
+            let (under, kept) = place.value();
             let entries = txn.open_table(ENTRIES)?;
+            let (log, seq) = self.called(under, kept);
             Ok(entries
-                .get((log, seq))?
-                .map(|value| record_of(*log, seq, value.value())))
+                .get((under, kept))?
+                .map(|value| record_of(log, seq, value.value())))
         })
     }
 
@@ -170,8 +208,8 @@ impl DriveLog {
         self.reading(|txn| {
             let ids = txn.open_table(IDS)?;
             Ok(ids.get(id)?.map(|place| {
-                let (log, seq) = place.value();
-                (*log, seq)
+                let (under, seq) = place.value();
+                self.called(under, seq)
             }))
         })
     }
@@ -193,9 +231,10 @@ impl DriveLog {
             let entries = txn.open_table(ENTRIES)?;
             for row in arrivals.range(from..)? {
                 let (arrival, place) = row?;
-                let (log, seq) = place.value();
-                if let Some(value) = entries.get((log, seq))? {
-                    visit(arrival.value(), record_of(*log, seq, value.value()));
+                let (under, kept) = place.value();
+                if let Some(value) = entries.get((under, kept))? {
+                    let (log, seq) = self.called(under, kept);
+                    visit(arrival.value(), record_of(log, seq, value.value()));
                 }
             }
             Ok(())
@@ -313,10 +352,11 @@ fn prepare(db: &Database) -> Result<(u64, Tips), redb::Error> {
     let format = {
         let mut meta = txn.open_table(META)?;
         let found = meta.get("format")?.map(|value| value.value());
-        if found.is_none() {
+        if found.is_none_or(|found| found < FORMAT) {
             meta.insert("format", FORMAT)?;
         }
         txn.open_table(ENTRIES)?;
+        txn.open_table(BRANCHES)?;
         txn.open_table(ARRIVALS)?;
         txn.open_table(IDS)?;
         txn.open_table(TIPS)?;
@@ -331,11 +371,26 @@ fn prepare(db: &Database) -> Result<(u64, Tips), redb::Error> {
     txn.commit()?;
     let txn = db.begin_read()?;
     let mut tips = Tips::default();
+    let branches = txn.open_table(BRANCHES)?;
     for row in txn.open_table(TIPS)?.iter()? {
         let (log, tip) = row?;
+        let log = log.value();
         let (len, id) = tip.value();
-        tips.logs.insert(*log.value(), (len, *id));
+        let place = branches.get(log)?;
+        let (under, first) = place.map_or((*log, 0), |place| {
+            let (under, first) = place.value();
+            (*under, first)
+        });
+        let kept = Kept {
+            under,
+            first,
+            len,
+            tip: *id,
+            closed: false,
+        };
+        tips.logs.insert(*log, kept);
     }
+    tips.logs.close_parted();
     tips.arrivals = txn
         .open_table(ARRIVALS)?
         .last()?
@@ -349,6 +404,19 @@ fn write_batch(
     first_arrival: Arrival,
     tips: &Tips,
 ) -> Result<(), redb::Error> {
+    if !batch.splits.is_empty() {
+        let mut branches = txn.open_table(BRANCHES)?;
+        let mut heads = txn.open_table(TIPS)?;
+        for log in batch.splits.iter().flat_map(|s| [s.log, s.branch]) {
+            let Some(kept) = tips.logs.kept(&log) else {
+                continue;
+            };
+            if (kept.under, kept.first) != (log, 0) {
+                branches.insert(&log, (&kept.under, kept.first))?;
+            }
+            heads.insert(&log, (kept.len, &kept.tip))?;
+        }
+    }
     if !batch.records.is_empty() {
         let mut entries = txn.open_table(ENTRIES)?;
         let mut arrivals = txn.open_table(ARRIVALS)?;
@@ -359,12 +427,14 @@ fn write_batch(
             value.clear();
             value.extend_from_slice(&record.id);
             value.extend_from_slice(&record.bytes);
-            entries.insert((&record.log, record.seq), value.as_slice())?;
-            arrivals.insert(arrival, (&record.log, record.seq))?;
-            ids.insert(&record.id, (&record.log, record.seq))?;
-            if let Some((len, tip)) = tips.logs.get(&record.log) {
-                heads.insert(&record.log, (*len, tip))?;
-            }
+            let Some(kept) = tips.logs.kept(&record.log) else {
+                continue;
+            };
+            let place = (&kept.under, kept.first + record.seq);
+            entries.insert(place, value.as_slice())?;
+            arrivals.insert(arrival, place)?;
+            ids.insert(&record.id, place)?;
+            heads.insert(&record.log, (kept.len, &kept.tip))?;
         }
     }
     if !batch.notes.is_empty() {

@@ -29,10 +29,26 @@ use crate::types::{EntryId, LogId};
 pub struct LogHead {
     /// The log.
     pub log: LogId,
-    /// The number of entries; at least 1, since an empty log is not mentioned.
+    /// The number of entries. At least 1, since an empty log is not mentioned; 0 only to whoever was told
+    /// another length before, of a log that has parted at its first entry.
     pub len: u64,
-    /// The id of entry `len - 1`.
+    /// The id of entry `len - 1`; zeros if there is none.
     pub tip: EntryId,
+}
+
+impl LogHead {
+    /// Of a log that was not empty, and is.
+    pub fn nothing_of(log: LogId) -> Self {
+        Self {
+            log,
+            len: 0,
+            tip: EntryId([0; 32]),
+        }
+    }
+
+    fn is_sound(&self) -> bool {
+        self.len > 0 || *self == Self::nothing_of(self.log)
+    }
 }
 
 /// The read side of a drive's logs, implemented by their keeper. Everything it returns is durable.
@@ -50,7 +66,8 @@ pub trait EntrySource: Send + Sync + 'static {
     /// The id of entry `seq`, if the log reaches so far.
     fn entry_id_at(&self, log: &LogId, seq: u64) -> Option<EntryId>;
 
-    /// The head of one log. Worth implementing where a summary costs more than a look-up.
+    /// The head of one log; `None` if it is empty. Worth implementing where a summary costs more than a
+    /// look-up.
     fn head(&self, log: &LogId) -> Option<LogHead> {
         self.summary().into_iter().find(|head| head.log == *log)
     }

@@ -1,7 +1,7 @@
 //! For tests: a keeper of logs in memory, which checks that entries are linked and nothing else, and a seal
 //! that knows members by a password.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use iroh_blobs::Hash;
@@ -36,13 +36,21 @@ impl TopicSeal for Password {
     }
 }
 
+type Logs = BTreeMap<LogId, Vec<(EntryId, Bytes)>>;
+
+/// The bytes of an entry that say where it belongs: the log, its number, the id of the entry before.
+const LINK: usize = 72;
+
 /// Logs in memory.
 #[derive(Default)]
 pub(crate) struct Keeper {
-    logs: Mutex<BTreeMap<LogId, Vec<(EntryId, Bytes)>>>,
+    logs: Mutex<Logs>,
     /// If set, entries of a log are refused until the log named here holds at least one: as if it
     /// vouched for the author.
     voucher: Option<LogId>,
+    /// If set, what does not continue a log but its past makes the log part there. Holds where logs have
+    /// parted: how the entries there begin.
+    parted: Option<Mutex<BTreeSet<Vec<u8>>>>,
 }
 
 /// An entry: the log, its number, the id of the entry before, and something.
@@ -67,6 +75,54 @@ impl Keeper {
             voucher,
             ..Self::default()
         }
+    }
+
+    /// A keeper whose logs part where two entries follow one.
+    pub(crate) fn parting() -> Self {
+        Self {
+            parted: Some(Mutex::default()),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn parts(&self) -> bool {
+        self.parted.is_some()
+    }
+
+    /// Finds a place for an entry that is not the next of its log.
+    fn part(&self, logs: &mut Logs, log: LogId, bytes: &Bytes) -> bool {
+        let (Some(parted), Some(link)) = (&self.parted, bytes.get(..LINK)) else {
+            return false;
+        };
+        let mut parted = parted.lock();
+        let place = |id: &[u8]| {
+            logs.iter().find_map(|(name, entries)| {
+                let at = entries.iter().position(|(known, _)| known.0 == id)?;
+                Some((*name, at))
+            })
+        };
+        let id = id_of(bytes);
+        let first = link[32..40] == [0; 8];
+        let (name, at) = match place(&bytes[40..LINK]) {
+            _ if place(&id.0).is_some() => return false,
+            _ if first => (log, 0),
+            Some((name, before)) => (name, before + 1),
+            None => return false,
+        };
+        let branch = |id: &EntryId| LogId(*Hash::new([log.0, id.0].concat()).as_bytes());
+        let run = logs.entry(name).or_default();
+        if at < run.len() {
+            parted.insert(link.to_vec());
+            let tail = run.split_off(at);
+            logs.insert(branch(&tail[0].0), tail);
+        }
+        let new = (id, bytes.clone());
+        if parted.contains(link) {
+            logs.insert(branch(&id), vec![new]);
+        } else if let Some(run) = logs.get_mut(&name) {
+            run.push(new);
+        }
+        true
     }
 
     /// Writes an entry of one's own; what to announce.
@@ -101,11 +157,18 @@ impl Keeper {
                 voucher == log || logs.get(&voucher).is_some_and(|l| !l.is_empty())
             });
             let entries = logs.entry(log).or_default();
+            let parted = self.parted.as_ref().is_some_and(|parted| {
+                let parted = parted.lock();
+                bytes.get(..LINK).is_some_and(|link| parted.contains(link))
+            });
             let fits = u64::from_le_bytes(*seq) == entries.len() as u64
-                && rest.starts_with(&tip(entries).0);
+                && rest.starts_with(&tip(entries).0)
+                && !parted;
             if vouched && fits {
                 entries.push((id_of(bytes), bytes.clone()));
                 taken += 1;
+            } else if vouched {
+                taken += usize::from(self.part(&mut logs, log, bytes));
             }
         }
         logs.retain(|_, entries| !entries.is_empty());

@@ -121,6 +121,11 @@ impl<M: MountDoor> Host<M> {
             reason,
             hint,
         }));
+        problems.extend(drive.notices().into_iter().map(|notice| Problem {
+            path: None,
+            reason: notice.reason,
+            hint: notice.hint,
+        }));
         let found = copy.map(|copy| copy.problems).unwrap_or_default();
         problems.extend(found.into_iter().map(|found| Problem {
             path: Some(found.path),

@@ -131,6 +131,7 @@ struct Checked {
     content: u64,
     void: u64,
     refused: u64,
+    forks: u64,
     devices: Vec<Author>,
 }
 
@@ -171,6 +172,7 @@ impl Verify {
             content: found.content,
             void: found.void,
             refused: found.refused,
+            forks: found.forks,
             devices: devices.collect(),
         };
         context.out.answer(&checked, text)?;
@@ -198,8 +200,15 @@ fn text(checked: &Checked) -> String {
             ]
         })
         .collect();
+    let forks = match checked.forks {
+        0 => String::new(),
+        some => format!(
+            "{} where a device signed two different entries under one number.\n",
+            count(some, "place", "places")
+        ),
+    };
     format!(
-        "The history of {} holds: {}, {} to who may do what.\n{} without effect, {} not counted.\n\n{}",
+        "The history of {} holds: {}, {} to who may do what.\n{} without effect, {} not counted.\n{forks}\n{}",
         checked.drive,
         count(checked.content, "change", "changes"),
         checked.control,

@@ -167,6 +167,12 @@ impl Control {
         self.dag.nodes.is_empty()
     }
 
+    /// At how many places a device signed two entries with one number.
+    pub fn forks(&self) -> u64 {
+        let places = self.dag.positions.values();
+        places.filter(|at| at.len() > 1).count() as u64
+    }
+
     /// The operations of an entry, and whether each is valid: for audits.
     pub fn verdicts(&self, id: &EntryId) -> Vec<(&Op, bool)> {
         let Some(node) = self

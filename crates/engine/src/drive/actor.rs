@@ -196,6 +196,7 @@ impl Actor {
             }
         }
         shared.set_waiting(self.replica.waiting());
+        shared.set_notices(self.replica.notices());
     }
 
     /// What peers are told. Invariant 1: only what `commit` returned for.
@@ -213,14 +214,13 @@ impl Actor {
             }
         }
         for LogId(log) in &committed.grown {
-            if let Some(tip) = self.replica.log.tip(log) {
-                let head = LogHead {
-                    log: peerdrive_net::LogId(*log),
-                    len: tip.len,
-                    tip: peerdrive_net::EntryId(tip.tip),
-                };
-                news.push((head, Vec::new()));
-            }
+            // Without an entry: it has parted at its first.
+            let nothing = || LogHead::nothing_of(peerdrive_net::LogId(*log));
+            let tip = self.replica.log.tip(log);
+            news.push((
+                tip.map_or_else(nothing, |tip| crate::peers::head_of(&tip)),
+                Vec::new(),
+            ));
         }
         news
     }

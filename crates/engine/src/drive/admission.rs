@@ -19,11 +19,19 @@ use super::replica::{Happened, Replica};
 /// Most entries that one entry says it stands for.
 const MOST_SUPERSEDED: usize = ContentBody::MAX_CHANGES;
 
-/// How far one content log has been applied.
+/// How far one content log, or a branch of one, has been applied.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Progress {
     /// Whose log.
     pub(crate) bind: BindId,
+    /// The log; its own name unless this is a branch.
+    pub(crate) log: LogId,
+    /// The number in the log of the first entry.
+    pub(crate) first: u64,
+    /// The entry before that, which is in another branch.
+    pub(crate) before: Option<EntryId>,
+    /// Another branch at its place counts.
+    pub(crate) loses: bool,
     /// How many of its first entries are in the document.
     pub(crate) applied: u64,
     /// The last of those.
@@ -39,6 +47,10 @@ pub(crate) enum Stop {
     Level,
     /// It builds on this one, which does not count or is not here.
     Waits(EntryId),
+    /// Its author signed another entry with its number, and that one counts.
+    Lost,
+    /// Its change builds on one that is not in the document, though not by what its entry says.
+    Lacks,
     /// Its author was removed, and it is after what was let stand.
     Barred,
     /// This device has not been given its keys.
@@ -49,7 +61,7 @@ pub(crate) enum Stop {
 
 /// Why a stored entry has no effect.
 #[derive(Debug, thiserror::Error)]
-enum VoidReason {
+pub(super) enum VoidReason {
     #[error("its epoch's keys are not here")]
     NoKeys,
     #[error("its body does not open")]
@@ -61,16 +73,26 @@ enum VoidReason {
 }
 
 impl Replica {
-    /// How many of the first entries of a log count, going by its author.
-    pub(super) fn limit(&self, log: &LogId, bind: &BindId) -> u64 {
-        match self.control.control.stands(bind, log) {
-            Stands::All => u64::MAX,
-            Stands::Nothing => 0,
-            Stands::UpTo(cut) => match self.id_at(log, cut.seq) {
-                // What was let stand is another branch: this one counts only below.
-                Some(id) if id != cut.entry => cut.seq,
-                _ => cut.seq.saturating_add(1),
-            },
+    /// How many of the first entries of a log or branch count, going by its author.
+    pub(super) fn limit(&self, name: &LogId) -> u64 {
+        let Some(own) = self.contents.get(name) else {
+            return 0;
+        };
+        let cut = match self.control.control.stands(&own.bind, &own.log) {
+            Stands::All => return u64::MAX,
+            Stands::Nothing => return 0,
+            Stands::UpTo(cut) => cut,
+        };
+        let ends = self.place(&cut.entry).filter(|(on, _)| {
+            let on = self.contents.get(on);
+            on.is_some_and(|on| on.log == own.log)
+        });
+        match ends {
+            Some((on, at)) if on == *name => at + 1,
+            Some((on, _)) if self.leads_to(name, &on) => u64::MAX,
+            Some(_) => 0,
+            // What was let stand is not here, so it is none of these.
+            None => cut.seq.saturating_sub(own.first),
         }
     }
 
@@ -81,19 +103,34 @@ impl Replica {
             .unwrap_or(false)
     }
 
-    /// Applies what counts of a log from where it is, and what waited for that.
+    /// Applies what counts of a log or branch from where it is, and what waited for that.
     pub(crate) fn advance(&mut self, log: LogId, next: Option<Entry>) {
         let mut ready = vec![log];
         let mut next = next;
+        loop {
+            let some = self.advance_all(ready, next.take());
+            if !some || self.lacking.is_empty() {
+                return;
+            }
+            // What they lack may have come. Whoever writes so does it on purpose, so it may cost.
+            ready = std::mem::take(&mut self.lacking).into_iter().collect();
+        }
+    }
+
+    /// Returns whether anything was applied.
+    fn advance_all(&mut self, mut ready: Vec<LogId>, next: Option<Entry>) -> bool {
+        let mut next = next;
+        let mut some = false;
         while let Some(log) = ready.pop() {
             while let Some(progress) = self.contents.get(&log).copied() {
                 let given = next
                     .take()
-                    .filter(|entry| entry.header.seq == progress.applied);
+                    .filter(|entry| entry.header.seq == progress.first + progress.applied);
                 let stop = match given.or_else(|| self.entry_at(&log, progress.applied)) {
                     None => Stop::Level,
-                    Some(_) if progress.applied >= self.limit(&log, &progress.bind) => Stop::Barred,
-                    Some(entry) => match self.missing(&entry) {
+                    Some(_) if progress.loses => Stop::Lost,
+                    Some(_) if progress.applied >= self.limit(&log) => Stop::Barred,
+                    Some(entry) => match self.missing(&entry, progress.applied == 0) {
                         Some(missing) => {
                             self.waiters.entry(missing).or_default().push(log);
                             Stop::Waits(missing)
@@ -101,10 +138,15 @@ impl Replica {
                         None => match self.apply(&entry) {
                             Ok(()) => {
                                 let id = self.count(log, &entry);
+                                some = true;
                                 ready.extend(self.waiters.remove(&id).unwrap_or_default());
                                 continue;
                             }
                             Err(VoidReason::NoKeys) => Stop::Keys,
+                            Err(VoidReason::Change(ApplyError::MissingDependency(_))) => {
+                                self.lacking.insert(log);
+                                Stop::Lacks
+                            }
                             Err(reason) => {
                                 tracing::warn!(%reason, entry = %entry.id(), "an entry is void");
                                 Stop::Void
@@ -118,18 +160,15 @@ impl Replica {
                 break;
             }
         }
+        some
     }
 
     /// Notes that an entry is in the document now.
     pub(crate) fn count(&mut self, log: LogId, entry: &Entry) -> EntryId {
         let id = entry.id();
-        let progress = self.contents.entry(log).or_insert(Progress {
-            bind: entry.header.bind,
-            applied: 0,
-            tip: id,
-            stop: Stop::Level,
-        });
-        progress.applied = entry.header.seq + 1;
+        let begun = Progress::begin(log, entry);
+        let progress = self.contents.entry(log).or_insert(begun);
+        progress.applied = entry.header.seq.saturating_sub(progress.first) + 1;
         progress.tip = id;
         for dep in &entry.header.deps {
             self.heads.remove(dep);
@@ -141,10 +180,12 @@ impl Replica {
         id
     }
 
-    /// The first dependency that is not applied. The predecessor always is: a log is applied in order.
-    fn missing(&self, entry: &Entry) -> Option<EntryId> {
-        let deps = entry.header.deps.iter().copied();
-        deps.into_iter().find(|id| !self.is_applied(id))
+    /// The first dependency that is not applied. The predecessor always is where it is in the same log or
+    /// branch, which is applied in order.
+    fn missing(&self, entry: &Entry, first: bool) -> Option<EntryId> {
+        let before = entry.header.predecessor().filter(|_| first);
+        let mut links = before.into_iter().chain(entry.header.deps.iter().copied());
+        links.find(|id| !self.is_applied(id))
     }
 
     /// Opens the body and lets the document take the change.
@@ -171,7 +212,7 @@ impl Replica {
         }
     }
 
-    fn body_of(&self, entry: &Entry) -> Result<ContentBody, VoidReason> {
+    pub(super) fn body_of(&self, entry: &Entry) -> Result<ContentBody, VoidReason> {
         let keys = self
             .control
             .epoch(&entry.header.epoch)
@@ -189,17 +230,17 @@ impl Replica {
     }
 
     /// Whether a device is this one, under whatever grant.
-    fn is_own(&self, bind: &BindId) -> bool {
+    pub(super) fn is_own(&self, bind: &BindId) -> bool {
         self.control.control.log_key(bind) == Some(self.own.keys.log_pk())
     }
 
     /// After control entries came in: makes the document of what counts now, and does this device's own
     /// work again where its ground fell away.
     pub(crate) fn reconcile(&mut self) {
-        let fell = self
-            .contents
-            .iter()
-            .any(|(log, progress)| progress.applied > self.limit(log, &progress.bind));
+        self.decide();
+        let fell = self.contents.iter().any(|(name, progress)| {
+            progress.applied > 0 && (progress.loses || progress.applied > self.limit(name))
+        });
         if fell {
             self.rebuild();
             return;
@@ -207,7 +248,10 @@ impl Replica {
         let mut stopped: Vec<LogId> = self
             .contents
             .iter()
-            .filter(|(_, progress)| matches!(progress.stop, Stop::Barred | Stop::Keys))
+            .filter(|(_, progress)| {
+                let lost = progress.stop == Stop::Lost && !progress.loses;
+                lost || matches!(progress.stop, Stop::Barred | Stop::Keys)
+            })
             .map(|(log, _)| *log)
             .collect();
         stopped.sort_unstable();
@@ -225,6 +269,7 @@ impl Replica {
         self.building = Some(DriveTree::new(actor));
         self.heads.clear();
         self.waiters.clear();
+        self.lacking.clear();
         self.superseded.clear();
         for (log, progress) in &mut self.contents {
             progress.applied = 0;
@@ -256,21 +301,28 @@ impl Replica {
         if orphans.is_empty() {
             return;
         }
-        let bodies: Vec<ContentBody> = orphans
-            .iter()
-            .filter_map(|entry| self.body_of(entry).ok())
-            .collect();
-        let changes: Vec<Vec<u8>> = bodies
-            .iter()
-            .flat_map(|body| body.changes.iter().map(|change| change.0.clone()))
-            .collect();
-        let supersedes: Vec<EntryId> = orphans.iter().map(Entry::id).collect();
-        let Some(whole) = self.whole_tree() else {
-            return;
+        // All that is stored fits in one document, unless there are branches.
+        let grounds = match self.forks.is_empty() {
+            true => {
+                let whole = self.whole_tree().map(|whole| (whole, orphans));
+                whole.into_iter().collect()
+            }
+            false => self.grounds(orphans),
         };
+        for (whole, orphans) in grounds {
+            self.make_again(&whole, &orphans);
+        }
+    }
+
+    fn make_again(&mut self, whole: &DriveTree, orphans: &[Entry]) {
+        let supersedes: Vec<EntryId> = orphans.iter().map(Entry::id).collect();
+        let bodies = orphans.iter().filter_map(|entry| self.body_of(entry).ok());
+        let changes: Vec<Vec<u8>> = bodies
+            .flat_map(|body| body.changes.into_iter().map(|change| change.0))
+            .collect();
         // Nothing is ever built on an entry that does not count, and no number is used twice.
         self.fresh_content_log();
-        let edited = self.on_tree(|tree| tree.remake(&whole, &changes));
+        let edited = self.on_tree(|tree| tree.remake(whole, &changes));
         tracing::info!(
             entries = orphans.len(),
             changes = edited.changes.len(),
@@ -311,7 +363,7 @@ impl Replica {
     /// Whether what keeps a log's next entry out is a verdict, and not something still to come.
     pub(crate) fn is_dead_from(&self, progress: &Progress, seen: &mut HashSet<EntryId>) -> bool {
         match progress.stop {
-            Stop::Barred | Stop::Void => true,
+            Stop::Barred | Stop::Void | Stop::Lost | Stop::Lacks => true,
             Stop::Level | Stop::Keys => false,
             // The entries form no circle, but a log may be met again further up.
             Stop::Waits(on) => {
@@ -403,7 +455,7 @@ impl Replica {
             };
             let sealed = self.seal_content(&body)?;
             let log = sealed.log_id();
-            self.stage(&sealed, sealed.to_bytes());
+            self.keep(&sealed, sealed.to_bytes())?;
             self.count(log, &sealed);
             self.staged.own.push(sealed);
         }
@@ -411,7 +463,7 @@ impl Replica {
     }
 }
 
-fn author_of(entry: &Entry) -> Author {
+pub(super) fn author_of(entry: &Entry) -> Author {
     Author {
         actor: Actor(entry.log_id().actor()),
         seq: entry.header.seq + 1,

@@ -32,7 +32,7 @@ use crate::listing::{self, Listed};
 use crate::local::LocalTable;
 use crate::presence::Presence;
 use crate::voices::Voices;
-use crate::working_copy::WorkingCopy;
+use crate::working_copy::{Problem, WorkingCopy};
 
 /// Events that a slow door may fall behind before it has to compare anew with the view.
 const EVENT_BACKLOG: usize = 1024;
@@ -75,6 +75,8 @@ pub(crate) struct Shared {
     published: AtomicU64,
     followed: Arc<Followed>,
     waiting: AtomicUsize,
+    /// What people should know about the drive beside its files.
+    notices: Mutex<Vec<Problem>>,
     /// Nothing is sent, received or kept in step until it is resumed.
     pub(crate) paused: AtomicBool,
     /// Bytes of files that were read, and written, so far.
@@ -183,6 +185,7 @@ impl Shared {
             published: AtomicU64::new(0),
             followed: Arc::default(),
             waiting: AtomicUsize::new(0),
+            notices: Mutex::default(),
             paused: AtomicBool::new(parts.paused),
             taken_in: Progress::new(),
             written_out: Progress::new(),
@@ -218,6 +221,18 @@ impl Shared {
 
     pub(crate) fn set_waiting(&self, entries: usize) {
         self.waiting.store(entries, Ordering::Relaxed);
+    }
+
+    /// Tells doors to look again where these are new.
+    pub(crate) fn set_notices(&self, notices: Vec<Problem>) {
+        let before = std::mem::replace(&mut *self.notices.lock(), notices.clone());
+        if before != notices {
+            self.publish(DriveEvent::Members);
+        }
+    }
+
+    pub(crate) fn notices(&self) -> Vec<Problem> {
+        self.notices.lock().clone()
     }
 
     pub(crate) fn waiting(&self) -> usize {

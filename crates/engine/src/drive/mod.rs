@@ -3,9 +3,11 @@
 pub(crate) mod actor;
 pub(crate) mod admission;
 pub mod approval;
+pub(crate) mod branches;
 pub(crate) mod control;
 pub mod error;
 pub mod event;
+pub(crate) mod forks;
 pub(crate) mod govern;
 pub mod handle;
 pub(crate) mod identity;

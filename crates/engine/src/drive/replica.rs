@@ -12,12 +12,14 @@ use peerdrive_crdt_tree::id::Actor;
 use peerdrive_crdt_tree::tree::DriveTree;
 use peerdrive_crypto::body::ContentBody;
 use peerdrive_crypto::entry::{self, Entry, Links, LogPosition, Plane, content_entry};
+use peerdrive_crypto::fork::{Forks, Place};
 use peerdrive_crypto::identity::DriveKeys;
 use peerdrive_crypto::ids::{BindId, DriveId, EntryId, LogId, MemberId};
-use peerdrive_log::{AppendError, Batch, DriveLog, Record, Snapshot};
+use peerdrive_log::{AppendError, Batch, DriveLog, Note, Record, Snapshot};
 use serde::{Deserialize, Serialize};
 
 use super::admission::{Progress, Stop};
+use super::branches::{self, Slot, Stored};
 use super::control::{Admits, ControlPlane, Taken};
 use super::error::{DriveError, LoadError};
 use super::request::{Check, EditIfResults, EditResults};
@@ -55,10 +57,19 @@ pub(crate) struct Replica {
     /// The document that is to show next, while it is being built.
     pub(super) building: Option<DriveTree>,
     seal: Arc<Seal>,
-    /// How far each stored content log is applied.
+    /// How far each stored content log, and branch of one, is applied.
     pub(super) contents: HashMap<LogId, Progress>,
+    /// Where logs of either plane part.
+    pub(super) parted: BTreeSet<Place>,
+    /// Which branches of content logs count.
+    pub(super) forks: Forks,
+    /// How much of each content log was weighed for that, and with how many control entries.
+    pub(super) weighed: HashMap<LogId, u64>,
+    pub(super) weighed_with: usize,
     /// Logs whose next entry builds on an entry that is not applied.
     pub(super) waiters: HashMap<EntryId, Vec<LogId>>,
+    /// Logs whose next entry holds a change that builds on one that is not in the document.
+    pub(super) lacking: BTreeSet<LogId>,
     /// Applied content entries that no applied entry builds on.
     pub(super) heads: BTreeSet<EntryId>,
     /// Own entries that others of this device stand for.
@@ -76,17 +87,25 @@ pub(crate) struct Replica {
 
 #[derive(Debug, Default)]
 pub(super) struct Staged {
-    batch: Batch,
-    tips: HashMap<LogId, (u64, EntryId)>,
+    pub(super) batch: Batch,
+    pub(super) tips: HashMap<LogId, (u64, EntryId)>,
     /// Where in the batch each entry is, by id and by place.
-    places: HashMap<EntryId, (LogId, u64)>,
-    index: HashMap<(LogId, u64), usize>,
+    pub(super) places: HashMap<EntryId, (LogId, u64)>,
+    pub(super) index: HashMap<(LogId, u64), usize>,
     pub(super) events: Vec<Happened>,
     pub(super) own: Vec<Entry>,
-    others: BTreeSet<LogId>,
+    /// Logs and branches that others wrote in, or that have another length now.
+    pub(super) others: BTreeSet<LogId>,
     control_changed: bool,
     /// The document was built anew.
     pub(super) reloaded: bool,
+}
+
+impl Staged {
+    /// The notes that the next commit writes.
+    pub(super) fn notes(&self) -> Vec<Note> {
+        self.batch.notes.clone()
+    }
 }
 
 /// Tree events with their cause.
@@ -132,13 +151,18 @@ impl Replica {
         seal: Arc<Seal>,
         mut control: ControlPlane,
     ) -> Result<Self, LoadError> {
-        load_control(&log, &mut control)?;
+        let stored = branches::stored(&log)?;
+        load_control(&log, &stored, &mut control)?;
         own.bind = control.settle_bind();
         let actor =
             Actor(entry::log_id(&drive, &own.bind, Plane::Content, &own.content_inc).actor());
         let mut replica = Self {
             drive,
-            contents: stored_contents(&log)?,
+            contents: HashMap::new(),
+            parted: BTreeSet::new(),
+            forks: Forks::default(),
+            weighed: HashMap::new(),
+            weighed_with: 0,
             own,
             log: log.clone(),
             control,
@@ -146,6 +170,7 @@ impl Replica {
             building: None,
             seal,
             waiters: HashMap::new(),
+            lacking: BTreeSet::new(),
             heads: BTreeSet::new(),
             superseded: HashSet::new(),
             strangers: Vec::new(),
@@ -155,6 +180,8 @@ impl Replica {
             snapshot_wanted: false,
             snapshot_bytes: 0,
         };
+        replica.find_branches(&stored);
+        replica.decide();
         if let Some(Snapshot { bytes, .. }) = log.snapshot()? {
             replica.take_snapshot(&bytes, actor)?;
         }
@@ -165,6 +192,10 @@ impl Replica {
         }
         // What this did is in the record already.
         replica.staged = Staged::default();
+        // Where an own log parted, its length is no longer what was signed in it.
+        if replica.parted.iter().any(|(log, _)| replica.writes_in(log)) {
+            replica.reincarnate();
+        }
         Ok(replica)
     }
 
@@ -175,26 +206,45 @@ impl Replica {
         let Ok(body) = postcard::from_bytes::<SnapshotBody>(&plain) else {
             return Ok(());
         };
-        let stands = body.applied.iter().all(|(log, applied, tip)| {
-            let here = self.contents.get(log);
-            here.is_some_and(|here| *applied <= self.limit(log, &here.bind))
-                && self.id_at(log, applied.saturating_sub(1)) == Some(*tip)
-        });
-        if body.v != SNAPSHOT || !stands {
+        let reached = self.reached(&body.applied).filter(|_| body.v == SNAPSHOT);
+        let Some(reached) = reached else {
             self.snapshot_wanted = true;
             return Ok(());
-        }
+        };
         *self.tree.write() = DriveTree::load(&body.document, actor)?;
         self.snapshot_bytes = sealed.len();
         self.heads.extend(body.heads);
         self.superseded.extend(body.superseded);
-        for (log, applied, tip) in body.applied {
+        for (log, (applied, tip)) in reached {
             if let Some(progress) = self.contents.get_mut(&log) {
                 progress.applied = applied;
                 progress.tip = tip;
             }
         }
         Ok(())
+    }
+
+    /// How far each log and branch is applied in a snapshot that ends with these entries. `None` if some
+    /// of it no longer counts. A log may have parted since, and go by other names.
+    fn reached(&self, applied: &[(LogId, u64, EntryId)]) -> Option<HashMap<LogId, (u64, EntryId)>> {
+        let mut reached: HashMap<LogId, (u64, EntryId)> = HashMap::new();
+        for (_, _, tip) in applied {
+            let mut last = Some(*tip);
+            while let Some(tip) = last {
+                let (name, at) = self.place(&tip)?;
+                let here = self.contents.get(&name)?;
+                if here.loses || at >= self.limit(&name) {
+                    return None;
+                }
+                let known = reached.entry(name).or_insert((0, tip));
+                if known.0 > at {
+                    break;
+                }
+                *known = (at + 1, tip);
+                last = here.before;
+            }
+        }
+        Some(reached)
     }
 
     /// The shared view. Only this replica writes to it.
@@ -287,7 +337,7 @@ impl Replica {
             }
             Taken::Refused(reason) => return Err(DriveError::Refused(reason)),
         }
-        self.stage(&sealed, sealed.to_bytes());
+        self.keep(&sealed, sealed.to_bytes())?;
         self.staged.own.push(sealed);
         self.settle();
         self.reconcile();
@@ -329,7 +379,7 @@ impl Replica {
             self.strangers_bytes = 0;
             queue = std::mem::take(&mut self.strangers);
         }
-        if self.control.control.len() != known {
+        if self.control.control.len() != known || !self.forks.is_empty() {
             self.reconcile();
         }
         // Entries of this device that it did not have: it was set back, or copied.
@@ -460,10 +510,18 @@ impl Replica {
 
     /// Where each content log ends for this device: its device, the last applied entry's number and id.
     pub(crate) fn frontier(&self) -> Vec<(LogId, BindId, u64, EntryId)> {
-        let applied = self.contents.iter().filter(|(_, own)| own.applied > 0);
-        applied
-            .map(|(log, own)| (*log, own.bind, own.applied - 1, own.tip))
-            .collect()
+        let mut ends: HashMap<LogId, (LogId, BindId, u64, EntryId)> = HashMap::new();
+        for own in self.contents.values().filter(|own| own.applied > 0) {
+            let seq = own.first + own.applied - 1;
+            // Of a log that parted, the branches that count follow each other.
+            let end = ends
+                .entry(own.log)
+                .or_insert((own.log, own.bind, seq, own.tip));
+            if end.2 < seq {
+                *end = (own.log, own.bind, seq, own.tip);
+            }
+        }
+        ends.into_values().collect()
     }
 
     /// An entry by its place, stored or about to be.
@@ -479,14 +537,6 @@ impl Replica {
                 tracing::error!(%reason, "a stored entry cannot be read");
                 None
             }
-        }
-    }
-
-    /// The id of an entry by its place.
-    pub(super) fn id_at(&self, log: &LogId, seq: u64) -> Option<EntryId> {
-        match self.staged.index.get(&(*log, seq)) {
-            Some(at) => Some(EntryId(self.staged.batch.records.get(*at)?.id)),
-            None => self.log.id_at(&log.0, seq).ok()?.map(EntryId),
         }
     }
 
@@ -519,16 +569,12 @@ impl Replica {
             .or_else(|| self.log.tip(&log.0).map(|tip| (tip.len, EntryId(tip.tip))))
     }
 
-    pub(super) fn stage(&mut self, entry: &Entry, bytes: Vec<u8>) {
-        let (log, id) = (entry.log_id(), entry.id());
-        let at = self.staged.batch.records.len();
-        self.staged.index.insert((log, entry.header.seq), at);
-        self.staged.places.insert(id, (log, entry.header.seq));
-        self.staged.tips.insert(log, (entry.header.seq + 1, id));
-        self.staged.batch.records.push(Record {
-            log: log.0,
-            seq: entry.header.seq,
-            id: id.0,
+    /// Adds an entry to what the next commit writes, at its place.
+    pub(super) fn stage(&mut self, name: LogId, at: u64, entry: &Entry, bytes: Vec<u8>) {
+        self.staged.add(Record {
+            log: name.0,
+            seq: at,
+            id: entry.id().0,
             bytes,
         });
     }
@@ -546,8 +592,15 @@ impl Replica {
     }
 
     fn receive_control(&mut self, entry: Entry) -> bool {
+        let id = entry.id();
         let new = match self.control.insert(entry) {
             Taken::New(ids) => ids,
+            // Known, but not in the record: what kept it out may be over.
+            Taken::Nothing
+                if self.control.control.entry(&id).is_some() && self.place(&id).is_none() =>
+            {
+                vec![id]
+            }
             Taken::Nothing => return false,
             Taken::Refused(reason) => {
                 tracing::warn!(%reason, "a control entry was refused");
@@ -559,40 +612,41 @@ impl Replica {
             let Some(entry) = self.control.control.entry(&id).cloned() else {
                 continue;
             };
-            let log = entry.log_id();
-            // The second of two entries with one number counts, but has no place in the record: it
-            // stays in memory, and comes again from whoever has it.
-            if entry.header.seq == self.tip(&log).map_or(0, |(len, _)| len) {
-                self.stage(&entry, entry.to_bytes());
-                self.staged.others.insert(log);
+            match self.keep(&entry, entry.to_bytes()) {
+                Ok(name) => self.staged.others.extend(name),
+                Err(error) => tracing::error!(%error, "an entry could not be given a place"),
             }
         }
         true
     }
 
     fn receive_content(&mut self, entry: Entry, bytes: Bytes) -> bool {
-        let log = entry.log_id();
-        let (len, tip) = self.tip(&log).unwrap_or((0, EntryId(log.0)));
-        if entry.header.seq < len || self.is_stranger(&bytes) {
+        if self.is_stranger(&bytes) {
             return false;
         }
-        if entry.header.seq > len {
-            // Sent out of order: looked at again when more has come.
-            self.hold_stranger(bytes);
-            return false;
+        match self.slot(&entry) {
+            Slot::Known => return false,
+            Slot::Early => {
+                // Sent out of order, or of a branch whose beginning is not here: looked at again when
+                // more has come.
+                self.hold_stranger(bytes);
+                return false;
+            }
+            Slot::Wrong => {
+                tracing::warn!(entry = %entry.id(), "an entry does not continue its log");
+                return false;
+            }
+            Slot::Next(..) | Slot::Parts(..) | Slot::Beside => {}
         }
-        if entry.header.prev != tip.0 {
-            tracing::warn!(log = %log, seq = len, "an entry does not continue its log");
-            return false;
-        }
-        let before = entry.header.seq.checked_sub(1);
+        let before = entry.header.predecessor();
         let prev_ctrl = before
-            .and_then(|before| self.entry_at(&log, before))
+            .and_then(|before| self.place(&before))
+            .and_then(|(log, seq)| self.entry_at(&log, seq))
             .map(|entry| entry.header.ctrl)
             .unwrap_or_default();
         match self.control.admits(&entry, &prev_ctrl) {
             Admits::No(reason) => {
-                tracing::warn!(%reason, log = %log, seq = len, "an entry was refused");
+                tracing::warn!(%reason, entry = %entry.id(), "an entry was refused");
                 return false;
             }
             Admits::NotYet => {
@@ -601,17 +655,20 @@ impl Replica {
             }
             Admits::Yes => {}
         }
-        self.stage(&entry, bytes.to_vec());
-        self.staged.others.insert(log);
-        self.contents.entry(log).or_insert(Progress {
-            bind: entry.header.bind,
-            applied: 0,
-            tip: EntryId(log.0),
-            stop: Stop::Level,
-        });
-        self.advance(log, Some(entry));
-        // A successor may have come first.
-        !self.strangers.is_empty()
+        match self.keep(&entry, bytes.to_vec()) {
+            Ok(Some(name)) => {
+                self.staged.others.insert(name);
+                self.advance(name, Some(entry));
+                // A successor may have come first.
+                !self.strangers.is_empty()
+            }
+            Ok(None) => false,
+            Err(error) => {
+                // It comes again from whoever has it.
+                tracing::error!(%error, "an entry could not be given a place");
+                false
+            }
+        }
     }
 
     fn is_stranger(&self, bytes: &Bytes) -> bool {
@@ -627,17 +684,18 @@ impl Replica {
 }
 
 /// Reads every control log into the control plane. They are few and small.
-fn load_control(log: &DriveLog, control: &mut ControlPlane) -> Result<(), LoadError> {
+fn load_control(
+    log: &DriveLog,
+    stored: &[Stored],
+    control: &mut ControlPlane,
+) -> Result<(), LoadError> {
     let mut known = 0;
     let mut taken = 0;
-    for tip in log.tips() {
-        let Some(first) = log.read(&tip.log, 0, 1)?.pop() else {
-            continue;
-        };
-        if Entry::decode(&first.bytes).is_ok_and(|entry| entry.header.plane == Plane::Content) {
+    for Stored { name, first } in stored {
+        if first.header.plane == Plane::Content {
             continue;
         }
-        for record in log.read(&tip.log, 0, usize::MAX)? {
+        for record in log.read(&name.0, 0, usize::MAX)? {
             known += 1;
             let entry = Entry::decode(&record.bytes).map_err(|_| LoadError::Control)?;
             // Logs refer to each other: what comes too early is held back, and released in time.
@@ -649,29 +707,16 @@ fn load_control(log: &DriveLog, control: &mut ControlPlane) -> Result<(), LoadEr
         }
     }
     control.catch_up();
-    if known == taken && known > 0 {
-        Ok(())
-    } else {
-        Err(LoadError::Control)
+    if taken == 0 {
+        return Err(LoadError::Control);
     }
-}
-
-/// Every content log of the record, nothing of it applied yet.
-fn stored_contents(log: &DriveLog) -> Result<HashMap<LogId, Progress>, LoadError> {
-    let mut contents = HashMap::new();
-    for tip in log.tips() {
-        if let Some(first) = log.read(&tip.log, 0, 1)?.pop()
-            && let Ok(entry) = Entry::decode(&first.bytes)
-            && entry.header.plane == Plane::Content
-        {
-            let progress = Progress {
-                bind: entry.header.bind,
-                applied: 0,
-                tip: EntryId(tip.log),
-                stop: Stop::Level,
-            };
-            contents.insert(LogId(tip.log), progress);
-        }
+    if known != taken {
+        // They count once what they build on comes from a peer; the drive opens without them.
+        tracing::error!(
+            known,
+            taken,
+            "control entries build on some that are not in the record"
+        );
     }
-    Ok(contents)
+    Ok(())
 }

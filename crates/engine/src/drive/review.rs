@@ -1,7 +1,7 @@
 //! Work of removed devices that came too late to count: told, accepted, or set aside. Accepting it is a
 //! control entry; setting it aside is this device's own note.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use peerdrive_crypto::author::Draft;
 use peerdrive_crypto::body::{Cut, ExtendCut};
@@ -65,12 +65,16 @@ impl Replica {
     }
 
     fn pending_of(&mut self, device: BindId) -> Pending {
-        let logs = self.barred();
-        let logs = logs.iter().filter(|(_, bind)| *bind == device);
-        let entries = logs
-            .map(|(log, _)| {
-                let len = self.tip(log).map_or(0, |(len, _)| len);
-                let applied = self.contents.get(log).map_or(0, |own| own.applied);
+        let logs = self
+            .barred()
+            .into_iter()
+            .filter(|(_, bind)| *bind == device);
+        let names: BTreeSet<LogId> = logs.flat_map(|(log, _)| self.goes_on_from(log)).collect();
+        let entries = names
+            .into_iter()
+            .map(|log| {
+                let len = self.tip(&log).map_or(0, |(len, _)| len);
+                let applied = self.contents.get(&log).map_or(0, |own| own.applied);
                 len.saturating_sub(applied)
             })
             .sum();
@@ -87,6 +91,15 @@ impl Replica {
             entries,
             paths: self.pending_paths(device),
         }
+    }
+
+    /// A log or branch, and the branches that count and go on from it.
+    fn goes_on_from(&self, log: LogId) -> Vec<LogId> {
+        let mut all = vec![log];
+        while let Some(next) = all.last().and_then(|last| self.goes_on(last)) {
+            all.push(next);
+        }
+        all
     }
 
     fn pending_paths(&mut self, device: BindId) -> Vec<String> {
@@ -114,19 +127,25 @@ impl Replica {
             .first()
             .copied()
             .ok_or_else(|| DriveError::Refused("that device was never removed".into()))?;
-        let mut cut = Vec::new();
+        let mut cuts: BTreeMap<LogId, Cut> = BTreeMap::new();
         for (log, bind) in self.barred() {
             if bind == *device
-                && let Some((len, tip)) = self.tip(&log)
-                && let Some(seq) = len.checked_sub(1)
+                && let Some(last) = self.goes_on_from(log).pop()
+                && let Some(own) = self.contents.get(&last)
+                && let Some((len, tip)) = self.tip(&last)
             {
-                cut.push(Cut {
-                    log,
-                    seq,
+                let cut = Cut {
+                    log: own.log,
+                    seq: own.first + len - 1,
                     entry: tip,
-                });
+                };
+                let known = cuts.entry(own.log).or_insert(cut);
+                if known.seq < cut.seq {
+                    *known = cut;
+                }
             }
         }
+        let cut: Vec<Cut> = cuts.into_values().collect();
         if cut.is_empty() {
             return Err(DriveError::Refused(
                 "nothing of that device waits to be reviewed".into(),

@@ -54,7 +54,7 @@ pub struct DriveStatus {
     pub pending_up: u64,
     /// Entries that a connected peer has and this device has not applied, and files not yet written out.
     pub pending_down: u64,
-    /// What waits, and why.
+    /// What waits, and why; and what is wrong with the drive itself, without a path.
     pub problems: Vec<Problem>,
     /// The reading or writing of the folder that is under way.
     pub work: Option<Work>,
@@ -127,11 +127,18 @@ impl DriveHandle {
                 false => self.held_up(),
             },
             work: self.shared.work(),
-            problems: copy_status
-                .map(|status| status.problems)
-                .unwrap_or_default(),
+            problems: {
+                let mut problems = self.notices();
+                problems.extend(copy_status.into_iter().flat_map(|copy| copy.problems));
+                problems
+            },
             peers: self.named(peers),
         }
+    }
+
+    /// What people should know about the drive beside its files, as problems without a path.
+    pub fn notices(&self) -> Vec<Problem> {
+        self.shared.notices()
     }
 
     /// Why the drive's folder is not being kept in step, other than by somebody's wish.

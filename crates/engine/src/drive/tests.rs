@@ -18,7 +18,6 @@ use peerdrive_crypto::body::{ContentBody, Grant, Reason, Role};
 use peerdrive_crypto::entry::{Entry, Plane};
 use peerdrive_crypto::identity::{DeviceCert, DriveKeys};
 use peerdrive_crypto::ids::{BindId, DriveId, EntryId, MemberId};
-use peerdrive_crypto::membership::ContentRef;
 use peerdrive_crypto::secret::{EndpointSecret, LocalKey};
 use peerdrive_log::{Batch, DriveLog, Record};
 
@@ -29,6 +28,8 @@ use super::replica::{Own, Replica};
 use crate::incarnation::HighWater;
 use crate::listing::view_hash;
 use crate::local::Seal;
+
+mod forks;
 
 type Or<T> = Result<T, Box<dyn Error>>;
 
@@ -341,23 +342,17 @@ impl World {
         }
         let mut tree = DriveTree::new(Actor([0xee; 16]));
         let mut counts: BTreeSet<EntryId> = BTreeSet::new();
+        let losers = forks::losers(control, &content);
         loop {
             let before = counts.len();
             for (id, entry) in &content {
                 let links = entry.header.deps.iter().copied();
                 let mut links = links.chain(entry.header.predecessor());
-                if counts.contains(id) || !links.all(|link| counts.contains(&link)) {
-                    continue;
-                }
-                let prev = entry.header.predecessor().and_then(|id| content.get(&id));
-                let judged = ContentRef {
-                    header: &entry.header,
-                    prev_ctrl: prev
-                        .map(|prev| prev.header.ctrl.as_slice())
-                        .unwrap_or_default(),
-                    floor: None,
-                };
-                if control.control.admits(&judged, &mut |_| true).is_err() {
+                if counts.contains(id)
+                    || losers.contains(id)
+                    || !links.all(|link| counts.contains(&link))
+                    || !forks::stands_alone(control, &content, entry)
+                {
                     continue;
                 }
                 let Some(keys) = control.epoch(&entry.header.epoch) else {

@@ -157,11 +157,45 @@ fn a_second_opening_and_a_newer_format_are_refused_in_words() -> TestResult {
     assert!(matches!(
         DriveLog::open(&path),
         Err(OpenError::Newer {
-            found: 2,
-            known: 1,
+            found: 3,
+            known: 2,
             ..
         })
     ));
+    Ok(())
+}
+
+#[test]
+fn a_record_of_format_1_is_read_and_its_logs_can_part() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("log.redb");
+    let log = DriveLog::open(&path)?;
+    log.append(&entries((0..3).map(|seq| record(1, seq)).collect()))?;
+    drop(log);
+    // As the program before wrote it.
+    let db = Database::create(&path)?;
+    let txn = db.begin_write()?;
+    txn.open_table(META)?.insert("format", 1u64)?;
+    txn.delete_table(BRANCHES)?;
+    txn.commit()?;
+    drop(db);
+    let log = DriveLog::open(&path)?;
+    log.append(&Batch {
+        splits: vec![Split {
+            log: [1; 32],
+            at: 1,
+            branch: [2; 32],
+        }],
+        ..Batch::default()
+    })?;
+    drop(log);
+    let log = DriveLog::open(&path)?;
+    assert_eq!(log.read(&[1; 32], 0, usize::MAX)?, vec![record(1, 0)]);
+    assert_eq!(log.tip(&[2; 32]).map(|tip| tip.len), Some(2));
+    drop(log);
+    let db = Database::create(&path)?;
+    let found = db.begin_read()?.open_table(META)?.get("format")?;
+    assert_eq!(found.map(|found| found.value()), Some(FORMAT));
     Ok(())
 }
 
@@ -204,5 +238,99 @@ fn notes_written_at_the_same_time_never_make_a_log_forget_its_length() -> TestRe
         Ok::<_, Box<dyn std::error::Error>>(())
     })?;
     assert_eq!(log.arrivals(), 100);
+    Ok(())
+}
+
+#[test]
+fn a_log_that_parts_keeps_every_entry_under_its_new_name_over_restarts() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("log.redb");
+    let log = DriveLog::open(&path)?;
+    log.append(&entries((0..6).map(|seq| record(1, seq)).collect()))?;
+    let other = |seq| Record {
+        log: [8; 32],
+        ..record(8, seq)
+    };
+    let split = |log: u8, at, branch: u8| Split {
+        log: [log; 32],
+        at,
+        branch: [branch; 32],
+    };
+    // At 4, then the rest once more, and then at the very beginning: three names in one stored log.
+    log.append(&Batch {
+        splits: vec![split(1, 4, 2), split(2, 1, 3)],
+        records: vec![other(0), other(1)],
+        ..Batch::default()
+    })?;
+    log.append(&Batch {
+        splits: vec![split(1, 0, 4)],
+        ..Batch::default()
+    })?;
+    let named = |name: u8, from: u64, seqs: std::ops::Range<u64>| -> Vec<Record> {
+        seqs.map(|seq| Record {
+            log: [name; 32],
+            seq: seq - from,
+            ..record(1, seq)
+        })
+        .collect()
+    };
+    let grown = Record {
+        log: [3; 32],
+        seq: 1,
+        ..record(1, 6)
+    };
+    for round in 0..2 {
+        let log = if round == 0 {
+            &log
+        } else {
+            &DriveLog::open(&folder.path().join("copy.redb"))?
+        };
+        assert_eq!(log.tip(&[1; 32]), None);
+        assert_eq!(log.read(&[4; 32], 0, usize::MAX)?, named(4, 0, 0..4));
+        assert_eq!(log.read(&[2; 32], 0, usize::MAX)?, named(2, 4, 4..5));
+        assert_eq!(log.read(&[3; 32], 0, usize::MAX)?, named(3, 5, 5..6));
+        assert_eq!(log.read(&[3; 32], 1, usize::MAX)?, vec![]);
+        assert_eq!(log.place(&record(1, 5).id)?, Some(([3; 32], 0)));
+        assert_eq!(log.id_at(&[2; 32], 0)?, Some(record(1, 4).id));
+        assert_eq!(log.id_at(&[2; 32], 1)?, None);
+        assert_eq!(log.get(&record(1, 2).id)?, named(4, 0, 2..3).pop());
+        let mut names: Vec<u8> = log.tips().iter().map(|tip| tip.log[0]).collect();
+        names.sort_unstable();
+        assert_eq!(names, vec![2, 3, 4, 8]);
+        assert_eq!(log.arrivals(), 8);
+        let mut seen = 0;
+        log.replay(0, |_, record| {
+            seen += usize::from([2, 3, 4, 8].contains(&record.log[0]));
+        })?;
+        assert_eq!(seen, 8);
+        // Only the last of them grows; the others ended where they part.
+        assert!(log.is_parted(&[4; 32]) && log.is_parted(&[2; 32]) && !log.is_parted(&[3; 32]));
+        for (log_id, seq) in [(1, 0), (4, 4), (2, 1)] {
+            let more = Record {
+                log: [log_id; 32],
+                seq,
+                ..record(9, seq)
+            };
+            assert!(matches!(
+                log.append(&entries(vec![more])),
+                Err(AppendError::Gap { .. })
+            ));
+        }
+        assert!(matches!(
+            log.append(&Batch {
+                splits: vec![split(3, 1, 7)],
+                ..Batch::default()
+            }),
+            Err(AppendError::Split { len: 1, at: 1, .. })
+        ));
+        if round == 0 {
+            std::fs::copy(&path, folder.path().join("copy.redb"))?;
+        }
+    }
+    log.append(&entries(vec![grown.clone()]))?;
+    drop(log);
+    let log = DriveLog::open(&path)?;
+    assert_eq!(log.read(&[3; 32], 1, usize::MAX)?, vec![grown]);
+    assert_eq!(log.place(&record(1, 6).id)?, Some(([3; 32], 1)));
     Ok(())
 }

@@ -216,10 +216,8 @@ impl Exchange {
 
     fn opened(&mut self, peer: PeerId) {
         self.closed(peer);
+        self.recheck();
         let summary = self.source.summary();
-        for head in &summary {
-            self.local_grew(*head);
-        }
         let mut session = Session::default();
         for (log, head) in &self.local {
             let gap = Gap::between(Some(head), None);
@@ -334,26 +332,50 @@ impl Exchange {
         for head in self.source.summary() {
             self.local_grew(head);
         }
+        let known: Vec<LogId> = self.local.keys().copied().collect();
+        known.iter().for_each(|log| self.parted(log));
     }
 
-    /// Notes our own head of a log.
+    /// Notes our own head of a log. What is announced may come late; a log that really is shorter than
+    /// it was has parted, and what is missing goes by another name.
     fn local_grew(&mut self, head: LogHead) {
-        let known = self.local.get(&head.log);
-        if known.is_some_and(|known| known.len > head.len || *known == head) {
+        let known = self.local.get(&head.log).copied();
+        if known == Some(head) {
             return;
+        }
+        if known.is_some_and(|known| known.len > head.len) || head.len == 0 {
+            return self.parted(&head.log);
         }
         self.local.insert(head.log, head);
         if let Some(incoming) = self.incoming.get_mut(&head.log) {
             incoming.next = incoming.next.max(head.len);
         }
+        self.local_changed(&head.log);
+    }
+
+    /// Looks whether one of our logs has become shorter, or has nothing left.
+    fn parted(&mut self, log: &LogId) {
+        let Some(known) = self.local.get(log).copied() else {
+            return;
+        };
+        match self.source.head(log) {
+            Some(head) if head.len >= known.len => return,
+            Some(head) => self.local.insert(*log, head),
+            None => self.local.remove(log),
+        };
+        self.local_changed(log);
+    }
+
+    fn local_changed(&mut self, log: &LogId) {
+        let ours = self.local.get(log).copied();
         let peers: Vec<PeerId> = self.sessions.keys().copied().collect();
         for peer in peers {
             if let Some(session) = self.sessions.get_mut(&peer) {
-                session.pairs.entry(head.log).or_default();
-                session.measure(&head.log, Some(&head));
-                session.to_tell.insert(head.log);
+                session.pairs.entry(*log).or_default();
+                session.measure(log, ours.as_ref());
+                session.to_tell.insert(*log);
             }
-            self.compare(peer, &head.log);
+            self.compare(peer, log);
         }
     }
 

@@ -144,7 +144,7 @@ impl Message {
     }
 
     fn within_limits(&self) -> bool {
-        let head = |head: &LogHead| head.len > 0 && head.len <= MAX_LEN;
+        let head = |head: &LogHead| head.is_sound() && head.len <= MAX_LEN;
         match self {
             Self::Hello { .. } => true,
             Self::Heads { heads, .. } => heads.len() <= MAX_HEADS && heads.iter().all(head),

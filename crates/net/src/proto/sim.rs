@@ -19,6 +19,8 @@ use crate::{
     types::{LogId, PeerId},
 };
 
+mod parting;
+
 /// More than the bytes that may wait in a session, whatever happens.
 const OUTBOX_CAP: usize = 4 << 20;
 
@@ -33,8 +35,8 @@ fn log(n: usize) -> LogId {
 struct Node {
     keeper: Arc<Keeper>,
     exchange: Exchange,
-    /// Handed over and not taken yet, in order.
-    deliveries: VecDeque<(u64, Vec<Bytes>)>,
+    /// Handed over and not taken yet, in order; what is evidence of a fork has no number.
+    deliveries: VecDeque<(Option<u64>, Vec<Bytes>)>,
     forks: Vec<(PeerId, LogId, u64)>,
 }
 
@@ -110,10 +112,17 @@ impl World {
                     assert!(wire.iter().map(Vec::len).sum::<usize>() <= OUTBOX_CAP + MAX_FRAME);
                 }
                 OutEvent::Deliver { id, entries, .. } => {
-                    self.nodes[node].deliveries.push_back((id, entries));
+                    self.nodes[node].deliveries.push_back((Some(id), entries));
                 }
-                OutEvent::Fork { from, log, at, .. } => {
+                OutEvent::Fork {
+                    from,
+                    log,
+                    at,
+                    entries,
+                    ..
+                } => {
                     self.nodes[node].forks.push((from, log, at));
+                    self.nodes[node].deliveries.push_back((None, entries));
                 }
                 OutEvent::LevelChanged(_) | OutEvent::Addresses(..) => {}
                 OutEvent::Misbehaved(peer, why) => panic!("{peer:?} is honest, but: {why}"),
@@ -159,8 +168,14 @@ impl World {
         let Some((id, entries)) = self.nodes[node].deliveries.pop_front() else {
             return;
         };
-        self.nodes[node].keeper.take(&entries);
-        self.feed(node, InEvent::Taken(id));
+        let taken = self.nodes[node].keeper.take(&entries);
+        if let Some(id) = id {
+            self.feed(node, InEvent::Taken(id));
+        }
+        if taken > 0 && self.nodes[node].keeper.parts() {
+            // Other logs may have another length now.
+            self.feed(node, InEvent::Recheck);
+        }
     }
 
     fn write(&mut self, node: usize) {

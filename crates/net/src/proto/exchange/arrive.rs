@@ -26,7 +26,7 @@ impl Exchange {
         if session.pairs.len() >= MAX_LOGS && !session.pairs.contains_key(&head.log) {
             return self.misbehaved(peer, "too many logs");
         }
-        session.pairs.entry(head.log).or_default().theirs = Some(head);
+        session.pairs.entry(head.log).or_default().theirs = Some(head).filter(|head| head.len > 0);
         session.measure(&head.log, ours.as_ref());
         self.compare(peer, &head.log);
     }
@@ -219,9 +219,8 @@ impl Exchange {
         if let Some(session) = self.sessions.get_mut(&peer) {
             session.untaken = session.untaken.saturating_sub(bytes);
         }
-        if let Some(head) = self.source.head(&log) {
-            self.local_grew(head);
-        }
+        let head = self.source.head(&log);
+        self.local_grew(head.unwrap_or(LogHead::nothing_of(log)));
         let len = self.len(&log);
         if len >= end {
             // What could not be made sense of before may have waited for this.

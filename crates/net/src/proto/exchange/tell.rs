@@ -124,13 +124,10 @@ impl Exchange {
                 && let Some(log) = session.to_tell.pop_first()
             {
                 let pair = session.pairs.entry(log).or_default();
-                if let Some(head) = self
-                    .local
-                    .get(&log)
-                    .filter(|head| pair.told != Some(**head))
-                {
-                    pair.told = Some(*head);
-                    heads.push(*head);
+                let head = self.local.get(&log).copied();
+                if pair.told != head {
+                    pair.told = head;
+                    heads.push(head.unwrap_or(LogHead::nothing_of(log)));
                 }
             }
             if !heads.is_empty() {
