@@ -42,6 +42,10 @@ fn attack_l17_a_removed_device_with_every_byte_and_all_old_keys_opens_nothing_wr
             let ticket = ana.invite(&drive, Role::Writer)?;
             device.join(&ticket, Door::Folder(folder))?;
         }
+        fs::write(his.join("by ben.txt"), "by him, while he was in")?;
+        within_ms(SOON, "cleo has what ben wrote", || {
+            cleos.join("by ben.txt").exists()
+        })?;
         lab.converge(&[&ana, &ben, &cleo], &drive)?;
         let bens = own_id(&ben, &drive)?;
         ana.call(&["revoke", &drive, &bens])?.ok()?;
