@@ -238,7 +238,9 @@ fn of_drive(error: DriveError) -> VolumeError {
 fn of_append(error: &AppendError) -> VolumeError {
     match error {
         AppendError::Full => VolumeError::NoSpace,
-        AppendError::Gap { .. } | AppendError::Store(_) => VolumeError::Refused(error.to_string()),
+        AppendError::Gap { .. } | AppendError::Split { .. } | AppendError::Store(_) => {
+            VolumeError::Refused(error.to_string())
+        }
     }
 }
 

@@ -434,7 +434,7 @@ fn append(error: &AppendError) -> ApiError {
         AppendError::Full => {
             ApiError::new(Code::DiskFull, "the disk with PeerDrive's data is full").hint(FREE_SPACE)
         }
-        AppendError::Gap { .. } => told(Code::Failed, error, SEE_LOG),
+        AppendError::Gap { .. } | AppendError::Split { .. } => told(Code::Failed, error, SEE_LOG),
         AppendError::Store(_) => told(by_cause(error), error, SEE_LOG),
     }
 }
