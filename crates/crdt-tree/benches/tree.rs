@@ -24,6 +24,11 @@ const THERE: Actor = Actor([2; 16]);
 const PER_FOLDER: usize = 100;
 /// How many times each single operation is measured by hand.
 const SAMPLES: usize = 200;
+/// Files of a batch.
+const BATCH: usize = 2_000;
+/// Devices that edit without hearing of each other, and edits of each.
+const APART: u8 = 3;
+const EDITS_APART: usize = 70;
 
 fn content(rng: &mut Rng) -> Option<Content> {
     let mut hash = [0; 32];
@@ -115,6 +120,26 @@ impl Edits {
         }
     }
 
+    /// A folder of that many files, as one action.
+    fn batch(&mut self, count: usize) -> Vec<Edit> {
+        self.count += 1;
+        let mut edits = vec![Edit::Create {
+            parent: Place::In(NodeId::ROOT),
+            name: name(format!("batch {}", self.count)),
+            kind: Kind::Folder,
+            content: None,
+            mode: None,
+        }];
+        edits.extend((0..count).map(|number| Edit::Create {
+            parent: Place::InCreated(0),
+            name: name(format!("document number {number}.txt")),
+            kind: Kind::File,
+            content: content(&mut self.rng),
+            mode: None,
+        }));
+        edits
+    }
+
     fn write(&mut self) -> Edit {
         let node = *self.rng.pick(&self.files).unwrap_or(&NodeId::ROOT);
         let content = content(&mut self.rng).unwrap_or(Content::Symlink("x".into()));
@@ -189,6 +214,24 @@ fn load_and_tell(what: &str) {
     drop((bare, tree));
 }
 
+/// Renames by devices that do not hear of each other, in turn.
+fn apart(snapshot: &[u8], edits: &mut Edits) -> Vec<(Vec<u8>, Author)> {
+    let mut all = Vec::new();
+    for number in 0..APART {
+        let actor = Actor([10 + number; 16]);
+        let Ok(mut tree) = DriveTree::load(snapshot, actor) else {
+            continue;
+        };
+        for seq in 1..=EDITS_APART as u64 {
+            let edit = edits.rename(&tree);
+            let changes = tree.edit(&[edit]).changes;
+            all.extend(changes.into_iter().map(|c| (c, Author { actor, seq })));
+        }
+    }
+    all.sort_by_key(|(_, author)| author.seq);
+    all
+}
+
 /// One line of a table, measured by hand.
 #[expect(clippy::print_stdout, reason = "the table is what this is for")]
 fn one_line(nodes: usize) {
@@ -224,12 +267,17 @@ fn one_line(nodes: usize) {
             sent.extend(there.edit(&[edit]).changes);
         }
     }
+    let single = sent.len();
+    let batch = edits.batch(BATCH);
+    let (made, batch_here) = busy_for(|| there.edit(&batch));
+    sent.extend(made.changes);
     drop(there);
+    let apart = apart(&snapshot, &mut edits);
     let Ok(mut here) = DriveTree::load(&snapshot, HERE) else {
         return;
     };
     let (mut remote_creates, mut remote_renames) = (Vec::new(), Vec::new());
-    for (change, seq) in sent.iter().zip(1..) {
+    for (change, seq) in sent[..single].iter().zip(1..) {
         let author = Author { actor: THERE, seq };
         let times = if seq % 2 == 1 {
             &mut remote_creates
@@ -237,6 +285,16 @@ fn one_line(nodes: usize) {
             &mut remote_renames
         };
         let _ = timed(times, || here.apply(change, &author));
+    }
+    let ((), batch_there) = busy_for(|| {
+        for (change, seq) in sent.iter().zip(1..).skip(single) {
+            let _ = here.apply(change, &Author { actor: THERE, seq });
+        }
+    });
+    let mut remote_apart = Vec::new();
+    for (change, author) in &apart {
+        let heard = timed(&mut remote_apart, || here.apply(change, author));
+        assert!(heard.is_ok(), "{heard:?}");
     }
     let mut lookups = Vec::new();
     let mut lists = Vec::new();
@@ -259,7 +317,8 @@ fn one_line(nodes: usize) {
     }
     println!(
         "{nodes} nodes | build {built:.1?} | local create {:.1?} rename {:.1?} write {:.1?} | \
-         remote create {:.1?} rename {:.1?} | load {:.2?} (Automerge alone {:.2?}, without its check {:.2?}) | save {:.2?}, {:.0} B/node | \
+         remote create {:.1?} rename {:.1?} apart {:.1?} | \
+         batch of {BATCH} here {batch_here:.1?} there {batch_there:.1?} | load {:.2?} (Automerge alone {:.2?}, without its check {:.2?}) | save {:.2?}, {:.0} B/node | \
          resident {resident_built:.0} MB built; loaded {tree_memory}, Automerge alone {bare_memory} | \
          lookup {:.1?} ls {:.1?} get {:.1?}",
         median(creates),
@@ -267,6 +326,7 @@ fn one_line(nodes: usize) {
         median(writes),
         median(remote_creates),
         median(remote_renames),
+        median(remote_apart),
         load,
         alone,
         unchecked,

@@ -16,6 +16,8 @@
 //!   folder, its content and its deletion are separate *registers*: little slots that hold a value each.
 //!   A rename writes the name slot, a move the place slot, an edit the content slot. Made apart, they do
 //!   not touch, and so all three hold.
+//! - **Who makes the same path makes the same node.** The id follows from where a node is made, under what name
+//!   and as what. So two people who each make `notes/` while apart have one folder when they meet, not two.
 //! - **A change carries what it has seen.** Each batch of edits becomes one *change*: bytes that name the
 //!   changes they build on. A device applies a change once it has those, in whatever order they came. Whoever
 //!   writes does so under a name of their own, the *actor*, and numbers their changes 1, 2, 3, …
@@ -148,6 +150,101 @@
 //!
 //! Note what the last step shows: Bob's first move was never lost. It lay in the document, read as "not now",
 //! and counted again as soon as nothing stood against it.
+//!
+//! # When both wrote the same file
+//!
+//! Here nothing can be put together without looking into the file, which this crate never does. So both
+//! versions show, and a person decides.
+//!
+//! ```
+//! # use peerdrive_crdt_tree::edit::{Edit, Place};
+//! # use peerdrive_crdt_tree::id::{Actor, NodeId};
+//! # use peerdrive_crdt_tree::lint::Author;
+//! # use peerdrive_crdt_tree::name::Name;
+//! # use peerdrive_crdt_tree::node::{Content, ContentHash, FileContent, Kind};
+//! # use peerdrive_crdt_tree::tree::DriveTree;
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let (ann, bob) = (Actor([1; 16]), Actor([2; 16]));
+//! # let (mut at_anns, mut at_bobs) = (DriveTree::new(ann), DriveTree::new(bob));
+//! # let (parent, name) = (Place::In(NodeId::ROOT), Name::new("plan.md")?);
+//! # let made = at_anns.edit(&[Edit::Create { parent, name, kind: Kind::File, content: None, mode: None }]);
+//! # at_bobs.apply(&made.changes[0], &Author { actor: ann, seq: 1 })?;
+//! # let plan = at_anns.lookup("plan.md").ok_or("not there")?;
+//! // A content is the hash of the bytes, which lie elsewhere.
+//! let version = |hash: u8| -> Content {
+//!     Content::File(FileContent { hash: ContentHash([hash; 32]), len: 4, mtime_ns: 0, manifest: None })
+//! };
+//! let of_ann = at_anns.edit(&[Edit::SetContent { node: plan, content: version(1) }]);
+//! let of_bob = at_bobs.edit(&[Edit::SetContent { node: plan, content: version(2) }]);
+//! at_bobs.apply(&of_ann.changes[0], &Author { actor: ann, seq: 2 })?;
+//! at_anns.apply(&of_bob.changes[0], &Author { actor: bob, seq: 1 })?;
+//!
+//! // Bob's version won: neither had seen more than the other, and of two equal counters the greater
+//! // author wins. Ann's shows beside it, under the same name on both devices.
+//! let shown: Vec<String> = at_anns.walk().filter_map(|id| at_anns.path(id)).collect();
+//! assert!(shown[0].starts_with("plan (conflict ") && shown[0].ends_with(").md"));
+//! assert_eq!(shown[1], "plan.md");
+//! assert_eq!(at_bobs.get(plan).and_then(|node| node.content), Some(version(2)));
+//! assert_eq!(at_anns.view_hash(), at_bobs.view_hash());
+//!
+//! // Ann looks at both and keeps her own: one more write to the slot, which has seen both values.
+//! let keep = at_anns.lookup(&shown[0]).ok_or("not there")?;
+//! let kept = at_anns.edit(&[Edit::Resolve { node: plan, keep }]);
+//! at_bobs.apply(&kept.changes[0], &Author { actor: ann, seq: 3 })?;
+//! assert_eq!(at_bobs.get(plan).and_then(|node| node.content), Some(version(1)));
+//! assert!(at_bobs.conflicts().is_empty() && at_bobs.counts().files == 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # When messages come late, twice or in the wrong order
+//!
+//! A change that builds on one that is not there yet is refused and can be offered again later; one that is
+//! there already does nothing. That is all that whoever carries changes between devices has to know.
+//!
+//! ```
+//! # use peerdrive_crdt_tree::edit::{Edit, Place};
+//! # use peerdrive_crdt_tree::id::{Actor, NodeId};
+//! # use peerdrive_crdt_tree::lint::Author;
+//! # use peerdrive_crdt_tree::name::Name;
+//! # use peerdrive_crdt_tree::node::Kind;
+//! # use peerdrive_crdt_tree::tree::{ApplyError, DriveTree};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let (ann, bob) = (Actor([1; 16]), Actor([2; 16]));
+//! # let (mut at_anns, mut at_bobs) = (DriveTree::new(ann), DriveTree::new(bob));
+//! # let folder = |name: &str| -> Result<Edit, Box<dyn std::error::Error>> {
+//! #     let (parent, name) = (Place::In(NodeId::ROOT), Name::new(name)?);
+//! #     Ok(Edit::Create { parent, name, kind: Kind::Folder, content: None, mode: None })
+//! # };
+//! let (first, second) = (at_anns.edit(&[folder("a")?]), at_anns.edit(&[folder("b")?]));
+//! let [one, two] = [1, 2].map(|seq| Author { actor: ann, seq });
+//!
+//! let early = at_bobs.apply(&second.changes[0], &two);
+//! assert!(matches!(early, Err(ApplyError::MissingDependency(_))));
+//! at_bobs.apply(&first.changes[0], &one)?;
+//! at_bobs.apply(&second.changes[0], &two)?;
+//! assert!(at_bobs.apply(&first.changes[0], &one)?.is_empty(), "no events: nothing happened");
+//! assert_eq!(at_bobs.view_hash(), at_anns.view_hash());
+//!
+//! // What was saved is the whole of it: the tree, its history, and who saw what.
+//! let again = DriveTree::load(&at_bobs.save(), bob)?;
+//! assert_eq!(again.view_hash(), at_anns.view_hash());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Words
+//!
+//! | word | here it means |
+//! |---|---|
+//! | node | a file, folder or symlink, known by its id for as long as the drive lasts, deleted or not |
+//! | register | a slot of a node: how it began, place, name, content, attributes, deletion |
+//! | op | one write to one register; its id is a counter and its author |
+//! | change | the ops of one action, with the changes that they build on; what travels |
+//! | actor, author | under whom a device writes |
+//! | heads | the changes on which nothing builds yet: they name a whole state of the document |
+//! | view | the tree as it shows, read off the registers |
+//! | conflict copy | a version that shows beside its file, and becomes a node when somebody touches it |
 //!
 //! # The rooms
 //!

@@ -27,6 +27,11 @@ pub fn reads() -> u64 {
     crate::register::reads()
 }
 
+/// Entries that views of this thread have put into a folder so far, for the first time or again.
+pub fn settled() -> u64 {
+    crate::view::settled()
+}
+
 /// All that a tree shows and keeps, as one value.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Picture {

@@ -118,3 +118,19 @@ impl View {
         self.slot_mut(at).folder.as_deref_mut()
     }
 }
+
+#[cfg(feature = "test-utils")]
+thread_local! {
+    static SETTLED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// Entries that views of this thread have put into a folder so far: what a change sets in motion.
+#[cfg(feature = "test-utils")]
+pub(crate) fn settled() -> u64 {
+    SETTLED.get()
+}
+
+fn count_settled() {
+    #[cfg(feature = "test-utils")]
+    SETTLED.set(SETTLED.get() + 1);
+}

@@ -6,7 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use automerge::legacy::OpId;
 use automerge::transaction::Transactable;
-use automerge::{ActorId, Automerge, AutomergeError, Change, ExpandedChange, ROOT, ReadDoc};
+use automerge::{
+    ActorId, Author, Automerge, AutomergeError, Change, ExpandedChange, ROOT, ReadDoc,
+};
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
 
@@ -149,5 +151,56 @@ fn a_deflated_column_inflates_without_a_bound() -> TestResult {
     let bomb = document.save();
     assert!(bomb.len() < 64 << 10, "{} bytes", bomb.len());
     assert!(Automerge::load(&bomb)?.save_nocompress().len() > 16 << 20);
+    Ok(())
+}
+
+/// The same change by somebody who calls themselves `name`: Automerge keeps that in the extra bytes.
+fn by(change: &Change, name: &[u8]) -> Change {
+    let mut change = change.decode();
+    change.extra_bytes = [&[1, name.len() as u8], name].concat();
+    Change::from(change)
+}
+
+/// Two changes of one actor, in order.
+fn two_changes() -> Result<[Change; 2], AutomergeError> {
+    let mut document = document(1);
+    Ok([change(&mut document, 1)?, change(&mut document, 2)?])
+}
+
+#[test]
+fn of_two_authors_of_one_actor_the_first_to_arrive_keeps_the_other_out_for_ever() -> TestResult {
+    let [first, second] = two_changes()?;
+    let first = by(&first, b"ann");
+    assert_eq!(first.author(), Some(Author::from(b"ann".as_slice())));
+    let mut second = second.decode();
+    second.deps = vec![first.hash()];
+    let second = by(&Change::from(second), b"bob");
+    let (mut here, mut there) = (document(2), document(3));
+    here.apply_changes([first.clone()])?;
+    there.apply_changes([second.clone()])?;
+    assert!(matches!(
+        here.apply_changes([second]),
+        Err(AutomergeError::DuplicateAuthor(..))
+    ));
+    assert!(matches!(
+        there.apply_changes([first]),
+        Err(AutomergeError::DuplicateAuthor(..))
+    ));
+    assert_ne!(
+        here.get_heads(),
+        there.get_heads(),
+        "one has nothing at all"
+    );
+    Ok(())
+}
+
+#[test]
+fn an_author_given_in_a_second_change_alone_ends_the_process() -> TestResult {
+    let [first, second] = two_changes()?;
+    let second = by(&second, b"ann");
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        document(2).apply_changes([first, second]).is_ok()
+    }));
+    assert!(outcome.is_err(), "{outcome:?}");
     Ok(())
 }

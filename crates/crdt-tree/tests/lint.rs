@@ -123,6 +123,12 @@ fn attack_l21_a_time_a_message_and_extra_bytes() -> TestResult {
     refused(
         |c| c.extra_bytes = vec![0],
         lint(LintError::NotEmpty("extra bytes")),
+    )?;
+    // Automerge keeps an author there, and panics over one in a second change (`hazards.rs`).
+    let named = [&[1, 3], b"ann".as_slice()].concat();
+    refused(
+        |c| c.extra_bytes = named,
+        lint(LintError::NotEmpty("extra bytes")),
     )
 }
 

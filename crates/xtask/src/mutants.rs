@@ -17,14 +17,16 @@ const FILES: [&str; 3] = [
 ];
 
 /// The tests that should notice: those of rules and doors, and as many random histories as take seconds.
-const TESTS: [&str; 8] = [
+const TESTS: [&str; 10] = [
     "basics",
     "doors",
     "future",
     "glance",
     "histories",
     "past",
+    "questions",
     "remake",
+    "restore",
     "rules",
 ];
 const CASES: &str = "600";

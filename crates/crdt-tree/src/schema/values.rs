@@ -9,7 +9,9 @@ use crate::name::Name;
 use crate::node::{Content, ContentHash, FileContent, Kind, ManifestRef};
 
 /// How a node began: the `k` register. Holds the first parent and name too, so that a node that was
-/// never moved or renamed needs no `p` and no `n`.
+/// never moved or renamed needs no `p` and no `n`: as registers of their own these cost a quarter more
+/// memory and snapshot (docs/benchmarks/tree.md). The first content is not in it, though that would save
+/// a third: an edit could not be told from one that had not seen it, as these have different keys.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Birth {
     pub(crate) kind: Kind,

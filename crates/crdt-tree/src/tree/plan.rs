@@ -4,6 +4,8 @@
 //! conflict copy, first makes every copy a node of its own (rule R6): that is [`Plan::First`], after
 //! which the same edit is planned again and finds plain nodes.
 
+use std::collections::{BTreeSet, HashMap};
+
 use automerge::ReadDoc;
 
 use super::EditError;
@@ -374,29 +376,35 @@ impl<R: ReadDoc> Planner<'_, R> {
     }
 
     /// What lies below a deleted folder and went in the same action: its marks follow the folder's own
-    /// without a gap.
+    /// without a gap. Where several deleted the folder apart, what went with any of them: each saw
+    /// other things in it.
     fn deleted_with(&self, at: SlotId) -> Vec<NodeId> {
-        let mark = |at: SlotId| -> Option<OpId> {
-            let registers = self.source.registers(self.view.entry(at).id)?;
-            registers.deletion.last().map(|(op, _)| *op)
+        let marks = |at: SlotId| -> Vec<OpId> {
+            let registers = self.source.registers(self.view.entry(at).id);
+            let marks = registers.unwrap_or_default().deletion;
+            marks.into_iter().map(|(op, _)| op).collect()
         };
         let entry = self.view.entry(at);
-        let Some(first) = mark(at).filter(|_| entry.kind == Kind::Folder) else {
+        if entry.kind != Kind::Folder {
             return Vec::new();
-        };
-        let below = |hidden: &SlotId| self.view.above(*hidden).any(|above| above == at);
-        let marks = self.view.hidden().filter(below).filter_map(|hidden| {
-            let op = mark(hidden).filter(|op| op.actor == first.actor)?;
-            Some((op.counter, self.view.entry(hidden).id))
-        });
-        let marks: std::collections::BTreeMap<u32, NodeId> = marks.collect();
-        let mut with = Vec::new();
-        let mut counter = first.counter;
-        while let Some(id) = counter.checked_add(1).and_then(|next| marks.get(&next)) {
-            with.push(*id);
-            counter += 1;
         }
-        with
+        let below = |hidden: &SlotId| self.view.above(*hidden).any(|above| above == at);
+        let hidden = self.view.hidden().filter(below);
+        let by_mark: HashMap<OpId, NodeId> = hidden
+            .flat_map(|hidden| marks(hidden).into_iter().map(move |op| (op, hidden)))
+            .map(|(op, hidden)| (op, self.view.entry(hidden).id))
+            .collect();
+        let next = |mark: &OpId| {
+            Some(OpId {
+                counter: mark.counter.checked_add(1)?,
+                ..*mark
+            })
+        };
+        let runs = marks(at).into_iter().flat_map(|first| {
+            std::iter::successors(next(&first), next).map_while(|mark| by_mark.get(&mark).copied())
+        });
+        let mut found = BTreeSet::new();
+        runs.filter(|id| found.insert(*id)).collect()
     }
 
     fn resolve(&self, node: NodeId, keep: NodeId) -> Result<Plan, EditError> {

@@ -122,6 +122,7 @@ impl View {
     }
 
     fn attach<R: ReadDoc>(&mut self, source: &Source<'_, R>, at: SlotId, journal: &mut Journal) {
+        super::count_settled();
         journal.note(self, at);
         self.slot_mut(at).attached = true;
         self.claim(source, at, journal);
