@@ -7,6 +7,7 @@ import type { SortKey } from "../../bindings/api";
 import type { RowsProps } from "./rows";
 import { Rows } from "./rows";
 import { size } from "./selection";
+import { lineAt } from "./slot";
 import type { Order } from "./use-listing";
 import "./grid.css";
 
@@ -32,11 +33,6 @@ const COLUMNS: readonly { key: SortKey; label: string; className: string }[] = [
   { key: "size", label: "Size", className: "cell-size" },
   { key: "kind", label: "Kind", className: "cell-kind" },
 ];
-
-function lineAt(target: EventTarget | null): number | null {
-  const line = target instanceof Element ? target.closest<HTMLElement>("[data-line]")?.dataset["line"] : undefined;
-  return line === undefined ? null : Number(line);
-}
 
 /** Keys on the head of a column: they sort, and are nothing to the rows. */
 function headPressed(event: KeyboardEvent<HTMLButtonElement>, box: HTMLElement | null): void {

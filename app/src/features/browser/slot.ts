@@ -33,11 +33,19 @@ export interface View {
 }
 
 const INDENT = 18;
+/** The number that the first line has among the rows of the grid, after that of the columns. */
+const FIRST = 2;
 /** How long a change of somebody else's is marked. */
 const FRESH = 4_000;
 
 export function rowId(line: number): string {
   return `row-${line}`;
+}
+
+/** The line of the row that an element is in; null if it is in none whose row is here. */
+export function lineAt(target: EventTarget | null): number | null {
+  const row = target instanceof Element ? target.closest("[data-line]") : null;
+  return row === null ? null : Number(row.getAttribute("aria-rowindex")) - FIRST;
 }
 
 /** Draws a picture by its name. */
@@ -105,10 +113,10 @@ export class Slot {
     const { shown: was, element } = this;
     const { row, line } = view;
     this.shown = view;
-    if (was?.line !== line) {
-      element.id = rowId(line);
-      element.setAttribute("aria-rowindex", String(line + 2));
-    }
+    if (was?.line !== line) element.setAttribute("aria-rowindex", String(line + FIRST));
+    // Only the row that the keyboard is on is spoken of by its id.
+    if (view.current && (was?.line !== line || !was.current)) element.id = rowId(line);
+    else if (!view.current && was?.current === true) element.removeAttribute("id");
     if (was?.top !== view.top) element.style.transform = `translateY(${view.top}px)`;
     if (was?.level !== view.level) {
       element.setAttribute("aria-level", String(view.level));
@@ -119,7 +127,7 @@ export class Slot {
       return;
     }
     if (!was?.row) element.removeAttribute("aria-busy");
-    if (!was?.row || was.line !== line) element.dataset["line"] = String(line);
+    if (!was?.row) element.setAttribute("data-line", "");
     if (!was?.row || was.position !== view.position) element.setAttribute("aria-posinset", String(view.position + 1));
     if (!was?.row || was.siblings !== view.siblings) element.setAttribute("aria-setsize", String(view.siblings));
     if (!was?.row || was.selected !== view.selected) element.setAttribute("aria-selected", String(view.selected));
