@@ -533,6 +533,7 @@ test("an opened folder that fails is told of, and asked for once", options, asyn
 
 test("100,000 entries are fetched by the window, and any of them is a jump away", options, async () => {
   await open("?many=100000");
+  await row("photo 0.jpg").waitFor();
   await page.keyboard.press("End");
   await row("photo 99999.jpg").waitFor();
   await page.keyboard.type("photo 5432");
@@ -541,4 +542,25 @@ test("100,000 entries are fetched by the window, and any of them is a jump away"
   assert.ok(windows.every(([, count]) => count <= 500));
   const fetched = windows.reduce((sum, [, count]) => sum + count, 0);
   assert.ok(fetched < 5_000, `${fetched} rows were asked for`);
+});
+
+test("when scrolling rests, rows follow each other in the document as on the screen, and each shows its own line", options, async () => {
+  await open("?many=100000");
+  await row("photo 0.jpg").waitFor();
+  for (const to of [333, 1_700, 90_000, 89_700]) {
+    await page.evaluate((to) => document.querySelector(".grid").scrollTo(0, to), to);
+    await page.waitForFunction(() => [...document.querySelectorAll(".grid-space > .row")].every((one) => one.textContent.includes("photo")));
+    await page.waitForTimeout(400);
+    const rows = await page.locator(".grid-space > .row").evaluateAll((all) =>
+      all.map((one) => ({ number: Number(one.ariaRowIndex), place: Number(one.ariaPosInSet), top: one.getBoundingClientRect().top, name: one.querySelector(".cell-name").textContent })),
+    );
+    assert.ok(rows.length > 10);
+    rows.forEach(({ number, place, top, name }, at) => {
+      assert.equal(number, rows[0].number + at);
+      assert.equal(place, number - 1);
+      assert.equal(top, rows[0].top + at * 32);
+      assert.equal(name, `photo ${number - 2}.jpg`);
+    });
+  }
+  assert.deepEqual(faults, []);
 });

@@ -34,16 +34,19 @@ interface AvatarProps {
   title?: string;
 }
 
-export const Avatar = memo(function Avatar({ person, size = 20, state = "here", title }: AvatarProps) {
-  const shown = size < 20 ? letters(person.name).slice(0, 1) : letters(person.name);
-  const words = title ?? spoken(person.name);
+/** What a disc looks like and says. */
+export function discOf({ person, size = 20, state = "here", title }: AvatarProps): { className: string; shown: string; words: string } {
+  return {
+    className: `avatar avatar-${size} avatar-${state} person-${colour(person.id)}`,
+    shown: size < 20 ? letters(person.name).slice(0, 1) : letters(person.name),
+    words: title ?? spoken(person.name),
+  };
+}
+
+export const Avatar = memo(function Avatar(props: AvatarProps) {
+  const { className, shown, words } = discOf(props);
   return (
-    <span
-      className={`avatar avatar-${size} avatar-${state} person-${colour(person.id)}`}
-      role="img"
-      aria-label={words}
-      title={words}
-    >
+    <span className={className} role="img" aria-label={words} title={words}>
       {shown}
     </span>
   );

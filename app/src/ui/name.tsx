@@ -2,10 +2,8 @@
 // obeyed. Knows the rules of text/names and nothing of files.
 import { memo } from "react";
 import { endingAt, isPlain, pieces, spoken } from "../text/names";
+import { SHORT } from "./name-node";
 import "./name.css";
-
-/** Below this no column is too narrow, and a name is one piece of text. */
-const SHORT = 18;
 
 export const Name = memo(function Name({ name, whole = false }: { name: string; whole?: boolean }) {
   if (isPlain(name)) {

@@ -176,6 +176,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     };
     let browser = [&no_node, &app::no_browser()];
     step("app: views in a browser", &mut || seen(&browser, "e2e"));
+    step("app: frames", &mut || seen(&browser, "frames:short"));
     step("app: a browser before real devices", &mut || {
         seen(&browser, "e2e:daemons")
     });

@@ -1,43 +1,19 @@
-// The lines in sight, and only those, as an ARIA treegrid: one stop for the Tab key, the cursor told by
-// aria-activedescendant, and one for the heads of the columns, among which the arrows go. Knows how rows are shown and nothing of what is done with them.
-import { useVirtualizer } from "@tanstack/react-virtual";
+// The rows of a folder as an ARIA treegrid: one stop for the Tab key, the cursor told by
+// aria-activedescendant, and one for the heads of the columns, among which the arrows go. Knows nothing of
+// what is done with rows.
 import { ChevronDown, ChevronUp } from "lucide-react";
-import type { DragEvent, KeyboardEvent, MouseEvent, MutableRefObject, ReactNode, RefObject } from "react";
-import { useEffect, useRef } from "react";
-import type { Presence, Row, SortKey } from "../../bindings/api";
-import type { Outline } from "../../listing/outline";
-import { useNow } from "../../live/clock";
-import { useTouches } from "../../live/news";
-import type { Chosen } from "./selection";
-import { has, size } from "./selection";
+import type { DragEvent, KeyboardEvent, MouseEvent, ReactNode } from "react";
+import type { SortKey } from "../../bindings/api";
+import type { RowsProps } from "./rows";
+import { Rows } from "./rows";
+import { size } from "./selection";
+import { lineAt } from "./slot";
 import type { Order } from "./use-listing";
-import { GridRow, rowId } from "./row";
 import "./grid.css";
 
-export const ROW = 32;
-const AROUND = 8;
-/** The heads of the columns, which stay in sight above the rows. */
-const HEAD = 32;
-
-export interface GridHandle {
-  /** Brings a line into sight. */
-  show: (line: number) => void;
-  /** Lines that fit the window. */
-  page: () => number;
-}
-
-interface GridProps {
+interface GridProps extends RowsProps {
   label: string;
-  outline: Outline<Row>;
-  expanded: (row: Row) => boolean;
-  chosen: Chosen<Row>;
-  renaming: string | null;
-  cut: ReadonlySet<string>;
-  dropTarget: string | null;
-  people: ReadonlyMap<string, readonly Presence[]>;
   order: Order;
-  handle: MutableRefObject<GridHandle | null>;
-  box: RefObject<HTMLDivElement>;
   empty: ReactNode;
   onSort: (key: SortKey) => void;
   onKeyDown: (event: KeyboardEvent<HTMLDivElement>) => void;
@@ -49,7 +25,6 @@ interface GridProps {
   onDragLeave: () => void;
   onDragEnd: () => void;
   onDrop: (event: DragEvent, line: number | null) => void;
-  onRenamed: (row: Row, name: string | null) => void;
 }
 
 const COLUMNS: readonly { key: SortKey; label: string; className: string }[] = [
@@ -58,11 +33,6 @@ const COLUMNS: readonly { key: SortKey; label: string; className: string }[] = [
   { key: "size", label: "Size", className: "cell-size" },
   { key: "kind", label: "Kind", className: "cell-kind" },
 ];
-
-function lineAt(target: EventTarget | null): number | null {
-  const line = target instanceof Element ? target.closest<HTMLElement>("[data-line]")?.dataset["line"] : undefined;
-  return line === undefined ? null : Number(line);
-}
 
 /** Keys on the head of a column: they sort, and are nothing to the rows. */
 function headPressed(event: KeyboardEvent<HTMLButtonElement>, box: HTMLElement | null): void {
@@ -76,37 +46,7 @@ function headPressed(event: KeyboardEvent<HTMLButtonElement>, box: HTMLElement |
 }
 
 export function Grid(props: GridProps) {
-  const { outline, chosen, handle, box, order } = props;
-  const news = useTouches();
-  const now = useNow();
-  const virtual = useVirtualizer({
-    count: outline.length,
-    getScrollElement: () => box.current,
-    estimateSize: () => ROW,
-    overscan: AROUND,
-    scrollMargin: HEAD,
-    scrollPaddingStart: HEAD,
-  });
-  const items = virtual.getVirtualItems();
-  // As many elements as were ever needed at once, and no more: only then does a line that comes get those of
-  // one that leaves.
-  const most = useRef(0);
-  most.current = Math.max(most.current, items.length);
-  const pool = most.current;
-  const first = items[0]?.index ?? 0;
-  const last = (items.at(-1)?.index ?? 0) + 1;
-
-  useEffect(() => outline.want(first, last), [outline, first, last]);
-
-  useEffect(() => {
-    handle.current = {
-      show: (line) => virtual.scrollToIndex(line, { align: "auto" }),
-      page: () => Math.max(1, Math.floor(((box.current?.clientHeight ?? ROW) - HEAD) / ROW) - 1),
-    };
-  }, [handle, box, virtual]);
-
-  const currentShown = chosen.cursor.line >= first && chosen.cursor.line < last && outline.length > 0;
-
+  const { outline, chosen, box, order } = props;
   return (
     <div
       ref={box}
@@ -115,7 +55,6 @@ export function Grid(props: GridProps) {
       aria-label={props.label}
       aria-rowcount={outline.length + 1}
       aria-multiselectable="true"
-      aria-activedescendant={currentShown ? rowId(chosen.cursor.line) : undefined}
       tabIndex={0}
       data-autofocus=""
       onKeyDown={props.onKeyDown}
@@ -185,34 +124,18 @@ export function Grid(props: GridProps) {
             <div role="gridcell">{props.empty}</div>
           </div>
         ) : (
-          <div className="grid-space" role="presentation" style={{ height: virtual.getTotalSize() }}>
-            {items.map((item) => {
-              const line = outline.at(item.index);
-              const row = line?.row;
-              return (
-                <GridRow
-                  // Lines that leave lend their elements to those that come: none is made while scrolling.
-                  key={item.index % pool}
-                  row={row}
-                  line={item.index}
-                  top={item.start - HEAD}
-                  level={line?.level ?? 1}
-                  position={line?.position ?? 0}
-                  siblings={line?.siblings ?? 0}
-                  expanded={row ? props.expanded(row) : false}
-                  selected={row ? has(chosen, row.id, item.index) : false}
-                  current={item.index === chosen.cursor.line}
-                  renaming={row !== undefined && row.id === props.renaming}
-                  cut={row ? props.cut.has(row.id) : false}
-                  target={row !== undefined && row.id === props.dropTarget}
-                  people={row ? props.people.get(row.id) : undefined}
-                  touch={row ? news.touch(row.id) : undefined}
-                  now={now}
-                  onRenamed={props.onRenamed}
-                />
-              );
-            })}
-          </div>
+          <Rows
+            outline={outline}
+            expanded={props.expanded}
+            chosen={chosen}
+            renaming={props.renaming}
+            cut={props.cut}
+            dropTarget={props.dropTarget}
+            people={props.people}
+            handle={props.handle}
+            box={box}
+            onRenamed={props.onRenamed}
+          />
         )}
       </div>
     </div>

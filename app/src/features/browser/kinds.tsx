@@ -26,15 +26,34 @@ const OF = new Map<string, Group>(
 );
 
 const ICONS = {
-  image: FileImage, video: FileVideo, audio: FileAudio, archive: FileArchive, code: FileCode, sheet: FileSpreadsheet, text: FileText,
+  image: FileImage, video: FileVideo, audio: FileAudio, archive: FileArchive, code: FileCode, sheet: FileSpreadsheet, text: FileText, plain: File,
 };
 
+/** What its picture is of. */
+export type Picture = "folder" | "symlink" | Group | "plain";
+
+export function pictureOf(kind: NodeKind, name: string): Picture {
+  return kind === "file" ? (OF.get(extension(name)) ?? "plain") : kind;
+}
+
+function IconOf({ picture, size }: { picture: Picture; size: number }) {
+  if (picture === "folder") return <Folder size={size} className="kind-folder" fill="currentColor" fillOpacity={0.22} strokeWidth={1.75} aria-hidden />;
+  if (picture === "symlink") return <Link2 size={size} className="kind-file" strokeWidth={1.75} aria-hidden />;
+  const Icon = ICONS[picture];
+  return <Icon size={size} className={`kind-file kind-${picture}`} strokeWidth={1.6} aria-hidden />;
+}
+
 export const KindIcon = memo(function KindIcon({ kind, name, size = 16 }: { kind: NodeKind; name: string; size?: number }) {
-  if (kind === "folder") return <Folder size={size} className="kind-folder" fill="currentColor" fillOpacity={0.22} strokeWidth={1.75} aria-hidden />;
-  if (kind === "symlink") return <Link2 size={size} className="kind-file" strokeWidth={1.75} aria-hidden />;
-  const group = OF.get(extension(name));
-  const Icon = group ? ICONS[group] : File;
-  return <Icon size={size} className={`kind-file kind-${group ?? "plain"}`} strokeWidth={1.6} aria-hidden />;
+  return <IconOf picture={pictureOf(kind, name)} size={size} />;
+});
+
+/** Every picture once, for rows that copy theirs. */
+export const Pictures = memo(function Pictures() {
+  return (["folder", "symlink", ...(Object.keys(ICONS) as (keyof typeof ICONS)[])] as const).map((picture) => (
+    <span key={picture} data-picture={picture}>
+      <IconOf picture={picture} size={16} />
+    </span>
+  ));
 });
 
 const WORDS: Record<string, string> = {

@@ -1,5 +1,6 @@
 // The rows of the folder that is open and of those opened inside it, kept fresh by the news.
 import { useCallback, useEffect, useMemo, useState } from "react";
+import { flushSync } from "react-dom";
 import type { Crumb, Row, SortKey } from "../../bindings/api";
 import { Outline } from "../../listing/outline";
 import { Pages } from "../../listing/pages";
@@ -42,10 +43,32 @@ export interface Listing {
 /** Answers that come closer together than this are one refresh: a storm of news is not one of requests. */
 const CALM = 60;
 
+/** How long after an answer a window that draws no frames takes it in. */
+const UNSEEN = 100;
+
+/** Once for all that comes before a frame, and within it: rows that were scrolled past by then are never
+ * drawn. A window that nobody sees has no frames. */
+function atNextFrame(run: () => void): () => void {
+  let frame: number | null = null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const now = (): void => {
+    if (frame !== null) cancelAnimationFrame(frame);
+    clearTimeout(timer);
+    frame = null;
+    flushSync(run);
+  };
+  return () => {
+    if (frame !== null) return;
+    frame = requestAnimationFrame(now);
+    timer = setTimeout(now, UNSEEN);
+  };
+}
+
 export function useListing(drive: string, folder: string | null, { sort, descending }: Order): Listing {
   const platform = usePlatform();
   const news = useNews();
   const [version, setVersion] = useState(0);
+  const [again] = useState(() => atNextFrame(() => setVersion((now) => now + 1)));
   const [opened, setOpened] = useState<ReadonlyMap<string, Pages<Row, Place>>>(new Map());
 
   const pagesOf = useCallback(
@@ -79,11 +102,10 @@ export function useListing(drive: string, folder: string | null, { sort, descend
   const shown = root.total === null && answered?.of === of ? answered.pages : root;
 
   useEffect(() => {
-    const again = (): void => setVersion((now) => now + 1);
     root.subscribe(again);
     root.want(0, 1);
     return () => root.close();
-  }, [root]);
+  }, [root, again]);
 
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -129,11 +151,11 @@ export function useListing(drive: string, folder: string | null, { sort, descend
   const open = useCallback(
     (id: string) => {
       const pages = pagesOf(id);
-      pages.subscribe(() => setVersion((now) => now + 1));
+      pages.subscribe(again);
       pages.want(0, 1);
       setOpened((before) => new Map(before).set(id, pages));
     },
-    [pagesOf],
+    [pagesOf, again],
   );
 
   const close = useCallback((id: string) => {
