@@ -50,6 +50,14 @@ export const VIEWS = [
   ["attention", "#/d/drive-1/attention"],
   ["attention-none", "?many=3#/d/drive-1/attention"],
   ["transfers", "#/transfers"],
+  ["adding", "?upload=60000", async (page) => {
+    await page.locator('input[type="file"]').setInputFiles([
+      { name: "a film.mp4", mimeType: "video/mp4", buffer: Buffer.alloc(2_000_000) },
+      { name: `${"a very long name ".repeat(12)}.mp4`, mimeType: "video/mp4", buffer: Buffer.alloc(1_000_000) },
+    ]);
+    await page.getByRole("link", { name: "Transfers" }).click();
+    await said(page, "a film.mp4");
+  }],
   ["transfers-none", "?many=3#/transfers"],
   ["reader", "?role=reader", (page) => page.keyboard.press("ArrowDown")],
   ["removed", "?role=none"],
@@ -58,6 +66,11 @@ export const VIEWS = [
   ["sharing-later", "", async (page) => { await page.getByRole("button", { name: "Share a folder" }).click(); await page.getByRole("dialog").waitFor(); }],
   ["joining-later", "", async (page) => { await page.getByRole("button", { name: "Join a drive with an invite" }).click(); await page.getByRole("dialog").waitFor(); }],
   ["six-words", "?empty&words", async (page) => { await join(page, "pd1abc", "/home/ana"); await said(page, "amber lake orbit"); }],
+  ["waits-no-longer", "?empty&words", async (page) => {
+    await join(page, "pd1abc", "/home/ana");
+    await page.getByRole("button", { name: "Do not wait" }).click();
+    await said(page, "This window waits no longer");
+  }],
   ["folder-waits", "?slow=folder", (page) => said(page, "Still waiting")],
   ["people-wait", "?slow=members#/d/drive-1/people", (page) => said(page, "Still waiting")],
   ["folder-fails", "?fail=folder", (page) => said(page, "The disk does not answer.")],

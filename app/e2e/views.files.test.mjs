@@ -130,6 +130,63 @@ test("files that are dropped are added; where none can be, they are refused whil
   assert.deepEqual(faults, []);
 });
 
+test("a row is dropped on a folder of the way here, and goes there", options, async () => {
+  await open();
+  await row("Brand").dblclick();
+  await row("logo.png").dragTo(page.locator(".crumb").first());
+  await page.getByText("Moved “logo.png” to “Studio”").waitFor();
+  await row("logo.png").waitFor({ state: "detached" });
+  await page.locator(".crumb").first().click();
+  await row("logo.png").waitFor();
+  assert.deepEqual(faults, []);
+});
+
+const focused = () => page.evaluate(() => document.activeElement.textContent);
+
+test("a row is moved by the dialog, with the keyboard alone, and back by Undo", options, async () => {
+  await open();
+  await row("README").click();
+  await page.keyboard.press("Control+m");
+  await page.locator(".move-row").first().waitFor();
+  await page.waitForTimeout(100);
+  assert.equal(await focused(), "Brand", "the keys are at the first folder");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await page.getByText("No folders in here.").waitFor();
+  assert.equal(await page.locator(".move-path").textContent(), "Studio / Contracts");
+  await page.waitForTimeout(100);
+  assert.equal(await focused(), "Up to “Studio”", "and stay in the list when another folder opens");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Tab");
+  assert.equal(await focused(), "Move here");
+  await page.keyboard.press("Enter");
+  await page.getByText("Moved “README” to “Contracts”").waitFor();
+  await row("README").waitFor({ state: "detached" });
+  await page.getByRole("button", { name: "Undo" }).click();
+  await row("README").waitFor();
+  assert.deepEqual(faults, []);
+});
+
+test("a row can be moved to any of many folders", options, async () => {
+  await open("?folders=1200");
+  await page.keyboard.press("End");
+  await row("README").click();
+  await page.keyboard.press("Control+m");
+  const dialog = page.getByRole("dialog");
+  const folder = (at) => dialog.getByRole("button", { name: `folder ${at}`, exact: true });
+  await folder(499).waitFor();
+  assert.equal(await folder(500).count(), 0);
+  await dialog.getByRole("button", { name: "More folders" }).click();
+  await folder(999).waitFor();
+  await dialog.getByRole("button", { name: "More folders" }).click();
+  await folder(1199).click();
+  await page.getByText("No folders in here.").waitFor();
+  assert.equal(await dialog.getByRole("button", { name: "More folders" }).count(), 0);
+  await dialog.getByRole("button", { name: "Move here" }).click();
+  await page.getByText("Moved “README” to “folder 1199”").waitFor();
+  assert.deepEqual(faults, []);
+});
+
 test("columns sort, up and down, folders first, and say so", options, async () => {
   await open();
   const names = () => page.locator('.grid-space [role="row"] .cell-name').allTextContents();

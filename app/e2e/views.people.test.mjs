@@ -93,3 +93,39 @@ test("a reader sees no way to write, and keys do not make one", options, async (
   await row("README").click({ button: "right" });
   assert.equal(await page.getByRole("menuitem", { name: /Rename|Delete|Move|Cut|New/ }).count(), 0);
 });
+
+test("whoever is on line with nobody at it is not here now, and no device that is heard of is off line", options, async () => {
+  await open("#/d/drive-1/people");
+  const member = (name) => page.locator(".item").filter({ hasText: name });
+  await member("Ben Okafor").getByText("here now").waitFor();
+  await member("Chen Wei").getByText("online", { exact: true }).waitFor();
+  assert.equal(await member("Chen Wei").getByText(/here now|offline/).count(), 0);
+  await page.evaluate(() => window.daemon.tell({ type: "presence", drive: "drive-1", here: [] }));
+  await member("Chen Wei").getByText("offline").waitFor();
+  await member("Ben Okafor").getByText("online", { exact: true }).waitFor();
+});
+
+test("whoever was removed is told so everywhere, and is in step with nobody", options, async () => {
+  await open("?role=none");
+  await page.getByText("You are no longer a member of “Studio”.").waitFor();
+  assert.match(await page.locator(".sidebar").textContent(), /Studioremoved/);
+  assert.match(await page.locator(".status").textContent(), /no longer a member/);
+  assert.doesNotMatch(await page.locator(".status").textContent(), /In step|online|Saved/);
+});
+
+test("the words to compare are in sight as soon as they are there, and whoever waits no longer is told what goes on", options, async () => {
+  const inSight = async (words) => {
+    const box = await page.getByText(words).boundingBox();
+    return box.y >= 0 && box.y + box.height <= page.viewportSize().height;
+  };
+  await open("?empty&words");
+  await join(page, "pd1abc", "/home/ana");
+  await page.getByText("amber lake orbit").waitFor();
+  await page.waitForTimeout(100);
+  assert.ok(await inSight("amber lake orbit"));
+  await page.getByRole("button", { name: "Do not wait" }).click();
+  await page.getByText("PeerDrive goes on with it").waitFor();
+  await page.evaluate(() => { window.daemon.empty = false; window.daemon.tell({ type: "drives" }); });
+  await grid().waitFor();
+  assert.deepEqual(faults, []);
+});

@@ -73,3 +73,11 @@ test("an opened folder that fails is told of, and asked for once", options, asyn
   await page.getByRole("button", { name: "Try again" }).click();
   await row("logo.png").waitFor();
 });
+
+test("of a folder that does not come it is not said that it is read only", options, async () => {
+  for (const where of ["?fail=folder", "?late=folder"]) {
+    await open(where);
+    await page.locator(".status").waitFor();
+    assert.doesNotMatch(await page.locator(".status").textContent(), /read only/, where);
+  }
+});

@@ -9,7 +9,11 @@ import { ben, FakeDaemon, ROOT } from "../../src/platform/fake";
 const wanted = new URLSearchParams(location.search);
 const daemon = new FakeDaemon();
 const many = Number(wanted.get("many") ?? 0);
-if (many > 0) {
+const folders = Number(wanted.get("folders") ?? 0);
+if (folders > 0) {
+  for (let at = 0; at < folders; at += 1) daemon.add(`folder ${at}`, { kind: "folder", size: 0 });
+  daemon.add("README", { size: 640 });
+} else if (many > 0) {
   for (let at = 0; at < many; at += 1) daemon.add(`photo ${at}.jpg`, { size: at * 97 });
 } else {
   const folder = (name: string, parent = ROOT) => daemon.add(name, { kind: "folder", parent, size: 0 });
@@ -36,8 +40,8 @@ if (many > 0) {
   daemon.as(ben, "edited", budget);
   daemon.as(ben, "renamed", plan, (node) => { node.name = "launch plan final.md"; });
   daemon.presence = [
-    { member: "ben", name: "Ben Okafor", device: "b1", you: false, folder: ROOT, viewing: null, editing: [budget], idle: false },
-    { member: "chen", name: "Chen Wei", device: "c1", you: false, folder: launch, viewing: null, editing: [], idle: true },
+    { member: "ben", name: "Ben Okafor", device: "ben-1", you: false, folder: ROOT, viewing: null, editing: [budget], idle: false },
+    { member: "chen", name: "Chen Wei", device: "chen-1", you: false, folder: launch, viewing: null, editing: [], idle: true },
   ];
   daemon.problems = [{ path: `${"a very long name ".repeat(14)}end.txt`, reason: "The name is too long for the file system of this folder.", hint: "Give it a shorter name; it is tried again by itself." }];
   daemon.transfers = [
@@ -53,6 +57,7 @@ if (wanted.has("waiting")) {
   daemon.waiting = [{ request: "r1", invite: "i1", name: "Dana Cruz", device: "phone", role: "writer", since: Date.now() - 40_000, words: "amber lake orbit stone velvet wheat" }];
 }
 if (wanted.has("words")) daemon.words = "amber lake orbit stone velvet wheat";
+daemon.uploadTakes = Number(wanted.get("upload") ?? 0);
 // As in the desktop window, which takes no files.
 if (wanted.has("noupload")) Object.assign(daemon, { upload: undefined });
 const fail = (command: string): void => {

@@ -1,7 +1,7 @@
 // A daemon in memory, for tests alone: one drive, its commands and its news. No part of the product
 // imports it; the linter sees to that.
 import type { DriveCard, Event, Frame, JoinRequestLine, JoinWords, Presence, Problem, Role, Row, Transfer, Who } from "../bindings/api";
-import type { Command, Cursor, FrameListener, Platform, Reply, Request } from "./types";
+import type { Command, Cursor, FrameListener, Platform, Reply, Request, Upload } from "./types";
 import { CallError, unreachable } from "./types";
 
 interface Node extends Row {
@@ -33,6 +33,8 @@ export class FakeDaemon implements Platform {
   waiting: JoinRequestLine[] = [];
   /** Words that the one who joins must compare; joining waits with them. */
   words: string | null = null;
+  /** How long an upload takes, in milliseconds; its progress is told ten times. */
+  uploadTakes = 0;
   presence: Presence[] = [];
   transfers: Transfer[] = [];
   problems: Problem[] = [];
@@ -112,9 +114,13 @@ export class FakeDaemon implements Platform {
   }
 
   copyText = (): Promise<void> => Promise.resolve();
-  upload = ({ file, folder }: { file: File; folder: string }): Promise<void> => {
+  upload = async ({ file, folder, signal, onProgress }: Upload): Promise<void> => {
+    for (let step = 1; step <= 10 && this.uploadTakes > 0; step += 1) {
+      await new Promise((resolve) => setTimeout(resolve, this.uploadTakes / 10));
+      signal.throwIfAborted();
+      onProgress((file.size * step) / 10);
+    }
     this.as(you, "created", this.add(file.name, { size: file.size, parent: folder }));
-    return Promise.resolve();
   };
 
   private send(frame: Frame): void {
