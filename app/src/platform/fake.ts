@@ -266,7 +266,7 @@ export class FakeDaemon implements Platform {
         item({ invite: "i0", role: "reader", expires: Date.now() - 86_400_000, uses: 1, used: 1, state: "used", approve: false, here: true });
         return { drive: DRIVE };
       case "invite":
-        return { invite: "i2", ticket: `pd1${"k7m2q9x4".repeat(36)}`, role: asked["role"], expires: Date.now() + Number(asked["expires_in"]), uses: asked["uses"], approve: false };
+        return { invite: "i2", ticket: `peerdrive:join#${"k7m2q9x4".repeat(36)}`, link: `peerdrive://join#${"k7m2q9x4".repeat(36)}`, role: asked["role"], expires: Date.now() + Number(asked["expires_in"]), uses: asked["uses"], approve: false };
       case "share":
         this.empty = false;
         this.tell({ type: "drives" });

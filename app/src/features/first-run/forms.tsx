@@ -205,7 +205,7 @@ export function JoinForm({ invite = "", onDone, inDialog = false }: FormProps & 
         onChange={setPath}
       />
       <div className="begin-news" ref={sight}>
-        {words !== null && (
+        {words !== null && error === null && (
           <div className="begin-words" role="status">
             <p>The one who invited you is asked. They must see these words too:</p>
             <p className="begin-six">{words}</p>
