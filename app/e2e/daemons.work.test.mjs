@@ -208,10 +208,16 @@ test("bytes that come from another device show how far, how fast and how long st
 
 test("one file that two people changed apart is told to both, with the reason", options, async () => {
   await ben.run("wait", drive);
-  await ben.stop();
-  writeFileSync(lab.path("ana", "Studio", "plan.md"), "# Ana's plan\n");
-  await row(hers, "plan.md").filter({ hasText: /You · now/ }).waitFor();
+  // Either is at work while the other's device is off.
+  await ana.stop();
   writeFileSync(lab.path("ben", "Studio", "plan.md"), "# Ben's plan\n");
+  await his.getByRole("link", { name: "Studio" }).click();
+  const taken = (page) => row(page, "plan.md").filter({ hasText: "13 B" }).waitFor({ timeout: 40_000 });
+  await taken(his);
+  await ben.stop();
+  await ana.start();
+  writeFileSync(lab.path("ana", "Studio", "plan.md"), "# Ana's plan\n");
+  await taken(hers);
   await ben.start();
   for (const page of [hers, his]) {
     await page.bringToFront();
