@@ -1,9 +1,12 @@
-// Pictures of every view, light and dark, for looking at. `node e2e/shots.mjs FOLDER [VIEW]`
+// Pictures of every view, light and dark, for looking at: `node e2e/shots.mjs FOLDER [VIEW…]`. And those
+// of docs/GUIDE.md: `node e2e/shots.mjs --guide`.
 import { mkdirSync } from "node:fs";
 import { launch, serve } from "./browser.mjs";
 import { VIEWS } from "./every-view.mjs";
 
-const folder = process.argv[2] ?? "shots";
+const words = process.argv.slice(2);
+const guide = words[0] === "--guide";
+const [folder, ...only] = guide ? [new URL("../../docs/pictures", import.meta.url).pathname, "preview", "invite-made", "remove", "attention"] : [words[0] ?? "shots", ...words.slice(1)];
 mkdirSync(folder, { recursive: true });
 const server = await serve(new URL("../dist-harness", import.meta.url).pathname);
 const { context, close } = await launch();
@@ -11,12 +14,12 @@ const page = await context.newPage();
 page.setDefaultTimeout(8_000);
 page.on("console", (message) => message.type() === "error" && console.log("console:", message.text()));
 page.on("pageerror", (error) => console.log("page:", error.message));
-for (const theme of ["light", "dark"]) {
+for (const theme of guide ? ["light"] : ["light", "dark"]) {
   await page.emulateMedia({ colorScheme: theme });
   for (const [name, where, act] of VIEWS) {
-    if (process.argv[3] && process.argv[3] !== name) continue;
+    if (only.length > 0 && !only.includes(name)) continue;
     await page.goto("about:blank");
-    await page.goto(`${server.url}/${where}`);
+    await page.goto(`${server.url}/${guide ? `?plain${where}` : where}`);
     await page.waitForTimeout(350);
     try {
       await act?.(page);
@@ -25,7 +28,7 @@ for (const theme of ["light", "dark"]) {
       process.exitCode = 1;
     }
     await page.waitForTimeout(250);
-    await page.screenshot({ path: `${folder}/${name}-${theme}.png` });
+    await page.screenshot({ path: `${folder}/${guide ? name : `${name}-${theme}`}.png` });
   }
 }
 await close();

@@ -129,3 +129,11 @@ test("the words to compare are in sight as soon as they are there, and whoever w
   await grid().waitFor();
   assert.deepEqual(faults, []);
 });
+
+test("the role that somebody has is marked among those they can get", options, async () => {
+  await open("#/d/drive-1/people");
+  await page.getByRole("button", { name: /Role and removal of Ben/ }).click();
+  const marked = page.locator(".menu-item").filter({ has: page.locator("svg") });
+  assert.deepEqual(await marked.allTextContents(), ["Writer"]);
+  assert.equal(await marked.getAttribute("aria-checked"), "true");
+});

@@ -81,3 +81,21 @@ test("of a folder that does not come it is not said that it is read only", optio
     assert.doesNotMatch(await page.locator(".status").textContent(), /read only/, where);
   }
 });
+
+test("a reason that names a hostile file shows what cannot be seen, and each thing is said once", options, async () => {
+  await open();
+  await page.evaluate(() => {
+    const node = [...window.daemon.nodes.values()].find((one) => one.name.startsWith("invoice"));
+    node.conflict = true;
+    window.daemon.problems = [{ path: node.name, reason: `${node.name} cannot be written`, hint: `rename ${node.name}` }];
+    window.daemon.tell({ type: "reloaded", drive: "drive-1" });
+  });
+  await page.getByRole("link", { name: /Attention/ }).click();
+  const conflict = page.locator(".item").filter({ hasText: "invoice[U+202E]fdp.exe" }).filter({ hasText: "edited twice" });
+  await conflict.waitFor();
+  await page.getByText("cannot be written").waitFor();
+  const text = await page.locator("main").textContent();
+  assert.ok(!text.includes("\u202E"), text);
+  assert.equal((await conflict.textContent()).split("(conflict 62ec 9fab)").length, 2, "the other version is named once");
+  assert.deepEqual(faults, []);
+});

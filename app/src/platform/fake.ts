@@ -203,7 +203,7 @@ export class FakeDaemon implements Platform {
         if (node?.name.endsWith(".png") === true) {
           return { as: "image", media: "image/png", size: node.size, data: "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAFklEQVR4nGP8z8DAwMDAxMDAwMDAAAANHQEDasKb6QAAAABJRU5ErkJggg==" };
         }
-        return { as: "text", text: "# Launch plan\n\n- Copy for the landing page\n- Screens, light and dark\n- <script>alert(1)</script> is only text\n", cut: false, size: node?.size ?? 0 };
+        return { as: "text", text: `# Launch plan\n\n- Copy for the landing page\n- Screens, light and dark\n${node?.name.endsWith(".html") === true ? "- <script>alert(1)</script> is only text\n" : ""}`, cut: false, size: node?.size ?? 0 };
       }
       case "make_folder": {
         this.refuse();
@@ -245,9 +245,13 @@ export class FakeDaemon implements Platform {
       case "conflicts":
         return {
           drive: DRIVE,
-          conflicts: [...this.nodes.values()].filter((node) => node.conflict).map((node) => ({
-            path: this.path(node.id), kind: "content", copies: [`${this.path(node.id)} (Ben Okafor)`], reason: "You and Ben Okafor edited it at the same time.",
-          })),
+          conflicts: [...this.nodes.values()].filter((node) => node.conflict).map((node) => {
+            const path = this.path(node.id);
+            const copy = path.replace(/(\.[^.]*)?$/, " (conflict 62ec 9fab)$1");
+            // In the daemon's own words.
+            const reason = `\`${path}\` was written by several people at the same time. One version has the name. The other version is beside it, complete: \`${copy}\`. Take over what you need, then delete what you do not; editing, renaming or deleting any of them settles it.`;
+            return { path, kind: "content", copies: [copy], reason };
+          }),
         };
       case "transfers":
         return { transfers: this.transfers };
