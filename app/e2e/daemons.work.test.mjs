@@ -159,6 +159,8 @@ test("whoever has a file open for writing on a mount is seen editing it, and no 
     await row(hers, "plan.md").filter({ hasText: /Cleo · now/ }).waitFor();
   } finally {
     await cleo.run("unmount", mount).catch(() => undefined);
+    // Else it would carry what the others do apart from one to the other.
+    await cleo.stop();
   }
 });
 
