@@ -3,6 +3,9 @@
 const row = (page, name) => page.getByRole("row").filter({ hasText: name });
 const said = (page, words) => page.getByText(words).first().waitFor();
 
+/** Keys go to the rows once these are there. */
+const rows = (page) => page.locator(".grid-space [role=row]").first().waitFor().then(() => page.getByRole("treegrid").focus());
+
 export async function join(page, ticket, path) {
   await page.getByText("Join with an invite").click();
   await page.getByLabel("Invite", { exact: true }).fill(ticket);
@@ -13,8 +16,9 @@ export async function join(page, ticket, path) {
 export const VIEWS = [
   ["first-run", "?empty"],
   ["first-run-joining", "?empty", (page) => page.getByText("Join with an invite").click()],
-  ["files", "", (page) => page.keyboard.press("ArrowDown")],
+  ["files", "", async (page) => { await rows(page); await page.keyboard.press("ArrowDown"); }],
   ["tree", "", async (page) => {
+    await rows(page);
     await page.keyboard.press("ArrowDown");
     await page.keyboard.press("ArrowRight");
     await row(page, "logo.png").waitFor();
@@ -24,14 +28,14 @@ export const VIEWS = [
   ["empty-folder", "", async (page) => { await row(page, "Contracts").dblclick(); await said(page, "This folder is empty"); }],
   ["preview", "", async (page) => { await row(page, "launch plan final").click(); await page.keyboard.press("Space"); await page.locator("pre").waitFor(); }],
   ["picture", "", async (page) => { await row(page, "cover.png").click(); await page.keyboard.press("Space"); await page.locator(".preview img").waitFor(); }],
-  ["search", "", async (page) => { await page.keyboard.press("/"); await page.keyboard.type("la"); await page.getByRole("option").first().waitFor(); }],
-  ["search-nothing", "", async (page) => { await page.keyboard.press("/"); await page.keyboard.type("zzz"); await said(page, "Nothing found"); }],
+  ["search", "", async (page) => { await rows(page); await page.keyboard.press("/"); await page.keyboard.type("la"); await page.getByRole("option").first().waitFor(); }],
+  ["search-nothing", "", async (page) => { await rows(page); await page.keyboard.press("/"); await page.keyboard.type("zzz"); await said(page, "Nothing found"); }],
   ["rename", "", async (page) => { await row(page, "README").click(); await page.keyboard.press("F2"); }],
   ["menu", "", (page) => row(page, "server.rs").click({ button: "right" })],
   ["delete", "", async (page) => { await row(page, "README").click(); await page.keyboard.press("Delete"); }],
   ["deleted", "", async (page) => { await row(page, "README").click(); await page.keyboard.press("Delete"); await page.keyboard.press("Enter"); await said(page, "Deleted “README”"); }],
   ["move", "", async (page) => { await row(page, "README").click(); await page.keyboard.press("Control+m"); await page.locator(".move-row").first().waitFor(); }],
-  ["keys", "", (page) => page.keyboard.press("?")],
+  ["keys", "", async (page) => { await rows(page); await page.keyboard.press("?"); await page.getByRole("dialog").waitFor(); }],
   ["invite", "", (page) => page.getByRole("button", { name: "Invite", exact: true }).click()],
   ["invite-made", "", async (page) => {
     await page.getByRole("button", { name: "Invite", exact: true }).click();
@@ -59,7 +63,7 @@ export const VIEWS = [
     await said(page, "a film.mp4");
   }],
   ["transfers-none", "?many=3#/transfers"],
-  ["reader", "?role=reader", (page) => page.keyboard.press("ArrowDown")],
+  ["reader", "?role=reader", async (page) => { await rows(page); await page.keyboard.press("ArrowDown"); }],
   ["removed", "?role=none"],
   ["gone", "", async (page) => { await page.evaluate(() => window.daemon.break()); await said(page, "PeerDrive does not answer."); }],
   ["signed-out", "?signedout"],
@@ -82,5 +86,5 @@ export const VIEWS = [
     await page.keyboard.press("Enter");
     await page.getByRole("alert").waitFor();
   }],
-  ["long-selection", "?many=100000", async (page) => { await page.keyboard.press("Control+a"); await said(page, "100,000 items of"); }],
+  ["long-selection", "?many=100000", async (page) => { await rows(page); await page.keyboard.press("Control+a"); await said(page, "100,000 items of"); }],
 ];
