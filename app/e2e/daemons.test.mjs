@@ -2,72 +2,20 @@
 // folder, and what each then sees of the other. `npm run e2e:daemons`, with the program built.
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import { launch, program } from "./browser.mjs";
-import { Lab, missing } from "./devices.mjs";
+import { before, test } from "node:test";
+import { clean, faults, forged, lab, lacking, options, press, row, tab, until } from "./daemons.mjs";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const lacking = missing() || (program() ? false : "there is no Chromium here");
-const options = { skip: lacking, timeout: 120_000 };
 const HOSTILE = ["invoice\u202Efdp.exe", "pass\u200Bword.txt", "<script>alert(1)<script>.html", `${"long ".repeat(50)}x.txt`];
-const faults = [];
-let lab, browser, ana, ben, hers, his, drive;
+let ana, ben, hers, his, drive;
 
 before(async () => {
   if (lacking) return;
-  lab = new Lab();
   ana = lab.device("Ana");
   ben = lab.device("Ben");
-  browser = await launch();
   hers = await tab();
   his = await tab();
 });
-
-after(async () => {
-  await browser?.close();
-  await lab?.close();
-});
-
-async function tab() {
-  const page = await browser.context.newPage();
-  page.setDefaultTimeout(20_000);
-  page.on("pageerror", (error) => faults.push(error.message));
-  return page;
-}
-
-const row = (page, name) => page.getByRole("row").filter({ hasText: name });
-const press = async (page, ...keys) => {
-  for (const key of keys) await page.keyboard.press(key);
-};
-
-async function clean(page, what) {
-  await page.evaluate(axe + "; undefined");
-  const found = await page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
-  assert.deepEqual(found.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160)).join(" | ")}`), [], what);
-}
-
-/** How long until a page shows something, from now. */
-async function until(locator, state = "visible") {
-  const begun = performance.now();
-  await locator.waitFor({ state });
-  return performance.now() - begun;
-}
-
-/** The request again, as a page of this port would forge it. */
-const forged = (page, command, request) =>
-  page.evaluate(
-    async ([command, request]) => {
-      const answer = await fetch(`/rpc/${command}`, {
-        method: "POST",
-        headers: { "Content-Type": "application/json", "X-PeerDrive-Key": localStorage.getItem("peerdrive.key") },
-        body: JSON.stringify(request),
-      });
-      return JSON.parse((await answer.text()).trim().split("\n").at(-1));
-    },
-    [command, request],
-  );
 
 test("from nothing to a shared folder on both sides, by keyboard only", options, async () => {
   const studio = lab.folder("ana", "Studio");

@@ -192,7 +192,7 @@ test("a link that is opened elsewhere comes to this window, and no second one op
   const second = spawn(WINDOW, [...ana.words, "peerdrive://join#pd1elsewhere"], { env, stdio: "ignore" });
   const code = await new Promise((resolve) => second.once("exit", resolve));
   assert.equal(code, 0);
-  await until(`document.querySelector("dialog textarea")?.value === "pd1elsewhere"`, "the dialog with the invite");
+  await until(`document.querySelector("dialog textarea")?.value === "peerdrive://join#pd1elsewhere"`, "the dialog with the invite");
   await run(`document.querySelector('dialog button[aria-label^="Close"]').click()`);
 });
 

@@ -9,7 +9,11 @@ import { ben, FakeDaemon, ROOT } from "../../src/platform/fake";
 const wanted = new URLSearchParams(location.search);
 const daemon = new FakeDaemon();
 const many = Number(wanted.get("many") ?? 0);
-if (many > 0) {
+const folders = Number(wanted.get("folders") ?? 0);
+if (folders > 0) {
+  for (let at = 0; at < folders; at += 1) daemon.add(`folder ${at}`, { kind: "folder", size: 0 });
+  daemon.add("README", { size: 640 });
+} else if (many > 0) {
   for (let at = 0; at < many; at += 1) daemon.add(`photo ${at}.jpg`, { size: at * 97 });
 } else {
   const folder = (name: string, parent = ROOT) => daemon.add(name, { kind: "folder", parent, size: 0 });
@@ -28,18 +32,22 @@ if (many > 0) {
   daemon.add("server.rs", { size: 12_007 });
   daemon.add("README", { size: 640 });
   daemon.add("shared fonts", { kind: "symlink", target: "/usr/share/fonts", size: 16 });
-  daemon.add("invoice\u202Efdp.exe", { size: 88 });
-  daemon.add("pass\u200bword.txt", { size: 12 });
-  daemon.add("<script>alert(1)</script>.html", { size: 25 });
-  daemon.add(`${"a very long name ".repeat(14)}end.txt`, { size: 1, problem: "the name is too long for this system" });
-  daemon.add("Übersicht – 報告書 مرحبا.pdf", { size: 733_000 });
+  // Names that are there to do harm, or to be too long; the pictures of the guide go without.
+  const plain = wanted.has("plain");
+  if (!plain) {
+    daemon.add("invoice\u202Efdp.exe", { size: 88 });
+    daemon.add("pass\u200bword.txt", { size: 12 });
+    daemon.add("<script>alert(1)</script>.html", { size: 25 });
+    daemon.add(`${"a very long name ".repeat(14)}end.txt`, { size: 1, problem: "the name is too long for this system" });
+    daemon.add("Übersicht – 報告書 مرحبا.pdf", { size: 733_000 });
+  }
   daemon.as(ben, "edited", budget);
   daemon.as(ben, "renamed", plan, (node) => { node.name = "launch plan final.md"; });
   daemon.presence = [
-    { member: "ben", name: "Ben Okafor", device: "b1", you: false, folder: ROOT, viewing: null, editing: [budget], idle: false },
-    { member: "chen", name: "Chen Wei", device: "c1", you: false, folder: launch, viewing: null, editing: [], idle: true },
+    { member: "ben", name: "Ben Okafor", device: "ben-1", you: false, folder: ROOT, viewing: null, editing: [budget], idle: false },
+    { member: "chen", name: "Chen Wei", device: "chen-1", you: false, folder: launch, viewing: null, editing: [], idle: true },
   ];
-  daemon.problems = [{ path: `${"a very long name ".repeat(14)}end.txt`, reason: "The name is too long for the file system of this folder.", hint: "Give it a shorter name; it is tried again by itself." }];
+  daemon.problems = plain ? [] : [{ path: `${"a very long name ".repeat(14)}end.txt`, reason: "The name is too long for the file system of this folder.", hint: "Give it a shorter name; it is tried again by itself." }];
   daemon.transfers = [
     { drive: "drive-1", way: "checkout", files: 31, files_total: 128, bytes: 1_310_000_000, bytes_total: 4_200_000_000, rate: 48_000_000, left: 61_000 },
   ];
@@ -53,6 +61,7 @@ if (wanted.has("waiting")) {
   daemon.waiting = [{ request: "r1", invite: "i1", name: "Dana Cruz", device: "phone", role: "writer", since: Date.now() - 40_000, words: "amber lake orbit stone velvet wheat" }];
 }
 if (wanted.has("words")) daemon.words = "amber lake orbit stone velvet wheat";
+daemon.uploadTakes = Number(wanted.get("upload") ?? 0);
 // As in the desktop window, which takes no files.
 if (wanted.has("noupload")) Object.assign(daemon, { upload: undefined });
 const fail = (command: string): void => {

@@ -1,7 +1,7 @@
 // A daemon in memory, for tests alone: one drive, its commands and its news. No part of the product
 // imports it; the linter sees to that.
 import type { DriveCard, Event, Frame, JoinRequestLine, JoinWords, Presence, Problem, Role, Row, Transfer, Who } from "../bindings/api";
-import type { Command, Cursor, FrameListener, Platform, Reply, Request } from "./types";
+import type { Command, Cursor, FrameListener, Platform, Reply, Request, Upload } from "./types";
 import { CallError, unreachable } from "./types";
 
 interface Node extends Row {
@@ -33,6 +33,8 @@ export class FakeDaemon implements Platform {
   waiting: JoinRequestLine[] = [];
   /** Words that the one who joins must compare; joining waits with them. */
   words: string | null = null;
+  /** How long an upload takes, in milliseconds; its progress is told ten times. */
+  uploadTakes = 0;
   presence: Presence[] = [];
   transfers: Transfer[] = [];
   problems: Problem[] = [];
@@ -112,9 +114,13 @@ export class FakeDaemon implements Platform {
   }
 
   copyText = (): Promise<void> => Promise.resolve();
-  upload = ({ file, folder }: { file: File; folder: string }): Promise<void> => {
+  upload = async ({ file, folder, signal, onProgress }: Upload): Promise<void> => {
+    for (let step = 1; step <= 10 && this.uploadTakes > 0; step += 1) {
+      await new Promise((resolve) => setTimeout(resolve, this.uploadTakes / 10));
+      signal.throwIfAborted();
+      onProgress((file.size * step) / 10);
+    }
     this.as(you, "created", this.add(file.name, { size: file.size, parent: folder }));
-    return Promise.resolve();
   };
 
   private send(frame: Frame): void {
@@ -197,7 +203,7 @@ export class FakeDaemon implements Platform {
         if (node?.name.endsWith(".png") === true) {
           return { as: "image", media: "image/png", size: node.size, data: "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAFklEQVR4nGP8z8DAwMDAxMDAwMDAAAANHQEDasKb6QAAAABJRU5ErkJggg==" };
         }
-        return { as: "text", text: "# Launch plan\n\n- Copy for the landing page\n- Screens, light and dark\n- <script>alert(1)</script> is only text\n", cut: false, size: node?.size ?? 0 };
+        return { as: "text", text: `# Launch plan\n\n- Copy for the landing page\n- Screens, light and dark\n${node?.name.endsWith(".html") === true ? "- <script>alert(1)</script> is only text\n" : ""}`, cut: false, size: node?.size ?? 0 };
       }
       case "make_folder": {
         this.refuse();
@@ -239,9 +245,13 @@ export class FakeDaemon implements Platform {
       case "conflicts":
         return {
           drive: DRIVE,
-          conflicts: [...this.nodes.values()].filter((node) => node.conflict).map((node) => ({
-            path: this.path(node.id), kind: "content", copies: [`${this.path(node.id)} (Ben Okafor)`], reason: "You and Ben Okafor edited it at the same time.",
-          })),
+          conflicts: [...this.nodes.values()].filter((node) => node.conflict).map((node) => {
+            const path = this.path(node.id);
+            const copy = path.replace(/(\.[^.]*)?$/, " (conflict 62ec 9fab)$1");
+            // In the daemon's own words.
+            const reason = `\`${path}\` was written by several people at the same time. One version has the name. The other version is beside it, complete: \`${copy}\`. Take over what you need, then delete what you do not; editing, renaming or deleting any of them settles it.`;
+            return { path, kind: "content", copies: [copy], reason };
+          }),
         };
       case "transfers":
         return { transfers: this.transfers };
@@ -260,7 +270,7 @@ export class FakeDaemon implements Platform {
         item({ invite: "i0", role: "reader", expires: Date.now() - 86_400_000, uses: 1, used: 1, state: "used", approve: false, here: true });
         return { drive: DRIVE };
       case "invite":
-        return { invite: "i2", ticket: `pd1${"k7m2q9x4".repeat(36)}`, role: asked["role"], expires: Date.now() + Number(asked["expires_in"]), uses: asked["uses"], approve: false };
+        return { invite: "i2", ticket: `peerdrive:join#${"k7m2q9x4".repeat(36)}`, link: `peerdrive://join#${"k7m2q9x4".repeat(36)}`, role: asked["role"], expires: Date.now() + Number(asked["expires_in"]), uses: asked["uses"], approve: false };
       case "share":
         this.empty = false;
         this.tell({ type: "drives" });

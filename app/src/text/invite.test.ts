@@ -1,8 +1,9 @@
 import { expect, it } from "vitest";
-import { linkOf, ticketOf } from "./invite";
+import { ticketOf } from "./invite";
 
-it("a link carries its ticket, and what was broken into lines is whole again", () => {
-  expect(ticketOf(linkOf("pd1abc"))).toBe("pd1abc");
-  expect(ticketOf("  peerdrive://join/#pd1a\n bc ")).toBe("pd1abc");
-  expect(ticketOf(" pd1a\r\nbc\n")).toBe("pd1abc");
+it("what was broken into lines is whole again, and is handed on as what it is", () => {
+  expect(ticketOf("peerdrive:join#abc")).toBe("peerdrive:join#abc");
+  expect(ticketOf("  peerdrive://join/#a\n bc ")).toBe("peerdrive://join/#abc");
+  expect(ticketOf(" peerdrive:join#a\r\nbc\n")).toBe("peerdrive:join#abc");
+  expect(ticketOf("peerdrive://join#peerdrive:join#abc")).toBe("peerdrive:join#abc");
 });

@@ -1,13 +1,7 @@
-// An invite as a link, so that opening it opens PeerDrive. The ticket is in the fragment: should a link
-// ever reach a web server, that part does not. Pure.
+// An invite as somebody pasted or opened it. Pure, and no judge of it: the daemon takes links and tickets.
 
-const LINK = "peerdrive://join#";
-
-export function linkOf(ticket: string): string {
-  return LINK + ticket;
-}
-
-/** The ticket in what was pasted: a link or the text alone, broken into lines or not. */
+/** What was pasted, whole again where it was broken into lines. Links of an older app held a whole ticket
+ * after theirs. */
 export function ticketOf(text: string): string {
-  return text.replace(/\s+/g, "").replace(/^peerdrive:(?:\/\/)?join\/?#/i, "");
+  return text.replace(/\s+/g, "").replace(/^peerdrive:\/\/join\/?#(?=peerdrive:)/i, "");
 }

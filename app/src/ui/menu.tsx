@@ -1,5 +1,6 @@
 // A menu at a point of the screen or under a button: arrows, letters, Enter, Escape. Knows nothing of
 // what its items do.
+import { Check } from "lucide-react";
 import type { KeyboardEvent, ReactNode } from "react";
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import { createPortal } from "react-dom";
@@ -114,7 +115,7 @@ export function Menu({ label, items, at, onClose }: MenuProps) {
               item.run();
             }}
           >
-            <span className="menu-icon">{item.icon}</span>
+            <span className="menu-icon">{item.checked === true ? <Check size={14} aria-hidden /> : item.icon}</span>
             <span>{item.label}</span>
             {item.keys !== undefined && <kbd>{item.keys}</kbd>}
           </button>

@@ -6,6 +6,7 @@ import type { Platform } from "../../platform/types";
 import { count } from "../../text/format";
 import { spoken } from "../../text/names";
 import { say, sayFailed } from "../../ui/toast";
+import { add } from "../transfers/uploads";
 
 /** Most nodes of one request. */
 const AT_ONCE = 2_000;
@@ -126,16 +127,18 @@ export function actionsOf(platform: Platform, drive: string) {
     },
 
     async upload(folder: string, files: readonly File[]): Promise<void> {
-      if (!platform.upload) return;
-      let done = 0;
-      for (const file of files) {
+      const { upload } = platform;
+      if (!upload) return;
+      const ends = files.map(async (file) => {
         try {
-          await platform.upload({ drive, folder, file, signal: new AbortController().signal, onProgress: () => undefined });
-          done += 1;
+          await add(upload, { drive, folder, file });
+          return 1;
         } catch (error) {
           sayFailed(`“${spoken(file.name)}” was not added.`, error);
+          return 0;
         }
-      }
+      });
+      const done = (await Promise.all(ends)).reduce<number>((sum, one) => sum + one, 0);
       if (done > 0) say(`Added ${done === 1 && files.length === 1 ? `“${spoken(files[0]?.name ?? "")}”` : count(done, "file")}.`);
     },
   };

@@ -1,7 +1,7 @@
 // The questions that the browser asks: whether to delete, where to move, which key does what.
 import { ChevronRight, CornerLeftUp } from "lucide-react";
-import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { useEffect, useRef, useState } from "react";
 import { usePlatform } from "../../platform/context";
 import { count } from "../../text/format";
 import { spoken } from "../../text/names";
@@ -49,6 +49,9 @@ export function DeleteDialog({ rows, onClose, onDelete }: { rows: readonly Place
   );
 }
 
+/** Folders that are asked for at once; no answer has more. */
+const WINDOW = 500;
+
 interface MoveProps {
   drive: string;
   rows: readonly Placed[];
@@ -59,31 +62,41 @@ interface MoveProps {
 export function MoveDialog({ drive, rows, onClose, onMove }: MoveProps) {
   const platform = usePlatform();
   const [at, setAt] = useState<string | null>(null);
-  const folder = useQuery({
+  const list = useRef<HTMLDivElement>(null);
+  const folder = useInfiniteQuery({
     queryKey: ["drive", drive, "folders", at],
-    queryFn: ({ signal }) =>
-      platform.call("folder", { drive, offset: 0, count: 500, folders_first: true, ...(at === null ? {} : { folder: at }) }, { signal }),
+    initialPageParam: 0,
+    queryFn: ({ pageParam, signal }) =>
+      platform.call("folder", { drive, offset: pageParam, count: WINDOW, folders_first: true, ...(at === null ? {} : { folder: at }) }, { signal }),
+    // Folders come first: a window that ends with another thing was the last that has some.
+    getNextPageParam: ({ offset, rows, total }) =>
+      rows.at(-1)?.kind === "folder" && offset + rows.length < total ? offset + rows.length : undefined,
     staleTime: 0,
   });
   const moving = new Set(rows.map((one) => one.row.id));
-  const path = folder.data?.path ?? [];
+  const [top] = folder.data?.pages ?? [];
+  const path = top?.path ?? [];
   const here = path.at(-1);
   const parent = path.at(-2);
-  const folders = (folder.data?.rows ?? []).filter((row) => row.kind === "folder" && !moving.has(row.id));
+  const folders = (folder.data?.pages ?? []).flatMap((page) => page.rows).filter((row) => row.kind === "folder" && !moving.has(row.id));
+  // The button that led here is gone with its folder, and the list comes later than the dialog.
+  useEffect(() => {
+    if (top?.folder !== undefined) list.current?.querySelector<HTMLElement>(".move-row")?.focus();
+  }, [top?.folder]);
   const [first] = rows;
   return (
     <Dialog
       title={rows.length === 1 && first ? `Move “${spoken(first.row.name)}”` : `Move ${count(rows.length, "item")}`}
       onClose={onClose}
       onSubmit={() => {
-        if (!folder.data || !here) return;
+        if (!top || !here) return;
         onClose();
-        onMove(folder.data.folder, here.name);
+        onMove(top.folder, here.name);
       }}
       actions={
         <>
           <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" weight="primary" disabled={!folder.data}>
+          <Button type="submit" weight="primary" disabled={!top}>
             Move here
           </Button>
         </>
@@ -92,23 +105,28 @@ export function MoveDialog({ drive, rows, onClose, onMove }: MoveProps) {
       <p className="move-path" aria-live="polite">
         {path.map((crumb) => spoken(crumb.name)).join(" / ") || " "}
       </p>
-      <div className="move-list">
+      <div className="move-list" ref={list}>
         {folder.error && <Failed error={folder.error} retry={() => void folder.refetch()} />}
         {folder.isPending && <Waiting lines={3} />}
         {parent && (
-          <button type="button" className="move-row" onClick={() => setAt(parent.id)} data-autofocus="">
+          <button type="button" className="move-row" onClick={() => setAt(parent.id)}>
             <CornerLeftUp size={16} aria-hidden />
             <span>Up to “{spoken(parent.name)}”</span>
           </button>
         )}
-        {folders.map((row, index) => (
-          <button key={row.id} type="button" className="move-row" onClick={() => setAt(row.id)} {...(index === 0 ? { "data-autofocus": "" } : {})}>
+        {folders.map((row) => (
+          <button key={row.id} type="button" className="move-row" onClick={() => setAt(row.id)}>
             <KindIcon kind="folder" name={row.name} />
             <Name name={row.name} />
             <ChevronRight size={14} className="move-go" aria-hidden />
           </button>
         ))}
-        {folder.data && folders.length === 0 && <p className="faint move-none">No folders in here.</p>}
+        {folder.hasNextPage && (
+          <Button weight="quiet" busy={folder.isFetchingNextPage} onClick={() => void folder.fetchNextPage()}>
+            More folders
+          </Button>
+        )}
+        {top && folders.length === 0 && <p className="faint move-none">No folders in here.</p>}
       </div>
     </Dialog>
   );

@@ -32,7 +32,7 @@ export function StatusLine({ drive, total, chosen, canWrite }: Props) {
       <span className="numeric" role="status">
         {many > 0 ? `${count(many, "item")} of ${total.toLocaleString("en")} selected${size > 0 ? `, ${bytes(size)}` : ""}` : count(total, "item")}
       </span>
-      {card && !canWrite && <Tag>{card.role === null ? "no longer a member" : "read only"}</Tag>}
+      {card && !canWrite && (card.role === null || card.role === "reader") && <Tag>{card.role === null ? "no longer a member" : "read only"}</Tag>}
       <span className="status-news" aria-live="polite">
         {latest && now - latest.at < 600_000 && (
           <>
@@ -51,8 +51,8 @@ export function StatusLine({ drive, total, chosen, canWrite }: Props) {
 
 function Level({ card }: { card: NonNullable<ReturnType<typeof useDrive>> }) {
   const connection = useConnection();
-  // What is not known is not said.
-  if (connection === "lost") return null;
+  // What is not known is not said, and whoever was removed is in step with nobody.
+  if (connection === "lost" || card.role === null) return null;
   if (card.pending_up + card.pending_down > 0) {
     return (
       <span className="status-level">

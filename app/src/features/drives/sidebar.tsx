@@ -11,6 +11,7 @@ import { count } from "../../text/format";
 import { IconButton } from "../../ui/button";
 import { Name } from "../../ui/name";
 import { Bar } from "../../ui/view";
+import { useAdding } from "../transfers/uploads";
 import "./drives.css";
 
 interface SidebarProps {
@@ -22,7 +23,10 @@ interface SidebarProps {
 
 export function Sidebar({ reply, route, onShare, onJoin }: SidebarProps) {
   const transfers = useTransfers();
-  const running = transfers.data ?? [];
+  const running = [
+    ...(transfers.data ?? []),
+    ...useAdding().map((one) => ({ bytes: one.sent, bytes_total: one.size })),
+  ];
   const done = running.reduce((sum, one) => sum + one.bytes, 0);
   const total = running.reduce((sum, one) => sum + one.bytes_total, 0);
   return (
@@ -85,7 +89,7 @@ export function Sidebar({ reply, route, onShare, onJoin }: SidebarProps) {
 
 function DriveState({ card }: { card: DriveCard }) {
   const waits = card.problems + card.conflicts;
-  if (card.role === null) return <span className="place-count faint">left</span>;
+  if (card.role === null) return <span className="place-count faint">removed</span>;
   if (waits > 0) {
     return (
       <span className="place-count place-warn numeric" title={`${count(waits, "thing")} to look at`}>

@@ -2,7 +2,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { FolderSearch } from "lucide-react";
 import type { ReactNode } from "react";
-import { useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import type { DriveRef, Progress } from "../../bindings/api";
 import { usePlatform } from "../../platform/context";
 import { told } from "../../platform/types";
@@ -30,6 +30,7 @@ function useRun(onDone: (() => void) | undefined, done: (drive: DriveRef) => str
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const [progress, setProgress] = useState<Progress | null>(null);
+  const [left, setLeft] = useState(false);
   const under = useRef<AbortController | null>(null);
   const run = async (work: Run): Promise<void> => {
     if (busy) return;
@@ -38,6 +39,7 @@ function useRun(onDone: (() => void) | undefined, done: (drive: DriveRef) => str
     setBusy(true);
     setError(null);
     setProgress(null);
+    setLeft(false);
     try {
       const drive = await work(setProgress, control.signal);
       await queries.invalidateQueries({ queryKey: keys.drives });
@@ -45,12 +47,13 @@ function useRun(onDone: (() => void) | undefined, done: (drive: DriveRef) => str
       go({ at: "drive", drive: drive.drive, view: "files", folder: null });
       say(done(drive));
     } catch (failed) {
-      if (!control.signal.aborted) setError(failed);
+      if (control.signal.aborted) setLeft(true);
+      else setError(failed);
     } finally {
       setBusy(false);
     }
   };
-  return { busy, error, progress, run, stop: () => under.current?.abort() };
+  return { busy, error, progress, left, run, stop: () => under.current?.abort() };
 }
 
 function Frame({ inDialog, label, onSubmit, children }: { inDialog: boolean; label: string; onSubmit: () => void; children: ReactNode }) {
@@ -68,11 +71,21 @@ function Frame({ inDialog, label, onSubmit, children }: { inDialog: boolean; lab
   );
 }
 
+/** What appears below a form may be below the window too. */
+function useInSight<E extends HTMLElement>(shown: boolean) {
+  const element = useRef<E>(null);
+  useEffect(() => {
+    if (shown) element.current?.scrollIntoView({ block: "nearest" });
+  }, [shown]);
+  return element;
+}
+
 function Outcome({ error, progress }: { error: unknown; progress: Progress | null }) {
+  const failure = useInSight<HTMLDivElement>(error !== null);
   if (error !== null) {
     const { message, hint } = told(error);
     return (
-      <div className="begin-error" role="alert">
+      <div className="begin-error" role="alert" ref={failure}>
         <p>{message}</p>
         {hint && <p>{hint}</p>}
       </div>
@@ -140,7 +153,8 @@ export function JoinForm({ invite = "", onDone, inDialog = false }: FormProps & 
   const [place, setPlace] = useState<"inside" | "folder" | "mount">("inside");
   const [path, setPath] = useState("");
   const [words, setWords] = useState<string | null>(null);
-  const { busy, error, progress, run, stop } = useRun(onDone, (drive) => `You are in “${spoken(drive.name)}”. Its files are arriving.`);
+  const { busy, error, progress, left, run, stop } = useRun(onDone, (drive) => `You are in “${spoken(drive.name)}”. Its files are arriving.`);
+  const sight = useInSight<HTMLDivElement>(words !== null || left);
   const ready = ticket.trim() !== "" && path.trim().startsWith("/");
   const submit = (): void => {
     if (!ready) return;
@@ -190,15 +204,23 @@ export function JoinForm({ invite = "", onDone, inDialog = false }: FormProps & 
         value={path}
         onChange={setPath}
       />
-      {words !== null && (
-        <div className="begin-words" role="status">
-          <p>The one who invited you is asked. They must see these words too:</p>
-          <p className="begin-six">{words}</p>
-        </div>
-      )}
+      <div className="begin-news" ref={sight}>
+        {words !== null && error === null && (
+          <div className="begin-words" role="status">
+            <p>The one who invited you is asked. They must see these words too:</p>
+            <p className="begin-six">{words}</p>
+          </div>
+        )}
+        {left && (
+          <p className="begin-left" role="status">
+            This window waits no longer, but PeerDrive goes on with it: the drive shows here as soon as you are let in. To be rid of it then, run{" "}
+            <span className="mono">peerdrive leave</span>.
+          </p>
+        )}
+      </div>
       <Outcome error={error} progress={progress} />
       <div className="begin-actions">
-        {busy && <Button onClick={stop}>Cancel</Button>}
+        {busy && <Button onClick={stop}>Do not wait</Button>}
         <Button type="submit" weight="primary" busy={busy} disabled={!ready}>
           Join
         </Button>

@@ -8,7 +8,6 @@ import { usePlatform } from "../../platform/context";
 import { told } from "../../platform/types";
 import { keys } from "../../query/queries";
 import { count, exactly, lasting } from "../../text/format";
-import { linkOf } from "../../text/invite";
 import { spoken } from "../../text/names";
 import { ROLE_WORDS } from "../../text/words";
 import { Button } from "../../ui/button";
@@ -97,7 +96,7 @@ export function InviteDialog({ drive, onClose }: { drive: DriveCard; onClose: ()
 function Made({ drive, made, onClose }: { drive: DriveCard; made: InviteReply; onClose: () => void }) {
   const platform = usePlatform();
   const now = useNow();
-  const link = linkOf(made.ticket);
+  const { link } = made;
   const [copied, setCopied] = useState(false);
   const copy = async (): Promise<void> => {
     try {

@@ -73,8 +73,12 @@ function OneMember({ card, member, onRemove, onChanged }: MemberProps) {
   const platform = usePlatform();
   const presence = usePresence(card.id);
   const [menu, setMenu] = useState<{ x: number; y: number } | null>(null);
-  const here = presence.data?.some((one) => one.member === member.member) === true;
-  const online = member.devices.some((device) => device.connected && !device.you);
+  const said = presence.data?.filter((one) => one.member === member.member) ?? [];
+  // A device that is on line with nobody at it is no person who is here.
+  const here = said.some((one) => !one.idle);
+  // What is heard of by others' hands is on line too, though nothing connects to it from here.
+  const reached = (device: Member["devices"][number]): boolean => device.connected || said.some((one) => one.device === device.device);
+  const online = member.devices.some((device) => reached(device) && !device.you);
   const name = memberName(member);
 
   const setRole = async (role: Role): Promise<void> => {
@@ -119,7 +123,7 @@ function OneMember({ card, member, onRemove, onChanged }: MemberProps) {
               <Laptop size={12} aria-hidden />
               <span>{spoken(device.name ?? "") || "a device"}</span>
               {device.you && <span>(this one)</span>}
-              {!device.connected && <span>offline</span>}
+              {!reached(device) && <span>· offline</span>}
             </li>
           ))}
         </ul>

@@ -4,7 +4,6 @@ import { AlertTriangle, GitFork, ThumbsUp } from "lucide-react";
 import { useConflicts, useProblems } from "../../query/queries";
 import { count } from "../../text/format";
 import { spoken } from "../../text/names";
-import { leaf } from "../../text/words";
 import { Empty, Failed, Page, Section, Tag, Waiting } from "../../ui/view";
 
 const KINDS: Record<string, string> = {
@@ -40,8 +39,8 @@ export function AttentionPage({ drive }: { drive: string }) {
                 <AlertTriangle size={18} className="mark-warn" aria-hidden />
                 <div className="item-main">
                   <p className="item-title">{problem.path === null ? "The drive" : spoken(problem.path)}</p>
-                  <p>{problem.reason}</p>
-                  <p className="item-about">{problem.hint}</p>
+                  <p>{spoken(problem.reason)}</p>
+                  <p className="item-about">{spoken(problem.hint)}</p>
                 </div>
               </li>
             ))}
@@ -59,10 +58,7 @@ export function AttentionPage({ drive }: { drive: string }) {
                     <span className="cell-text">{spoken(conflict.path)}</span>
                     <Tag tone="warn">{KINDS[conflict.kind] ?? conflict.kind}</Tag>
                   </p>
-                  <p>{conflict.reason}</p>
-                  {conflict.copies.length > 0 && (
-                    <p className="item-about">Beside it: {conflict.copies.map((copy) => `“${spoken(leaf(copy))}”`).join(", ")}. Keep what you want, delete the other.</p>
-                  )}
+                  <p className="muted">{spoken(conflict.reason)}</p>
                 </div>
               </li>
             ))}
