@@ -269,3 +269,17 @@ test("what acts on one row acts on the chosen one, wherever the cursor is", opti
   assert.match(await page.locator(".row-current").textContent(), /README/);
   assert.deepEqual(faults, []);
 });
+
+test("Enter goes to what was typed, also while the answer to the first letters is still shown", options, async () => {
+  await open();
+  await row("Photos").waitFor();
+  await page.keyboard.press("/");
+  await page.keyboard.type("p");
+  await page.getByRole("option").first().waitFor();
+  await page.evaluate(() => window.daemon.delays.set("search", 400));
+  await page.keyboard.type("alette.json");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  await row("palette.json").waitFor();
+  assert.deepEqual(faults, []);
+});

@@ -1,5 +1,5 @@
 // What a search found, best first, as a list to walk through.
-import { useQuery } from "@tanstack/react-query";
+import { queryOptions, useQuery, useQueryClient } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { useDeferredValue, useState } from "react";
 import type { Hit } from "../../bindings/api";
@@ -22,13 +22,15 @@ export function Results({ drive, text, empty, onChoose, onLeave }: ResultsProps)
   const platform = usePlatform();
   const wanted = useDeferredValue(text.trim());
   const [at, setAt] = useState(0);
-  const found = useQuery({
-    queryKey: ["drive", drive, "search", wanted],
-    queryFn: ({ signal }) => platform.call("search", { drive, text: wanted, limit: 200 }, { signal }),
-    placeholderData: (before) => before,
-    gcTime: 10_000,
-    staleTime: 2_000,
-  });
+  const client = useQueryClient();
+  const search = (text: string) =>
+    queryOptions({
+      queryKey: ["drive", drive, "search", text],
+      queryFn: ({ signal }) => platform.call("search", { drive, text, limit: 200 }, { signal }),
+      gcTime: 10_000,
+      staleTime: 2_000,
+    });
+  const found = useQuery({ ...search(wanted), placeholderData: (before) => before });
   if (found.error) return <Failed error={found.error} retry={() => void found.refetch()} />;
   const hits = found.data?.hits ?? [];
   const line = Math.min(at, hits.length - 1);
@@ -57,8 +59,17 @@ export function Results({ drive, text, empty, onChoose, onLeave }: ResultsProps)
           else if (event.key === "Home") go(0);
           else if (event.key === "End") go(hits.length - 1);
           else if (event.key === "Enter") {
-            const hit = hits[line];
-            if (hit) onChoose(hit);
+            // What is shown may still be the answer to the first letters: who types on means what they typed.
+            const asked = text.trim();
+            const shown = wanted === asked && !found.isPlaceholderData;
+            const hits = shown ? Promise.resolve(found.data?.hits ?? []) : client.query(search(asked)).then((reply) => reply.hits);
+            void hits.then(
+              (hits) => {
+                const hit = hits[shown ? line : 0];
+                if (hit) onChoose(hit);
+              },
+              () => undefined, // The failure is shown where the results would be.
+            );
           } else if (event.key === "Escape") onLeave();
         }}
       >
