@@ -205,3 +205,14 @@ test("a daemon that dies is started again, and the window goes on by itself", op
   const program = readFileSync(`/proc/${ana.rendezvous.pid}/cmdline`, "utf8").split("\0")[0];
   assert.equal(program, WINDOW, "the window's own program is the daemon");
 });
+
+test("a daemon that was told to end stays ended under an open window, until somebody opens it again", options, async () => {
+  await ana.stop();
+  await until(`document.body.innerText.includes("PeerDrive does not answer.")`, "that nobody answers");
+  await new Promise((resolve) => setTimeout(resolve, 4_000));
+  assert.ok(!existsSync(join(ana.data, "daemon.json")), "no daemon runs");
+  writeFileSync(lab.path("ana", "Studio", "while stopped.txt"), "x\n");
+  const again = spawn(WINDOW, ana.words, { env, stdio: "ignore" });
+  assert.equal(await new Promise((resolve) => again.once("exit", resolve)), 0);
+  await until(rows("while stopped.txt"), "what happened meanwhile", 40_000);
+});

@@ -2,6 +2,7 @@
 //! command by name; what a page may ask is decided where everybody's requests are.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use peerdrive_api::client::{Client, Update};
@@ -20,6 +21,8 @@ pub(crate) struct Daemon {
     opening: Opening,
     // Held while one is looked for or started: once for all commands that wait.
     client: tokio::sync::Mutex<Option<Client>>,
+    /// A person opened the window since a daemon was found: one that was told to end is started then.
+    opened: AtomicBool,
 }
 
 impl Daemon {
@@ -27,16 +30,29 @@ impl Daemon {
         Self {
             opening,
             client: tokio::sync::Mutex::new(None),
+            opened: AtomicBool::new(true),
         }
     }
 
-    /// A way that worked last time, else a new one: the daemon is started if there is none.
+    /// Somebody opened the window, for the first time or again.
+    pub(crate) fn opened(&self) {
+        self.opened.store(true, Ordering::Relaxed);
+    }
+
+    /// A way that worked last time, else a new one: a daemon is started if there is none, unless it was told
+    /// to end under an open window.
     async fn client(&self) -> Result<Client, ApiError> {
         let mut client = self.client.lock().await;
         if let Some(client) = &*client {
             return Ok(client.clone());
         }
-        Ok(client.insert(self.opening.daemon().await?).clone())
+        let found = if self.opened.load(Ordering::Relaxed) {
+            self.opening.daemon().await?
+        } else {
+            self.opening.daemon_again().await?
+        };
+        self.opened.store(false, Ordering::Relaxed);
+        Ok(client.insert(found).clone())
     }
 
     /// The daemon did not answer there: it is looked for again.

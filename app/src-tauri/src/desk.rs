@@ -152,7 +152,10 @@ fn make_tray(app: &AppHandle) -> tauri::Result<()> {
         .tooltip("PeerDrive")
         .menu(&Menu::with_items(app, &[&open, &quit])?)
         .on_menu_event(|app, event| match event.id().as_ref() {
-            "open" => come_forward(app),
+            "open" => {
+                app.state::<crate::bridge::Daemon>().opened();
+                come_forward(app);
+            }
             // The daemon goes on: files stay in step without a window.
             _ => app.exit(0),
         });

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use peerdrive_api::rendezvous;
 use tauri::{AppHandle, Manager as _};
 
+use crate::bridge::Daemon;
 use crate::desk;
 use crate::links::Links;
 
@@ -63,6 +64,7 @@ impl Instance {
                 if !link.is_empty() {
                     app.state::<Links>().opened(link);
                 }
+                app.state::<Daemon>().opened();
                 desk::come_forward(&app);
             });
         });

@@ -4,26 +4,28 @@
 //!
 //! Only 127.0.0.1, only under the exact host name, never from another web page, no CORS, requests of at
 //! most [`MAX_BODY`]. Whoever can read the data directory asks with the token that lies there; a browser
-//! is let in by a code that is good once (`session`). The files of the app are no secret. Port and browsers
-//! outlive the process (`kept`), so that a page that is open goes on when the daemon returns.
+//! is let in by a code that is good once (`session`), and only one of the same user (`peer`). The files of the
+//! app are no secret. Port and browsers outlive the process (`kept`), so that a page that is open goes on when
+//! the daemon returns.
 
 mod app;
 mod events;
 mod guard;
 mod kept;
+mod peer;
 mod session;
 mod token;
 mod upload;
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, Path as InPath, Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Path as InPath, Request, State};
+use axum::http::{Extensions, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
@@ -152,6 +154,7 @@ impl Server {
         let sockets = door.sockets.clone();
         let app = app(door, self.token, router);
         let closed = closing.clone().cancelled_owned();
+        let app = app.into_make_service_with_connect_info::<SocketAddr>();
         let serving = axum::serve(self.listener, app).with_graceful_shutdown(closed);
         let whole = async {
             let served = serving.await;
@@ -230,7 +233,17 @@ async fn rpc<H: Commands>(
 }
 
 /// Lets a browser in that brings a code: a cookie, and the key that must come with it.
-async fn log_in(State(door): State<Arc<Door>>, body: Bytes) -> Response {
+async fn log_in(State(door): State<Arc<Door>>, extensions: Extensions, body: Bytes) -> Response {
+    let client = extensions.get::<ConnectInfo<SocketAddr>>();
+    // Before the code is looked at: it stays good for the one whom it is for.
+    if client.is_some_and(|client| peer::is_another_user(client.0, door.port)) {
+        tracing::warn!("another user of this machine tried to be let in");
+        let error = ApiError::new(
+            Code::NotAllowed,
+            "this PeerDrive is another user's of this machine",
+        );
+        return refusal(StatusCode::FORBIDDEN, &error);
+    }
     #[derive(serde::Deserialize)]
     struct Login {
         code: String,

@@ -148,6 +148,12 @@ pub enum Found {
     Daemon(Box<Rendezvous>),
 }
 
+/// Whether the last daemon of a data directory, of which none lives, ended because it was to: one that died
+/// left behind what it had published.
+pub fn took_leave(data_dir: &Path) -> bool {
+    !data_dir.join(FILE).exists()
+}
+
 /// Looks for the daemon of a data directory.
 pub fn find(data_dir: &Path) -> io::Result<Found> {
     let lock = match OpenOptions::new().read(true).open(data_dir.join(LOCK)) {
@@ -219,8 +225,10 @@ mod tests {
         lock.publish(&some()?)?;
         let left = fs::read(dir.path().join(FILE))?;
         drop(lock);
+        assert!(took_leave(dir.path()));
         fs::write(dir.path().join(FILE), left)?;
         assert!(matches!(find(dir.path())?, Found::Nobody));
+        assert!(!took_leave(dir.path()));
         let _lock = DaemonLock::acquire(dir.path())?;
         assert!(matches!(find(dir.path())?, Found::Starting));
         Ok(())

@@ -76,11 +76,29 @@ impl Opening {
     pub async fn daemon(&self) -> Result<Client, ApiError> {
         start::attach(&self.data_dir, &self.asked, &self.unlock).await
     }
+
+    /// The same once it was found: one that died is started again, one that was told to end is not.
+    pub async fn daemon_again(&self) -> Result<Client, ApiError> {
+        start::attach_again(&self.data_dir, &self.asked, &self.unlock).await
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_daemon_that_was_told_to_end_is_not_started_by_a_window_that_is_open()
+    -> Result<(), Box<dyn std::error::Error>> {
+        let dir = tempfile::tempdir()?;
+        let place = dir.path().to_str().ok_or("a path")?;
+        let opening = Opening::parse(words(&["w", "--data-dir", place])).map_err(|_| "refused")?;
+        drop(peerdrive_api::rendezvous::DaemonLock::acquire(dir.path())?);
+        let refused = opening.daemon_again().await.err().ok_or("started")?;
+        assert_eq!(refused.code, peerdrive_api::error::Code::DaemonUnavailable);
+        assert!(refused.message.contains("told to stop"), "{refused:?}");
+        Ok(())
+    }
 
     fn words(words: &[&str]) -> Vec<OsString> {
         words.iter().map(OsString::from).collect()

@@ -82,6 +82,27 @@ pub(crate) async fn attach(
     )))
 }
 
+/// The same, for one who had a way before: a daemon that died is started again, and one that was told to
+/// end is not.
+pub(crate) async fn attach_again(
+    data_dir: &Path,
+    asked: &Asked,
+    unlock: &Unlock,
+) -> Result<Client, ApiError> {
+    let begun = Instant::now();
+    while matches!(look(data_dir)?, Found::Starting) && begun.elapsed() < PATIENCE {
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+    if matches!(look(data_dir)?, Found::Nobody) && rendezvous::took_leave(data_dir) {
+        return Err(ApiError::new(
+            Code::DaemonUnavailable,
+            "PeerDrive was told to stop on this device",
+        )
+        .hint("open PeerDrive again, or run `peerdrive status`, to start it"));
+    }
+    attach(data_dir, asked, unlock).await
+}
+
 /// Looks for the daemon, in words for people.
 pub(crate) fn look(data_dir: &Path) -> Result<Found, ApiError> {
     rendezvous::find(data_dir).map_err(|e| unusable(data_dir, &e))

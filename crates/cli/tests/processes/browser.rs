@@ -5,7 +5,10 @@ use std::net::TcpStream;
 
 use serde_json::{Value, json};
 
-use crate::device::{Device, TestResult, text};
+use crate::device::{Device, TestResult, no_root, text};
+
+/// A user that owns nothing.
+const NOBODY: u32 = 65_534;
 
 /// A page of the daemon's own port.
 struct Page {
@@ -156,6 +159,33 @@ fn an_address_lets_one_browser_in_and_it_changes_the_folder() -> TestResult {
     let before = json!({ "drive": drive, "limit": 200, "before": deed["number"] });
     let first = page.rpc("activity", &before)?["ok"]["items"].clone();
     assert_eq!(first[0]["changes"][0]["what"], "created", "{first}");
+    Ok(())
+}
+
+#[test]
+fn a_code_that_another_user_read_lets_them_not_in_and_stays_good() -> TestResult {
+    if no_root("a_code_that_another_user_read_lets_them_not_in_and_stays_good") {
+        return Ok(());
+    }
+    let device = Device::new()?;
+    let (page, code) = Page::of(&device)?;
+    let (port, body) = (&page.port, json!({ "code": code }).to_string());
+    let asked = format!(
+        "POST /session HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}\r\n\
+         Connection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let script = format!("exec 3<>/dev/tcp/127.0.0.1/{port}; printf %s \"$0\" >&3; cat <&3");
+    let mut other = std::process::Command::new("bash");
+    std::os::unix::process::CommandExt::uid(&mut other, NOBODY);
+    let answer = other
+        .args(["-c", &script, &asked])
+        .current_dir("/")
+        .output()?;
+    let answer = String::from_utf8(answer.stdout)?;
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    assert!(!answer.contains("\"key\""), "{answer}");
+    assert_eq!(page.post("/session", &json!({ "code": code }))?.0, "200");
     Ok(())
 }
 

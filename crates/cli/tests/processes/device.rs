@@ -165,7 +165,7 @@ pub(crate) fn no_fuse(test: &str) -> bool {
 pub(crate) fn no_root(test: &str) -> bool {
     let missing = !rustix::process::geteuid().is_root();
     if missing {
-        skipped(test, "mounting a small tmpfs needs root");
+        skipped(test, "it needs root");
     }
     missing
 }
