@@ -64,9 +64,14 @@ fn tests_in(source: &str) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// The page's rows that have tests: id, and the names in it. The rows of the other tables have no test.
-fn rows(page: &str) -> Result<(BTreeMap<String, BTreeSet<String>>, BTreeMap<String, String>)> {
-    let (mut with, mut without) = (BTreeMap::new(), BTreeMap::new());
+/// Rows by their ids, with the names of tests in each.
+type Tested = BTreeMap<String, BTreeSet<String>>;
+/// Rows by their ids, with the reason why no test has that name.
+type Untested = BTreeMap<String, String>;
+
+/// The rows of the page's tables.
+fn rows(page: &str) -> Result<(Tested, Untested)> {
+    let (mut with, mut without) = (Tested::new(), Untested::new());
     for line in page.lines() {
         let Some(cells) = line.strip_prefix("| ") else {
             continue;

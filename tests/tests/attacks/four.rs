@@ -181,13 +181,9 @@ fn attack_l1_a_readers_edits_reach_nobody_and_a_patched_reader_is_refused_by_all
             air.off().await;
             anyhow::Ok(())
         })?;
-        for at in 0..3 {
+        for (at, before) in before.iter().enumerate().take(3) {
             let now = four.devices[at].tree(&four.drive)?;
-            ensure!(
-                now.1 == before[at].1,
-                "{} shows it",
-                four.devices[at].name()
-            );
+            ensure!(now.1 == before.1, "{} shows it", four.devices[at].name());
             ensure!(!four.folders[at].join("by a patched reader").exists());
         }
         // Nobody is worse off.

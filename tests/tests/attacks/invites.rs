@@ -178,10 +178,9 @@ async fn attack_i5_an_invite_that_expired_or_was_taken_back_or_used_is_refused_w
     let owner = scene.at(0)?;
     // Expired: an admin writes one into the drive that ended ten minutes ago, for the owner's device to
     // let in by, and a ticket that says it is good for years.
-    let binds = admin.control.state().live_binds();
+    let mut binds = admin.control.state().live_binds();
     let (gatekeeper, _) = binds
-        .filter(|(_, bind)| bind.role == Role::Owner)
-        .next()
+        .find(|(_, bind)| bind.role == Role::Owner)
         .context("no owner")?;
     let offer = Offer {
         name: "Drive".into(),
@@ -229,10 +228,9 @@ async fn attack_i5_an_invite_dies_with_the_admin_who_made_it_whoever_lets_in_by_
     let mut scene = Scene::of(&[Role::Admin]).await?;
     let mut admin = scene.seize(1).await?;
     let owner = scene.at(0)?;
-    let binds = admin.control.state().live_binds();
+    let mut binds = admin.control.state().live_binds();
     let (gatekeeper, _) = binds
-        .filter(|(_, bind)| bind.role == Role::Owner)
-        .next()
+        .find(|(_, bind)| bind.role == Role::Owner)
         .context("no owner")?;
     let offer = Offer {
         name: "Drive".into(),
