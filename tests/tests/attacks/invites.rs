@@ -179,15 +179,15 @@ async fn attack_i5_an_invite_that_expired_or_was_taken_back_or_used_is_refused_w
     // Expired: an admin writes one into the drive that ended ten minutes ago, for the owner's device to
     // let in by, and a ticket that says it is good for years.
     let mut binds = admin.control.state().live_binds();
-    let (gatekeeper, _) = binds
-        .find(|(_, bind)| bind.role == Role::Owner)
-        .context("no owner")?;
+    let owners = binds.find(|(_, bind)| bind.role == Role::Owner);
+    let gatekeeper = *owners.context("no owner")?.0;
+    drop(binds);
     let offer = Offer {
         name: "Drive".into(),
         role: Role::Writer,
         max_uses: 5,
         not_after: now()? - 600,
-        gatekeeper: *gatekeeper,
+        gatekeeper,
         addresses: vec![owner.address()?],
         approve: Approve::Auto,
     };
@@ -229,15 +229,15 @@ async fn attack_i5_an_invite_dies_with_the_admin_who_made_it_whoever_lets_in_by_
     let mut admin = scene.seize(1).await?;
     let owner = scene.at(0)?;
     let mut binds = admin.control.state().live_binds();
-    let (gatekeeper, _) = binds
-        .find(|(_, bind)| bind.role == Role::Owner)
-        .context("no owner")?;
+    let owners = binds.find(|(_, bind)| bind.role == Role::Owner);
+    let gatekeeper = *owners.context("no owner")?.0;
+    drop(binds);
     let offer = Offer {
         name: "Drive".into(),
         role: Role::Admin,
         max_uses: 50,
         not_after: now()? + 100_000,
-        gatekeeper: *gatekeeper,
+        gatekeeper,
         addresses: vec![owner.address()?],
         approve: Approve::Auto,
     };
