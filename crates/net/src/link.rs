@@ -151,6 +151,8 @@ pub(crate) struct Shared {
 struct Inbox {
     announced: Vec<(LogHead, Vec<Bytes>)>,
     announced_bytes: usize,
+    /// What was announced is being read: what is shown of peers does not know of it yet.
+    reading: bool,
     /// Peers that may be reached better than before.
     reachable: BTreeSet<PeerId>,
     nudged: bool,
@@ -235,9 +237,17 @@ impl DriveLink {
             .send_replace(peers.into_iter().collect());
     }
 
-    /// How the members, and other peers with a session, stand to us.
+    /// How the members, and other peers with a session, stand to us. Nobody is level with what was announced
+    /// a moment ago, also where the link has not come to it yet.
     pub fn peers(&self) -> Vec<PeerState> {
-        self.shared.states.lock().values().cloned().collect()
+        let states = self.shared.states.lock();
+        let behind = {
+            let inbox = self.shared.inbox.lock();
+            inbox.reading || !inbox.announced.is_empty()
+        };
+        let mut peers: Vec<PeerState> = states.values().cloned().collect();
+        peers.iter_mut().for_each(|peer| peer.level &= !behind);
+        peers
     }
 
     /// What happens on this link. The caller must keep reading: unread entries stop the network.

@@ -294,7 +294,12 @@ impl Actor {
     }
 
     fn read_inbox(&mut self) {
-        let inbox = std::mem::take(&mut *self.shared.inbox.lock());
+        let inbox = {
+            let mut inbox = self.shared.inbox.lock();
+            let taken = std::mem::take(&mut *inbox);
+            inbox.reading = taken.reading || !taken.announced.is_empty();
+            taken
+        };
         let Inbox {
             announced,
             reachable,
@@ -586,6 +591,7 @@ impl Actor {
             state.behind = standing.map_or(0, |s| s.behind);
             state.ahead = standing.map_or(0, |s| s.ahead);
         }
+        self.shared.inbox.lock().reading = false;
     }
 }
 

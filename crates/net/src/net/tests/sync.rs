@@ -80,6 +80,19 @@ async fn a_third_device_learns_of_the_second_through_the_first() -> TestResult {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_level_with_what_was_written_a_moment_ago() -> TestResult {
+    let (one, two) = (Device::start(1).await?, Device::start(2).await?);
+    introduce(&[&one, &two])?;
+    for written in 1..=50u64 {
+        until("level", || one.is_level(2) && two.is_level(1)).await?;
+        one.write(b"new");
+        // Asked before the link had a turn.
+        assert!(!one.is_level(2) || two.keeper.len(&log(1)) == written);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_device_between_two_passes_entries_on() -> TestResult {
     let (one, two, three) = (
         Device::start(1).await?,
