@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use parking_lot::RwLock;
-use peerdrive_net::{BlobId, DriveTag, Gate, PeerId};
+use peerdrive_net::{BlobId, DriveTag, Gate, LogId, PeerId};
 
 use crate::drive::handle::Shared;
 
@@ -27,11 +27,15 @@ impl MemberGate {
     }
 }
 
-fn is_member(drive: &Weak<Shared>, peer: &PeerId) -> bool {
+/// The drive, if it is open and not paused.
+fn running(drive: &Weak<Shared>) -> Option<Arc<Shared>> {
     drive
         .upgrade()
         .filter(|drive| !drive.paused.load(Ordering::Acquire))
-        .is_some_and(|drive| drive.members.read().endpoints.contains_key(peer))
+}
+
+fn is_member(drive: &Weak<Shared>, peer: &PeerId) -> bool {
+    running(drive).is_some_and(|drive| drive.members.read().endpoints.contains_key(peer))
 }
 
 impl MemberGate {
@@ -70,5 +74,17 @@ impl Gate for MemberGate {
     /// open, so membership of any drive here is what is asked.
     fn may_read_blob(&self, peer: &PeerId, _blob: &BlobId) -> bool {
         self.admits(peer)
+    }
+
+    fn was_removed(&self, peer: &PeerId) -> bool {
+        let drives = self.drives.read();
+        let mut open = drives.values().filter_map(running);
+        open.any(|drive| drive.members.read().removals.contains_key(peer))
+    }
+
+    fn removal(&self, peer: &PeerId, drive: &DriveTag) -> Option<Vec<(LogId, u64)>> {
+        let drive = self.drives.read().get(drive).and_then(running)?;
+        let removal = drive.members.read().removals.get(peer).cloned();
+        removal
     }
 }

@@ -4,6 +4,7 @@
 mod actor;
 mod dialer;
 mod events;
+mod notice;
 mod session;
 mod topic;
 
@@ -229,8 +230,8 @@ impl DriveLink {
         self.shared.wake.notify_one();
     }
 
-    /// Sets who the other members' devices are. Sessions with all of them are kept up from now on,
-    /// and sessions with others ended.
+    /// Sets who the other members' devices are. Sessions with all of them are kept up from now on, and
+    /// sessions with those whom the [`crate::Gate`] admits no more are ended.
     pub fn set_members(&self, peers: Vec<PeerId>) {
         self.shared
             .members

@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::message::Run;
 pub(crate) use self::{
     event::{InEvent, OutEvent},
-    exchange::Exchange,
-    message::{DecodeError, MAX_ADDRESSES, MAX_FRAME, Message},
+    exchange::{Exchange, answer, shown},
+    message::{DecodeError, MAX_ADDRESSES, MAX_FRAME, MAX_HEADS, Message},
 };
 use crate::types::{EntryId, LogId};
 

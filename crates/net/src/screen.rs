@@ -17,7 +17,8 @@ use parking_lot::Mutex;
 
 use crate::{
     join::JOIN_ALPN,
-    types::{BlobId, DriveTag, PeerId},
+    link::SYNC_ALPN,
+    types::{BlobId, DriveTag, LogId, PeerId},
 };
 
 /// Decides who may do what. When it cannot tell, it says no.
@@ -33,6 +34,17 @@ pub trait Gate: Send + Sync + 'static {
 
     /// Whether the peer may fetch this blob from here.
     fn may_read_blob(&self, peer: &PeerId, blob: &BlobId) -> bool;
+
+    /// Whether the peer was a member of any drive here, and is none now: it may ask what has ended that.
+    fn was_removed(&self, _peer: &PeerId) -> bool {
+        false
+    }
+
+    /// What a peer that was removed from this drive may still read, as how many entries of which logs: what
+    /// has ended its membership. `None` for anybody else.
+    fn removal(&self, _peer: &PeerId, _drive: &DriveTag) -> Option<Vec<(LogId, u64)>> {
+        None
+    }
 }
 
 /// What a refused peer is told, whatever the reason.
@@ -63,7 +75,9 @@ impl fmt::Debug for Screen {
 
 impl EndpointHooks for Screen {
     async fn after_handshake<'a>(&'a self, conn: &'a Connection) -> AfterHandshakeOutcome {
-        if conn.alpn() == JOIN_ALPN || self.gate.admits(&conn.remote_id().into()) {
+        let peer = conn.remote_id().into();
+        let to_be_told = || conn.alpn() == SYNC_ALPN && self.gate.was_removed(&peer);
+        if conn.alpn() == JOIN_ALPN || self.gate.admits(&peer) || to_be_told() {
             return AfterHandshakeOutcome::Accept;
         }
         tracing::debug!(peer = %conn.remote_id().fmt_short(), "refused");

@@ -237,6 +237,7 @@ fn attack_l5_a_writer_removed_while_away_comes_back_with_pending_edits_and_no_ho
         // Everyone is back.
         four.devices[3].start()?;
         four.devices[2].start()?;
+        become_role(&four.devices[2], &four.drive, None)?;
         four.appears(0, "dans.txt", "honest, beside it")?;
         four.converge(lab, &[0, 1, 3])?;
         four.same(&[0, 1, 3])?;
@@ -341,9 +342,13 @@ fn attack_l7_two_admins_who_act_against_each_other_at_once_end_up_the_same_every
         four.appears(0, "after, by 3.txt", "goes on")?;
         four.converge(lab, &[0, 1, 2, 3])?;
         four.same(&[0, 1, 2, 3])?;
-        // The owner is above both.
+        // The owner is above both. One hears of it at once, the other when he is back.
+        four.devices[3].stop()?;
         four.devices[0].call(&["revoke", drive, &bens])?.ok()?;
+        four.devices[0].call(&["revoke", drive, &dans])?.ok()?;
         become_role(&four.devices[1], drive, None)?;
+        four.devices[3].start()?;
+        become_role(&four.devices[3], drive, None)?;
         Ok(())
     })
 }

@@ -17,7 +17,7 @@ use crate::{
     body::{Op, PrivatePart},
     entry::{Entry, LogPosition},
     epoch::Epoch,
-    ids::{BindId, DriveId, EntryId, EpochId},
+    ids::{BindId, DriveId, EndpointKey, EntryId, EpochId, LogId},
     keyring::Keyring,
 };
 
@@ -258,6 +258,41 @@ impl Control {
         }
         path.reverse();
         path
+    }
+
+    /// What devices that were removed may still be told: by endpoint, what brought them in, the removals, and
+    /// all that leads up to these, as how many entries of each log. Endpoints that are live under another
+    /// grant are not among them.
+    pub fn removals(&self) -> BTreeMap<EndpointKey, BTreeMap<LogId, u64>> {
+        let state = self.state();
+        let mut eval = Eval::new(&self.dag, View::all());
+        let mut told: BTreeMap<EndpointKey, BTreeMap<LogId, u64>> = BTreeMap::new();
+        for (id, bind) in state.binds.iter().filter(|(_, bind)| !bind.live) {
+            let endpoint = bind.cert.endpoint;
+            let Some(fact) = self.dag.binds.get(id) else {
+                continue;
+            };
+            if state.live_bind_of(&endpoint).is_some() {
+                continue;
+            }
+            let mut ops = eval.ended_by(fact.grant);
+            ops.extend(eval.device_ended_by(id));
+            // A removal also counts for what its author did not know of.
+            ops.push(fact.op);
+            let mut all = Bits::default();
+            for (_, node, _) in ops.iter().filter_map(|op| self.dag.op(*op)) {
+                all.join(&node.past);
+                all.add(self.dag.index.get(&node.id).copied().unwrap_or_default());
+            }
+            let logs = told.entry(endpoint).or_default();
+            for (at, node) in self.dag.nodes.iter().enumerate() {
+                if all.has(at as u32) {
+                    let len = logs.entry(node.log).or_default();
+                    *len = (*len).max(node.entry.header.seq.saturating_add(1));
+                }
+            }
+        }
+        told
     }
 
     /// Opens the sealed parts that the keyring can open: names of members and devices.

@@ -13,7 +13,7 @@ use peerdrive_crypto::ids::{BindId, DriveId, EntryId, EpochId, MemberId};
 use peerdrive_crypto::keyring::{Keyring, Opener};
 use peerdrive_crypto::membership::{Bind, ContentRef, Control, Inserted, Refusal};
 use peerdrive_crypto::secret::DriveSecret;
-use peerdrive_net::PeerId;
+use peerdrive_net::{LogId, PeerId};
 
 use super::handle::Members;
 use super::roll::{self, InviteInfo};
@@ -102,6 +102,9 @@ impl ControlPlane {
     /// Judges what never changes about a content entry: signature, and what it knew. `prev_ctrl` are the
     /// control heads that the entry before it in its log knew.
     pub(crate) fn admits(&self, entry: &Entry, prev_ctrl: &[EntryId]) -> Admits {
+        if entry.header.drive != self.control.drive() {
+            return Admits::No("it is of another drive".to_owned());
+        }
         let Some(log_key) = self.control.log_key(&entry.header.bind) else {
             return Admits::NotYet;
         };
@@ -202,8 +205,14 @@ impl ControlPlane {
         let devices = devices
             .map(|(id, bind)| (*id, (bind.member, bind.label.clone())))
             .collect();
+        let removals = self.control.removals().into_iter();
+        let removals = removals.map(|(endpoint, logs)| {
+            let logs = logs.into_iter().map(|(log, len)| (LogId(log.0), len));
+            (PeerId(endpoint.0), logs.collect())
+        });
         Members {
             endpoints,
+            removals: removals.collect(),
             names,
             devices,
             role: self.role(),

@@ -13,7 +13,7 @@ use peerdrive_crdt_tree::tree::DriveTree;
 use peerdrive_crypto::body::Role;
 use peerdrive_crypto::ids::{BindId, DriveId, MemberId};
 use peerdrive_log::DriveLog;
-use peerdrive_net::{DriveLink, LogHead, Net, PeerId};
+use peerdrive_net::{DriveLink, LogHead, LogId, Net, PeerId};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::approval::Approvals;
@@ -105,6 +105,9 @@ impl Followed {
 pub(crate) struct Members {
     /// Endpoints of live devices, this one included.
     pub(crate) endpoints: HashMap<PeerId, MemberId>,
+    /// Endpoints of devices that were removed, each with what it may still be told: how many entries of which
+    /// logs.
+    pub(crate) removals: HashMap<PeerId, Vec<(LogId, u64)>>,
     /// Names that members or their devices go by.
     pub(crate) names: HashMap<MemberId, String>,
     /// Every device that ever took part, with its name.
@@ -254,17 +257,20 @@ impl Shared {
         self.publish(DriveEvent::Members);
     }
 
-    /// Keeps sessions with all other devices of the drive; with none while it is paused.
+    /// Keeps sessions with all other devices of the drive; with none while it is paused. Nobody is called once
+    /// this device was removed, as nobody would listen: should that not stand, the others call.
     pub(crate) fn connect_members(&self) {
         let own = self.net.id();
-        let others = match self.paused.load(Ordering::Acquire) {
+        let members = self.members.read();
+        let silent = self.paused.load(Ordering::Acquire) || members.removals.contains_key(&own);
+        let others = match silent {
             true => Vec::new(),
             false => {
-                let members = self.members.read();
                 let all = members.endpoints.keys().copied();
                 all.filter(|peer| *peer != own).collect()
             }
         };
+        drop(members);
         self.link.set_members(others);
     }
 

@@ -24,6 +24,7 @@ use super::{
     Ends, Inbox, LinkEvent, NewSession, PeerState, Shared,
     dialer::Dialer,
     events::Waiting,
+    notice,
     session::{self, FromSession, OpenDrives, Session, SessionError},
     topic::{self, Heard, Hint, ToTopic, TopicSeal, Whisper},
 };
@@ -52,6 +53,9 @@ const HINT_LOOK: Duration = Duration::from_millis(20);
 
 /// How long the end of a link waits for its last words to go out.
 const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// Peers that are told at one time why they are turned away.
+const MAX_TOLD: usize = 8;
 
 /// Reports of sessions that are handled before the exchange is flushed.
 const AT_ONCE: usize = 64;
@@ -87,6 +91,8 @@ pub(crate) struct Actor {
     reports: mpsc::UnboundedReceiver<FromSession>,
     reports_in: mpsc::UnboundedSender<FromSession>,
     calls: JoinSet<(PeerId, Result<NewSession, SessionError>)>,
+    told: JoinSet<PeerId>,
+    being_told: BTreeSet<PeerId>,
     taking: FuturesUnordered<Taking>,
     presence: mpsc::Receiver<Vec<u8>>,
     heard: mpsc::Receiver<Heard>,
@@ -134,6 +140,8 @@ impl Actor {
             reports,
             reports_in,
             calls: JoinSet::new(),
+            told: JoinSet::new(),
+            being_told: BTreeSet::new(),
             taking: FuturesUnordered::new(),
             presence,
             heard,
@@ -181,6 +189,11 @@ impl Actor {
                 },
                 Some(session) = self.incoming.recv() => self.meet(session),
                 Some(call) = self.calls.join_next() => self.called(call),
+                Some(told) = self.told.join_next() => match told {
+                    Ok(peer) => _ = self.being_told.remove(&peer),
+                    // Whom it was about is not known, and nobody is to be shut out for it.
+                    Err(_) => self.being_told.clear(),
+                },
                 Ok(()) = members.changed() => {
                     self.members = members.borrow_and_update().clone();
                     self.screen_members();
@@ -453,8 +466,8 @@ impl Actor {
     fn meet(&mut self, new: NewSession) {
         let peer = new.peer;
         if !self.net.gate.admits_to(&peer, &self.shared.drive) {
-            new.connection.close(REFUSED, &[]);
-            return self.dialer.failed(&peer, Instant::now());
+            self.dialer.failed(&peer, Instant::now());
+            return self.turn_away(new);
         }
         if let Some(old) = self.sessions.get(&peer) {
             let same_start = old.instance == new.instance;
@@ -478,6 +491,21 @@ impl Actor {
         self.introduce(peer);
         // Dropped when gossip does not keep up: it has other peers then.
         let _ = self.topic.try_send(ToTopic::Meet(peer));
+    }
+
+    /// Refuses a peer; tells it why first, if it was a member.
+    fn turn_away(&mut self, new: NewSession) {
+        let peer = new.peer;
+        match self.net.gate.removal(&peer, &self.shared.drive) {
+            Some(removal) if self.told.len() < MAX_TOLD && self.being_told.insert(peer) => {
+                let source = self.exchange.source();
+                self.told.spawn(async move {
+                    notice::give(new, source, removal).await;
+                    peer
+                });
+            }
+            _ => new.connection.close(REFUSED, &[]),
+        }
     }
 
     /// Tells a peer where we and the other members are.
@@ -528,13 +556,13 @@ impl Actor {
         self.waiting.push(LinkEvent::Addresses(news));
     }
 
-    /// Ends sessions with peers that are members no more, and plans calls to those that are.
+    /// Ends sessions with peers that are admitted no more, and plans calls to members.
     fn screen_members(&mut self) {
         let drive = self.shared.drive;
         let gone: Vec<PeerId> = self
             .sessions
             .keys()
-            .filter(|peer| !self.members.contains(*peer) || !self.net.gate.admits_to(peer, &drive))
+            .filter(|peer| !self.net.gate.admits_to(peer, &drive))
             .copied()
             .collect();
         self.dialer.set_members(&self.members, Instant::now());

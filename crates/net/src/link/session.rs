@@ -153,7 +153,7 @@ impl OpenDrives {
     }
 }
 
-/// Accepts connections about drives that are open here, from their members.
+/// Accepts connections about drives that are open here, from their members and those who were.
 pub(crate) struct SyncDoor {
     pub(crate) gate: Arc<dyn Gate>,
     pub(crate) drives: Arc<OpenDrives>,
@@ -176,8 +176,10 @@ impl SyncDoor {
             .accept_bi()
             .await
             .map_err(|e| FrameError::Lost(e.to_string()))?;
-        let (drive, instance) =
-            hello(&mut recv, |drive| self.gate.admits_to(&peer, &drive)).await?;
+        let may_speak = |drive| {
+            self.gate.admits_to(&peer, &drive) || self.gate.removal(&peer, &drive).is_some()
+        };
+        let (drive, instance) = hello(&mut recv, may_speak).await?;
         let sessions = self.drives.get(&drive).ok_or(SessionError::Greeting)?;
         let answer = Message::Hello {
             drive,

@@ -6,7 +6,7 @@ mod join;
 mod sync;
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -29,6 +29,7 @@ pub(super) const TOPIC: [u8; 32] = [8; 32];
 pub(super) struct Members {
     pub(super) peers: Mutex<HashSet<PeerId>>,
     pub(super) hidden: Mutex<HashSet<BlobId>>,
+    pub(super) removed: Mutex<HashMap<PeerId, Vec<(LogId, u64)>>>,
 }
 
 impl Gate for Members {
@@ -42,6 +43,15 @@ impl Gate for Members {
 
     fn may_read_blob(&self, peer: &PeerId, blob: &BlobId) -> bool {
         self.admits(peer) && !self.hidden.lock().contains(blob)
+    }
+
+    fn was_removed(&self, peer: &PeerId) -> bool {
+        self.removed.lock().contains_key(peer)
+    }
+
+    fn removal(&self, peer: &PeerId, drive: &DriveTag) -> Option<Vec<(LogId, u64)>> {
+        let removed = self.removed.lock();
+        removed.get(peer).filter(|_| *drive == DRIVE).cloned()
     }
 }
 
@@ -142,6 +152,14 @@ impl Device {
             .peers
             .lock()
             .extend(others.iter().map(|key| peer(*key)));
+    }
+
+    /// Admits nobody any more, and tells this one as much of the own log.
+    pub(super) fn remove(&self, key: u8, told: u64) {
+        let told = vec![(log(self.key), told)];
+        self.gate.removed.lock().insert(peer(key), told);
+        self.gate.peers.lock().clear();
+        self.link.set_members(Vec::new());
     }
 
     /// Writes an entry to the device's log and announces it.

@@ -18,6 +18,7 @@ use std::{
 };
 
 use self::ask::{WANT_LIMIT, Wanted};
+pub(crate) use self::tell::{answer, shown};
 use super::{
     EntrySource, InEvent, LogHead, Message, OutEvent,
     event::Standing,
@@ -124,6 +125,11 @@ impl Exchange {
         };
         exchange.recheck();
         exchange
+    }
+
+    /// Where our own entries are read.
+    pub(crate) fn source(&self) -> Arc<dyn EntrySource> {
+        Arc::clone(&self.source)
     }
 
     /// Takes in one event. What follows from it is in [`Exchange::poll`], acknowledgements only after

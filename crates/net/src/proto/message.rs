@@ -13,7 +13,7 @@ use crate::types::{DriveTag, EntryId, LogId};
 pub(crate) const MAX_FRAME: usize = 1 << 20;
 
 /// Heads in one message: 72 bytes each, so a message stays well below the frame.
-pub(super) const MAX_HEADS: usize = 4096;
+pub(crate) const MAX_HEADS: usize = 4096;
 
 /// What one peer says to another about a drive.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

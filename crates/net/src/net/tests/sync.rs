@@ -1,3 +1,5 @@
+use futures_util::StreamExt;
+
 use super::*;
 use crate::{MAX_PRESENCE, TooLong};
 
@@ -173,13 +175,68 @@ async fn who_is_removed_hears_why() -> TestResult {
         introduce(&[&one, &two])?;
         until("level", || one.is_level(2) && two.is_level(1)).await?;
         one.write(b"you are removed");
-        one.gate.peers.lock().clear();
-        one.link.set_members(Vec::new());
+        one.remove(2, 1);
         until("told", || two.keeper.len(&log(1)) == 1).await?;
         until("cut off", || !one.is_connected(2) && !two.is_connected(1)).await?;
         one.net.shutdown().await;
         two.net.shutdown().await;
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_removed_while_away_hears_why_and_nothing_else() -> TestResult {
+    let (one, two) = (Device::start(1).await?, Device::start(2).await?);
+    let blob = one.net.blobs().put(vec![1; 100_000].into()).await?;
+    for _ in 0..300 {
+        one.write(&[7; 2_000]);
+    }
+    one.write(b"you are removed");
+    one.write(b"not for you");
+    one.keeper.write(log(9), b"another log, not for you");
+    two.write(b"what the one who was removed would like to say");
+    acquaint(&[&one, &two])?;
+    one.remove(2, 301);
+    two.link.set_members(vec![one.net.id()]);
+    let took = until("told", || two.keeper.len(&log(1)) == 301).await?;
+    println!("told after {took:?}");
+    until("cut off", || !two.is_connected(1)).await?;
+    // It may call as often as it likes.
+    for _ in 0..5 {
+        two.link.nudge();
+        tokio::time::sleep(Duration::from_millis(150)).await;
+    }
+    until("cut off again", || !two.is_connected(1)).await?;
+    assert_eq!(
+        two.keeper.all().keys().collect::<Vec<_>>(),
+        [&log(1), &log(2)]
+    );
+    assert_eq!(two.keeper.len(&log(1)), 301);
+    assert!(
+        one.keeper.all().get(&log(2)).is_none(),
+        "it was listened to"
+    );
+    assert!(one.link.peers().is_empty(), "it counts as a peer");
+    let fetched = two.net.fetch(vec![blob], vec![one.net.id()]).next().await;
+    assert!(matches!(fetched, Some((_, Err(_)))), "it read a blob");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_the_drive_never_knew_hears_nothing() -> TestResult {
+    let (one, two, three) = (
+        Device::start(1).await?,
+        Device::start(2).await?,
+        Device::start(3).await?,
+    );
+    one.write(b"of one who was removed");
+    acquaint(&[&one, &three])?;
+    three.net.learn(&one.net.address())?;
+    one.remove(2, 1);
+    three.link.set_members(vec![one.net.id()]);
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert!(!three.is_connected(1) && three.keeper.len(&log(1)) == 0);
+    drop(two);
     Ok(())
 }
 

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use super::{Exchange, WINDOW};
 use crate::{
     proto::{
-        LogHead, MAX_FRAME, Message, OutEvent,
+        EntrySource, LogHead, MAX_FRAME, Message, OutEvent,
         fork::Fork,
         message::{MAX_ENTRIES, MAX_HEADS, Run},
     },
-    types::PeerId,
+    types::{LogId, PeerId},
 };
 
 /// Bytes waiting to be written to a peer above which nothing but heads is added later.
@@ -75,38 +75,13 @@ impl Exchange {
             let Some((log, from)) = session.asked.pop_front() else {
                 return;
             };
-            let mut entries = self.source.read(&log, from, WINDOW);
-            // The head after the entries: it covers them.
-            let Some(head) = self.source.head(&log) else {
+            let Some(run) = answer(&*self.source, &log, from, u64::MAX) else {
                 continue;
-            };
-            let mut room = MAX_FRAME - 1024;
-            let fits = entries.iter().take(MAX_ENTRIES).take_while(|entry| {
-                // Four bytes for the length of each.
-                let fits = entry.len() + 4 <= room;
-                room = room.saturating_sub(entry.len() + 4);
-                fits
-            });
-            let count = fits.count();
-            entries.truncate(count);
-            let run = Run {
-                head,
-                from,
-                entries,
             };
             if let Some(pair) = session.pairs.get_mut(&log) {
                 pair.sent = pair.sent.max(run.end());
             }
-            if run.end() <= head.len {
-                self.send(peer, &Message::Entries(run));
-            } else {
-                let run = Run {
-                    head,
-                    from: head.len.min(from),
-                    entries: Vec::new(),
-                };
-                self.send(peer, &Message::Entries(run));
-            }
+            self.send(peer, &Message::Entries(run));
         }
     }
 
@@ -147,6 +122,42 @@ impl Exchange {
         }
         self.out.push_back(OutEvent::Send(peer, frame));
     }
+}
+
+/// The answer to a question for entries of a log, of which no more than `limit` are shown; `None` if there is
+/// no such log.
+pub(crate) fn answer(source: &dyn EntrySource, log: &LogId, from: u64, limit: u64) -> Option<Run> {
+    let mut entries = source.read(log, from, WINDOW);
+    // The head after the entries: it covers them.
+    let head = shown(source, log, limit)?;
+    let mut room = MAX_FRAME - 1024;
+    let fits = entries.iter().take(MAX_ENTRIES).take_while(|entry| {
+        // Four bytes for the length of each.
+        let fits = entry.len() + 4 <= room;
+        room = room.saturating_sub(entry.len() + 4);
+        fits
+    });
+    let most = usize::try_from(head.len.saturating_sub(from)).unwrap_or(usize::MAX);
+    entries.truncate(fits.count().min(most));
+    Some(Run {
+        head,
+        from: head.len.min(from),
+        entries,
+    })
+}
+
+/// The head of a log of which no more than `limit` entries are shown.
+pub(crate) fn shown(source: &dyn EntrySource, log: &LogId, limit: u64) -> Option<LogHead> {
+    let head = source.head(log)?;
+    if head.len <= limit {
+        return Some(head);
+    }
+    let tip = source.entry_id_at(log, limit.checked_sub(1)?)?;
+    Some(LogHead {
+        log: *log,
+        len: limit,
+        tip,
+    })
 }
 
 /// Puts together announcements that continue each other, as they come when many entries are written
