@@ -51,6 +51,7 @@ pub struct Device {
     data_dir: PathBuf,
     log: PathBuf,
     host: Option<Host>,
+    relay: Option<String>,
     daemon: Mutex<Option<Child>>,
     mounts: Mutex<Vec<PathBuf>>,
 }
@@ -63,6 +64,7 @@ impl Device {
             data_dir: root.join(format!("device {name}")),
             log: root.join(format!("{name}.log")),
             host,
+            relay: None,
             daemon: Mutex::default(),
             mounts: Mutex::default(),
         }
@@ -88,6 +90,10 @@ impl Device {
         self.host.as_ref()
     }
 
+    pub(crate) fn set_relay(&mut self, url: &str) {
+        self.relay = Some(url.to_owned());
+    }
+
     /// `peerdrive` with the options of this device, for whatever words follow.
     pub fn command(&self, words: &[&str]) -> Command {
         let (mut command, bind) = match &self.host {
@@ -98,6 +104,9 @@ impl Device {
             None => (Command::new(self.binary.path()), "127.0.0.1:0".to_owned()),
         };
         command.arg("--data-dir").arg(&self.data_dir);
+        if let Some(relay) = &self.relay {
+            command.args(["--relay", relay]);
+        }
         command
             .args(["--no-discovery", "--bind", &bind, "--json"])
             .args(words)

@@ -100,6 +100,14 @@ impl Lab {
         Ok(device)
     }
 
+    /// As [`Lab::device_on`], for one that reaches others through a relay.
+    pub fn device_behind(&self, name: &str, host: Host, relay: &str) -> Result<Device> {
+        let mut device = self.new_device(name, Some(host));
+        device.set_relay(relay);
+        device.start()?;
+        Ok(device)
+    }
+
     /// A new device on the machine's loopback that nobody has started.
     pub fn device_at_rest(&self, name: &str) -> Device {
         self.new_device(name, None)

@@ -36,7 +36,7 @@ mod witness;
 pub use binary::{Binary, workspace};
 pub use command::{Answer, run, run_with};
 pub use device::{Device, Door, Role};
-pub use folder::{Entry, Kind, OWN_FOLDER, Tree, write_whole};
+pub use folder::{Entry, Kind, OWN_FOLDER, Tree, files_below, write_whole};
 pub use lab::Lab;
 pub use network::{Host, Network};
 pub use onlooker::Onlooker;

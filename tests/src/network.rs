@@ -88,6 +88,17 @@ impl Network {
     }
 }
 
+impl Network {
+    /// Adds a namespace that reaches those of [`Network::host`] and none of its own kind.
+    pub fn host_apart(&mut self) -> Result<Host> {
+        let host = self.host()?;
+        let isolated = ["type", "bridge_slave", "isolated", "on"];
+        let port = ["-n", &host.hub, "link", "set", &host.port];
+        ip(&[&port[..], &isolated].concat())?;
+        Ok(host)
+    }
+}
+
 impl Drop for Network {
     fn drop(&mut self) {
         let _ = ip(&["netns", "delete", &self.hub]);
@@ -127,6 +138,12 @@ impl Host {
         Ok((count("rx_bytes")?, count("tx_bytes")?))
     }
 
+    /// The namespace, for a thread to move into.
+    pub fn namespace(&self) -> Result<std::fs::File> {
+        let path = std::path::Path::new("/run/netns").join(&self.namespace);
+        Ok(std::fs::File::open(path)?)
+    }
+
     /// A command that runs `program` in here. The mounts stay those of everyone, so that a drive
     /// mounted by a process in here can be read from outside (`ip netns exec` would hide it).
     pub fn command(&self, program: &std::path::Path) -> Command {
@@ -155,6 +172,31 @@ mod tests {
     use super::*;
     use crate::{Requirement, missing};
 
+    fn reaches(one: &Host, two: &Host) -> Result<bool> {
+        // Without a listener the kernel refuses at once; without a link nothing comes back.
+        let script = format!("exec 3<>/dev/tcp/{}/9", two.address());
+        let mut bash = one.command(std::path::Path::new("timeout"));
+        bash.args(["2", "bash", "-c", &script]);
+        let answer = run(&mut bash, Duration::from_secs(10))?;
+        Ok(answer.stderr.contains("refused"))
+    }
+
+    #[test]
+    fn hosts_apart_reach_the_others_and_not_each_other() -> Result<()> {
+        if missing(
+            "hosts_apart_reach_the_others_and_not_each_other",
+            &[Requirement::Namespaces],
+        ) {
+            return Ok(());
+        }
+        let mut network = Network::new()?;
+        let relay = network.host()?;
+        let (one, two) = (network.host_apart()?, network.host_apart()?);
+        assert!(reaches(&one, &relay)? && reaches(&relay, &two)?);
+        assert!(!reaches(&one, &two)? && !reaches(&two, &one)?);
+        Ok(())
+    }
+
     #[test]
     fn a_cut_host_is_unreachable_until_it_is_healed() -> Result<()> {
         if missing(
@@ -165,21 +207,12 @@ mod tests {
         }
         let mut network = Network::new()?;
         let (one, two) = (network.host()?, network.host()?);
-        let reaches = || -> Result<bool> {
-            // Without a listener the kernel refuses at once; without a link nothing comes back.
-            let script = format!("exec 3<>/dev/tcp/{}/9", two.address());
-            let mut bash = one.command(std::path::Path::new("timeout"));
-            bash.args(["2", "bash", "-c", &script]);
-            Ok(run(&mut bash, Duration::from_secs(10))?
-                .stderr
-                .contains("refused"))
-        };
-        assert!(reaches()?);
+        assert!(reaches(&one, &two)?);
         two.cut()?;
-        assert!(!reaches()?);
+        assert!(!reaches(&one, &two)?);
         two.heal()?;
         let (_, took) = crate::within(Duration::from_secs(10), "the link is back", || {
-            Ok(reaches()?.then_some(()))
+            Ok(reaches(&one, &two)?.then_some(()))
         })?;
         assert!(took < Duration::from_secs(10));
         let (sent, received) = one.traffic()?;

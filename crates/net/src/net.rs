@@ -124,6 +124,7 @@ struct Inner {
     joins: Mutex<Option<mpsc::Receiver<JoinStream>>>,
     instance: u64,
     dial_limit: Duration,
+    relay: Option<RelayUrl>,
     stop: CancellationToken,
 }
 
@@ -144,6 +145,7 @@ impl Net {
     pub async fn start(config: NetConfig, gate: Arc<dyn Gate>) -> Result<Self, StartError> {
         let secret = SecretKey::from_bytes(&config.secret_key);
         let book = AddressBook::new(secret.public().into());
+        let relay = config.relay.as_deref().map(relay_url).transpose()?;
         let blobs = BlobStore::open(&config.blobs_dir).await?;
         let endpoint = match bind(&config, secret, &book, Arc::clone(&gate)).await {
             Ok(endpoint) => endpoint,
@@ -201,6 +203,7 @@ impl Net {
             joins: Mutex::new(Some(joins)),
             instance,
             dial_limit,
+            relay,
             stop: CancellationToken::new(),
         };
         Ok(Self {
@@ -216,7 +219,7 @@ impl Net {
     /// Where this device can be reached right now, for tickets and for other members: at most
     /// [`crate::MAX_ADDRESS`] bytes. Changes when the network does.
     pub fn address(&self) -> Vec<u8> {
-        own_address(&self.inner.endpoint)
+        own_address(&self.inner.endpoint, self.inner.relay.as_ref())
     }
 
     /// The port that is listened on. Members know it: use it again after a restart.
@@ -306,6 +309,7 @@ impl Net {
         links.retain(|link| !link.has_stopped());
         links.push(Arc::clone(&ends.shared));
         let endpoint = inner.endpoint.clone();
+        let relay = inner.relay.clone();
         let net = Surroundings {
             endpoint: inner.endpoint.clone(),
             gossip: inner.gossip.clone(),
@@ -314,7 +318,7 @@ impl Net {
             drives: Arc::clone(&inner.drives),
             instance: inner.instance,
             dial_limit: inner.dial_limit,
-            own_address: Arc::new(move || own_address(&endpoint)),
+            own_address: Arc::new(move || own_address(&endpoint, relay.as_ref())),
             seal,
         };
         Actor::start(net, source, ends);
@@ -372,7 +376,7 @@ async fn bind(
             .portmapper_config(PortmapperConfig::Disabled)
     };
     if let Some(url) = &config.relay {
-        let relay: RelayUrl = url.parse().map_err(|_| StartError::Relay(url.clone()))?;
+        let relay = relay_url(url)?;
         builder = builder.relay_mode(RelayMode::custom([relay]));
     }
     let wanted = config
@@ -408,14 +412,20 @@ async fn bind(
         .map_err(|e| failed(format!("{e:#}")))
 }
 
-/// What the endpoint knows of its own addresses, and the sockets that are bound to one address.
-fn own_address(endpoint: &Endpoint) -> Vec<u8> {
+fn relay_url(text: &str) -> Result<RelayUrl, StartError> {
+    text.parse().map_err(|_| StartError::Relay(text.to_owned()))
+}
+
+/// What the endpoint knows of its own addresses, the sockets that are bound to one address, and the relay that
+/// was chosen for it, also while it is still on its way there.
+fn own_address(endpoint: &Endpoint, relay: Option<&RelayUrl>) -> Vec<u8> {
     let addr = endpoint.addr();
     let sockets = endpoint.bound_sockets().into_iter();
     let bound = sockets
         .filter(|socket| !socket.ip().is_unspecified())
         .map(TransportAddr::Ip);
-    let ways = addr.addrs.iter().cloned().chain(bound);
+    let relay = relay.cloned().map(TransportAddr::Relay);
+    let ways = addr.addrs.iter().cloned().chain(bound).chain(relay);
     address::encode(&EndpointAddr::from_parts(addr.id, ways))
 }
 

@@ -80,6 +80,21 @@ const NETWORK: Package = Package {
     known: By::Program("ip"),
     without: "the tests that cut a network in two are skipped",
 };
+const DATABASE: Package = Package {
+    name: "sqlite3",
+    known: By::Program("sqlite3"),
+    without: "no database is used on a mount",
+};
+const EDITOR: Package = Package {
+    name: "vim",
+    known: By::Program("vim"),
+    without: "no real editor saves into a folder",
+};
+const PYTHON: Package = Package {
+    name: "python3",
+    known: By::Program("python3"),
+    without: "the test vectors are not checked by the second implementation",
+};
 const RSYNC: Package = Package {
     name: "rsync",
     known: By::Program("rsync"),
@@ -104,7 +119,9 @@ impl Purpose {
 
     fn packages(self) -> &'static [Package] {
         match self {
-            Self::Test => &[FUSE, GIT, NETWORK, CHROMIUM, WEBKIT, DISPLAY, DRIVER],
+            Self::Test => &[
+                FUSE, GIT, NETWORK, CHROMIUM, WEBKIT, DISPLAY, DRIVER, DATABASE, EDITOR, PYTHON,
+            ],
             Self::Demo => &[FUSE],
             Self::Bench => &[FUSE, RSYNC, SYNCTHING],
         }

@@ -11,10 +11,10 @@ use peerdrive_crypto::entry::Plane;
 use peerdrive_crypto::ids::EntryId;
 use peerdrive_log::DriveLog;
 use peerdrive_net::{BlobId, BlobStore};
-use peerdrive_tests::{Device, Door, Lab, Random, Role, within_ms};
+use peerdrive_tests::{Device, Door, Lab, Random, Role, files_below, within_ms};
 
 use crate::evil::Evil;
-use crate::four::{SOON, become_role, files_below, own_id};
+use crate::four::{SOON, become_role, own_id};
 
 /// The ids of the entries that a stopped device holds.
 fn held(device: &Device, drive: &str) -> Result<Vec<EntryId>> {

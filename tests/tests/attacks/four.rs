@@ -2,11 +2,11 @@
 //! admins who act against each other at once.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use peerdrive_tests::{Device, Door, Lab, Role, Tree, within_ms};
+use peerdrive_tests::{Device, Door, Lab, Role, Tree, files_below, within_ms};
 use serde_json::Value;
 
 use crate::evil::Evil;
@@ -110,22 +110,6 @@ pub(crate) fn become_role(device: &Device, drive: &str, role: Option<&str>) -> R
         status.is_ok_and(|status| status["drives"][0]["role"] == wanted)
     })?;
     Ok(())
-}
-
-/// Every file below a folder.
-pub(crate) fn files_below(root: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    let mut folders = vec![root.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            match entry.file_type()?.is_dir() {
-                true => folders.push(entry.path()),
-                false => found.push(entry.path()),
-            }
-        }
-    }
-    Ok(found)
 }
 
 /// Where a device's daemon can be reached.

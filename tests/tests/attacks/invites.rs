@@ -26,7 +26,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use tempfile::TempDir;
 
-use crate::evil::Anyone;
+use crate::evil::{Anyone, Evil};
 use crate::scene::{Honest, Scene, start, until};
 
 /// Somebody with an endpoint and keys of their own, who is in no drive.
@@ -169,6 +169,13 @@ async fn attack_i2_a_hundred_devices_race_for_one_use_and_one_gets_in() -> Resul
     Ok(())
 }
 
+/// The owner's device, as an admin knows it.
+fn owners_device(admin: &Evil) -> Result<peerdrive_crypto::ids::BindId> {
+    let mut binds = admin.control.state().live_binds();
+    let owners = binds.find(|(_, bind)| bind.role == Role::Owner);
+    Ok(*owners.context("no owner")?.0)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn attack_i5_an_invite_that_expired_or_was_taken_back_or_used_is_refused_with_the_reason()
 -> Result<()> {
@@ -178,10 +185,7 @@ async fn attack_i5_an_invite_that_expired_or_was_taken_back_or_used_is_refused_w
     let owner = scene.at(0)?;
     // Expired: an admin writes one into the drive that ended ten minutes ago, for the owner's device to
     // let in by, and a ticket that says it is good for years.
-    let mut binds = admin.control.state().live_binds();
-    let owners = binds.find(|(_, bind)| bind.role == Role::Owner);
-    let gatekeeper = *owners.context("no owner")?.0;
-    drop(binds);
+    let gatekeeper = owners_device(&admin)?;
     let offer = Offer {
         name: "Drive".into(),
         role: Role::Writer,
@@ -228,10 +232,7 @@ async fn attack_i5_an_invite_dies_with_the_admin_who_made_it_whoever_lets_in_by_
     let mut scene = Scene::of(&[Role::Admin]).await?;
     let mut admin = scene.seize(1).await?;
     let owner = scene.at(0)?;
-    let mut binds = admin.control.state().live_binds();
-    let owners = binds.find(|(_, bind)| bind.role == Role::Owner);
-    let gatekeeper = *owners.context("no owner")?.0;
-    drop(binds);
+    let gatekeeper = owners_device(&admin)?;
     let offer = Offer {
         name: "Drive".into(),
         role: Role::Admin,

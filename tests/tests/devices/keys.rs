@@ -8,11 +8,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use peerdrive_tests::{Answer, Device, Door, Lab, Role, Tree, run_with, within_ms};
+use peerdrive_tests::{Answer, Device, Door, Lab, Role, Tree, files_below, run_with, within_ms};
 use serde_json::Value;
 
 use crate::SOON;
-use crate::secrecy::{contains, files_below, finds};
+use crate::secrecy::{contains, finds};
 
 const PASSPHRASE: &str = "canary of a passphrase";
 

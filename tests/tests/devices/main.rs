@@ -18,6 +18,7 @@ mod lost_account;
 mod members;
 mod nasty;
 mod pace;
+mod relay;
 mod rename;
 mod repository;
 mod restart;

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
-use peerdrive_tests::{Lab, Random, Requirement, missing};
+use peerdrive_tests::{Lab, Random, Requirement, files_below, missing};
 
 use crate::three::Three;
 
@@ -77,21 +76,6 @@ fn attack_s1_no_name_content_or_ticket_lies_in_the_clear_on_any_device() -> Resu
         }
         Ok(())
     })
-}
-
-pub(crate) fn files_below(root: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    let mut folders = vec![root.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            match entry.file_type()?.is_dir() {
-                true => folders.push(entry.path()),
-                false => found.push(entry.path()),
-            }
-        }
-    }
-    Ok(found)
 }
 
 /// Whether bytes hold a text, as UTF-8 or as UTF-16.

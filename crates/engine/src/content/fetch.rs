@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use peerdrive_net::{BlobError, BlobId};
 use tokio::{sync::mpsc, time::timeout};
 
@@ -21,6 +21,9 @@ use super::{
 pub(super) const MANY_SMALL: usize = 1024;
 /// How many chunks are asked for in one request: some 16 MiB.
 pub(super) const MANY_LARGE: usize = 16;
+/// Requests for one file, or one folder, that are under way at once: while one is on its last chunks, which
+/// leave the line idle, the next has begun.
+const REQUESTS: usize = 2;
 /// Questions to the local store that run at once.
 const LOOKUPS: usize = 64;
 /// A source that says nothing for so long counts as having ended. It has a limit of its own, this one
@@ -44,12 +47,11 @@ impl Inner {
         tokio::spawn(async move {
             let mut seen = HashSet::new();
             let ids: Vec<BlobId> = ids.into_iter().filter(|id| seen.insert(*id)).collect();
-            for ids in ids.chunks(batch.max(1)) {
-                // An error means that nobody listens any more.
-                if store.bring(ids, lane, &report).await.is_err() {
-                    return;
-                }
-            }
+            let batches = stream::iter(ids.chunks(batch.max(1)).map(Ok));
+            // An error means that nobody listens any more.
+            let _ = batches
+                .try_for_each_concurrent(REQUESTS, |ids| store.bring(ids, lane, &report))
+                .await;
         });
         arrivals
     }
