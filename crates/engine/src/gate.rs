@@ -84,7 +84,7 @@ impl Gate for MemberGate {
 
     fn removal(&self, peer: &PeerId, drive: &DriveTag) -> Option<Vec<(LogId, u64)>> {
         let drive = self.drives.read().get(drive).and_then(running)?;
-        let removal = drive.members.read().removals.get(peer).cloned();
-        removal
+        let members = drive.members.read();
+        members.removals.get(peer).cloned()
     }
 }
