@@ -475,6 +475,7 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
           <Grid
             label={spoken(place?.path.at(-1)?.name ?? "Files")}
             outline={outline}
+            arrivals={listing.arrivals}
             expanded={(row) => listing.opened.has(row.id)}
             chosen={chosen}
             renaming={renaming}
