@@ -283,3 +283,22 @@ test("Enter goes to what was typed, also while the answer to the first letters i
   await row("palette.json").waitFor();
   assert.deepEqual(faults, []);
 });
+
+test("each row has the picture of its kind, in the colours of the theme", options, async () => {
+  const pictures = (theme) => page.emulateMedia({ colorScheme: theme }).then(() => page.locator(".grid-space > .row").evaluateAll((rows) => Object.fromEntries(rows.map((one) => {
+    const cell = one.querySelector(".cell-name");
+    return [cell.textContent, getComputedStyle(cell).backgroundImage];
+  }))));
+  await open();
+  await row("README").waitFor();
+  const light = await pictures("light");
+  const dark = await pictures("dark");
+  await page.emulateMedia({ colorScheme: null });
+  for (const one of [light, dark]) {
+    for (const picture of Object.values(one)) assert.match(picture, /^url\("data:image\/svg\+xml,/);
+    assert.equal(one["Brand"], one["Contracts"]);
+    assert.notEqual(one["Brand"], one["cover.png"]);
+  }
+  assert.notEqual(light["Brand"], dark["Brand"]);
+  assert.deepEqual(faults, []);
+});

@@ -15,7 +15,7 @@ function element(tag: "span" | "bdi", className: string, text: string): HTMLElem
 
 export class NameNode {
   readonly element = document.createElement("bdi");
-  /** The text of a name that is one piece, which most are: it is written anew and nothing else is touched. */
+  /** The text of a short name: it is written anew and nothing else is touched. */
   private readonly text = document.createTextNode("");
   private shown: string | null = null;
   private whole = true;
@@ -25,12 +25,10 @@ export class NameNode {
     this.element.append(this.text);
   }
 
-  /** `fits` if there is room for all of a name in which nothing is hidden. */
-  show(name: string, fits: boolean): void {
-    const whole = fits || (name.length < SHORT && isPlain(name));
-    if (name === this.shown && whole === this.whole) return;
+  show(name: string): void {
+    if (name === this.shown) return;
     this.shown = name;
-    if (whole) {
+    if (name.length < SHORT && isPlain(name)) {
       if (!this.whole) this.join();
       this.text.data = name;
       return;

@@ -12,6 +12,30 @@ export interface Rare {
   slot: Slot;
 }
 
+/** Lines that are kept ready, and those of them that are in sight. Both are from one to before another. */
+export interface Lines {
+  first: number;
+  end: number;
+  from: number;
+  to: number;
+  /** Whether this frame has no time for what nobody sees yet. */
+  hurry: boolean;
+}
+
+/** Lines that a frame in a hurry writes before it leaves those out of sight to the next: fewer than a screen has, and
+ * more than come with any turn of a wheel. */
+const AT_ONCE = 18;
+
+function runsOf(lines: readonly number[]): [first: number, end: number][] {
+  const runs: [first: number, end: number][] = [];
+  for (const line of [...lines].sort((a, b) => a - b)) {
+    const last = runs.at(-1);
+    if (last?.[1] === line) last[1] = line + 1;
+    else runs.push([line, line + 1]);
+  }
+  return runs;
+}
+
 /** The slots there are, and where they stand. */
 export class Pool {
   private readonly slots: Slot[] = [];
@@ -38,36 +62,47 @@ export class Pool {
     this.time += 1;
   }
 
-  /** Shows the lines from one to before another. A slot whose line has no row yet stays where it is, out of
-   * sight: it costs nothing there. */
-  show(first: number, end: number, lineAt: (line: number) => Line<Row> | undefined, viewOf: (line: number, is: Line<Row>, row: Row) => View): void {
+  /** Shows lines. A slot whose line has no row yet stays where it is, out of sight: it costs nothing there.
+   * False if lines out of sight are left for the next frame. */
+  show({ first, end, from, to, hurry }: Lines, lineAt: (line: number) => Line<Row> | undefined, viewOf: (line: number, is: Line<Row>, row: Row) => View): boolean {
     const { space, slots, time } = this;
-    if (!space) return;
+    if (!space) return true;
     // As many slots as were ever needed at once: only then does a line that comes get the one of a line that leaves.
     const more = slots.length < end - first;
     while (slots.length < end - first) slots.push(new Slot((picture) => this.draw(picture)));
     const live: Slot[] = [];
-    const waits: [first: number, end: number][] = [];
-    for (let line = first; line < end; line += 1) {
+    const waiting: number[] = [];
+    let written = 0;
+    let left = false;
+    const put = (line: number, most: number): void => {
       const slot = slots[line % slots.length];
       const is = lineAt(line);
-      const row = is?.row;
-      if (!slot || !is) continue;
-      if (!row) {
-        const last = waits.at(-1);
-        if (last?.[1] === line) last[1] = line + 1;
-        else waits.push([line, line + 1]);
+      if (!slot || !is) return;
+      if (!is.row) {
+        waiting.push(line);
         if (slot.line === line) slot.element.remove();
-        continue;
+        return;
+      }
+      if (!slot.shows(line, is.row, time)) {
+        if (written >= most) {
+          left = true;
+          return;
+        }
+        written += 1;
+        slot.show(viewOf(line, is, is.row), time);
       }
       live.push(slot);
-      if (!slot.shows(line, row, time)) slot.show(viewOf(line, is, row), time);
       if (slot.element.parentNode !== space) space.append(slot.element);
-    }
-    this.live = live;
+    };
+    for (let line = from; line < to; line += 1) put(line, Infinity);
+    const most = hurry ? AT_ONCE : Infinity;
+    for (let line = to; line < end; line += 1) put(line, most);
+    for (let line = from - 1; line >= first; line -= 1) put(line, most);
+    this.live = live.sort((a, b) => a.line - b.line);
     // With more slots, each has other lines than before.
     if (more) this.tidy();
-    this.wait(waits);
+    this.wait(runsOf(waiting));
+    return !left;
   }
 
   /** The lines in sight that show what React renders into them. */
@@ -97,7 +132,7 @@ export class Pool {
   }
 
   /** Bars where rows are to come: one element for all that follow each other. */
-  private wait(runs: readonly (readonly [first: number, end: number])[]): void {
+  private wait(runs: [first: number, end: number][]): void {
     const { gaps, space, high } = this;
     while (gaps.length < runs.length) {
       const gap = document.createElement("div");

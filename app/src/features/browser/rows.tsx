@@ -83,6 +83,9 @@ export function Rows(props: RowsProps) {
   const pool = (useRef<Pool>().current ??= new Pool(ROW));
   const wanted = useRef<{ outline: Outline<Row>; first: number; end: number } | null>(null);
   const [rare, setRare] = useState(NONE);
+  const write = useRef(() => {});
+  /** The frame in which the lines out of sight are written. */
+  const later = useRef(0);
 
   const viewOf = (index: number, line: Line<Row>, row: Row): View => ({
     row,
@@ -105,9 +108,12 @@ export function Rows(props: RowsProps) {
 
   const show = (): void => {
     const sight = virtual.calculateRange();
-    const first = Math.max(0, (sight?.startIndex ?? 0) - AROUND);
-    const end = sight ? Math.min(outline.length, sight.endIndex + 1 + AROUND) : first;
-    pool.show(first, end, (line) => outline.at(line), viewOf);
+    const from = sight?.startIndex ?? 0;
+    const to = sight ? Math.min(outline.length, sight.endIndex + 1) : 0;
+    const [first, end] = [Math.max(0, from - AROUND), Math.min(outline.length, to + AROUND)];
+    cancelAnimationFrame(later.current);
+    const done = pool.show({ first, end, from, to, hurry: virtual.isScrolling }, (line) => outline.at(line), viewOf);
+    if (!done) later.current = requestAnimationFrame(() => write.current());
     tellActive(box.current, pool.of(chosen.cursor.line) ? chosen.cursor.line : null);
     const before = wanted.current;
     if (before?.outline !== outline || before.first !== first || before.end !== end) {
@@ -143,7 +149,6 @@ export function Rows(props: RowsProps) {
     else rest();
   });
 
-  const write = useRef(show);
   write.current = show;
   useEffect(() => arrivals.show({ moving: () => virtual.isScrolling, write: () => write.current() }), [arrivals, virtual]);
 

@@ -37,9 +37,9 @@ export interface View {
 }
 
 const INDENT = 18;
-/** Where the twist and the picture begin at level 1, and where the name does. */
-const LEAD = 16;
-const NAME = 60;
+/** Where the twist begins at level 1, and where the name does with its picture. */
+const TWIST = 16;
+const NAME = 36;
 /** Sizes of type, as in the tokens. */
 const NAME_SIZE = 13;
 const TEXT_SIZE = 12;
@@ -82,6 +82,17 @@ function sizeOf(row: Row): string {
   return row.kind === "folder" && row.entries !== undefined ? count(row.entries, "item") : "–";
 }
 
+/** Whether something is said of the row beside its name. */
+function isFlagged(row: Row): boolean {
+  return row.problem !== undefined || row.conflict || row.copy_of !== undefined || row.here === false;
+}
+
+/** Whether the name is alone in its cell, is what it seems to be, and is surely not too long. */
+function hasRoom({ row, level, room, renaming, peopled }: View): boolean {
+  if (renaming || peopled || row.target !== undefined || isFlagged(row)) return false;
+  return surelyFits(row.name, NAME_SIZE, room - (level - 1) * INDENT) && isPlain(row.name);
+}
+
 /** A column that is text. It is cut off at its end only where it might be too long: a box that cuts costs
  * the browser more than one that does not. */
 class TextCell {
@@ -112,28 +123,25 @@ export class Slot {
   private readonly changedCell = new TextCell("cell cell-changed", 134);
   private readonly sizeCell = new TextCell("cell cell-size numeric", 68);
   private readonly kindCell = new TextCell("cell cell-kind", 88);
-  /** The twist and the picture, apart from the name: a name that changes moves neither. */
-  private readonly lead = made("span", "row-lead");
-  private readonly twist = made("span", "twist");
+  /** The name where it is alone in its cell and has room, as nearly always; else it is an element. */
+  private readonly plain = document.createTextNode("");
   private readonly name = new NameNode();
+  private twist: HTMLElement | null = null;
   private readonly disc = made("span", "", "img");
   private readonly path = made("span", "row-target-path faint");
-  private picture = "";
   private marks: { of: string; nodes: readonly HTMLElement[] } = { of: "", nodes: [] };
   private shown: View | null = null;
   private written = -1;
   private className = "row";
-  private rich = false;
+  private nameClass = "cell cell-name";
   /** When the change that is marked was made; 0 for none. */
   private fresh = 0;
   private again = false;
 
   constructor(private readonly draw: Draw) {
-    this.lead.setAttribute("aria-hidden", "true");
-    this.lead.append(this.twist);
-    this.nameCell.append(this.name.element);
+    this.nameCell.append(this.plain);
     this.element.setAttribute("data-line", "");
-    this.element.append(this.nameCell, this.changedCell.element, this.sizeCell.element, this.kindCell.element, this.lead);
+    this.element.append(this.nameCell, this.changedCell.element, this.sizeCell.element, this.kindCell.element);
     // The exact time is worked out for the one line that is pointed at.
     this.changedCell.element.addEventListener("mouseenter", () => {
       if (this.shown) this.changedCell.element.title = exactly(this.shown.row.mtime);
@@ -165,34 +173,36 @@ export class Slot {
     if (view.current && (was?.line !== line || !was.current)) element.id = rowId(line);
     else if (!view.current && was?.current === true) element.removeAttribute("id");
     if (was?.top !== view.top) element.style.transform = `translateY(${view.top}px)`;
-    if (was?.level !== view.level) this.indent(view.level);
     if (was?.position !== view.position) element.setAttribute("aria-posinset", String(view.position + 1));
     if (was?.siblings !== view.siblings) element.setAttribute("aria-setsize", String(view.siblings));
     if (was?.selected !== view.selected) element.setAttribute("aria-selected", String(view.selected));
     if (was?.row.kind !== row.kind || was.expanded !== view.expanded) this.unfold(row, view.expanded);
+    if (was?.level !== view.level || was.row.kind !== row.kind) this.indent(view.level);
     this.dress(view);
+    const fits = hasRoom(view);
+    if (!fits && isIn(this.plain)) this.plain.replaceWith(this.name.element);
     if (was?.row !== row) this.describe(row, was?.row);
     if (was?.row !== row || was.touch !== view.touch || was.now !== view.now) this.tell(row, view);
     if (view.renaming !== (was?.renaming === true)) this.field(view.renaming);
     if (view.peopled && !isIn(this.forPeople)) this.nameCell.append(this.forPeople);
     else if (!view.peopled && was?.peopled === true) this.forPeople.remove();
-    this.entitle(view);
+    if (fits && isIn(this.name.element)) this.name.element.replaceWith(this.plain);
+    this.entitle(row, fits);
   }
 
   private indent(level: number): void {
     this.element.setAttribute("aria-level", String(level));
     const more = (level - 1) * INDENT;
-    this.lead.style.left = more === 0 ? "" : `${LEAD + more}px`;
     this.nameCell.style.left = more === 0 ? "" : `${NAME + more}px`;
+    if (this.twist) this.twist.style.left = more === 0 ? "" : `${TWIST + more}px`;
   }
 
-  /** The name: one text where it is alone in its cell and has room, else with all that keeps it in bounds. */
-  private entitle({ row, level, room, renaming, peopled }: View): void {
-    const alone = !renaming && !peopled && row.target === undefined && this.marks.nodes.length === 0;
-    const fits = alone && surelyFits(row.name, NAME_SIZE, room - (level - 1) * INDENT) && isPlain(row.name);
-    if (fits === this.rich) this.nameCell.className = fits ? "cell cell-name" : "cell cell-name cell-rich";
-    this.rich = !fits;
-    this.name.show(row.name, fits);
+  private entitle(row: Row, fits: boolean): void {
+    if (!fits) this.name.show(row.name);
+    else if (this.plain.data !== row.name) this.plain.data = row.name;
+    const className = `cell cell-name ${pictureClass(pictureOf(row.kind, row.name))}${fits ? "" : " cell-rich"}`;
+    if (className !== this.nameClass) this.nameCell.className = className;
+    this.nameClass = className;
   }
 
   private wear(className: string): void {
@@ -217,26 +227,25 @@ export class Slot {
   }
 
   private unfold(row: Row, expanded: boolean): void {
-    const { twist } = this;
-    const is = row.kind === "folder";
-    if (is) this.element.setAttribute("aria-expanded", String(expanded));
-    else this.element.removeAttribute("aria-expanded");
-    const has = twist.firstChild !== null;
-    if (is && !has) {
-      twist.append(this.draw("twist"));
-      twist.dataset["twist"] = "";
-    } else if (!is && has) {
-      twist.replaceChildren();
-      delete twist.dataset["twist"];
+    if (row.kind !== "folder") {
+      this.element.removeAttribute("aria-expanded");
+      this.twist?.remove();
+      this.twist = null;
+      return;
     }
-    if (is || has) twist.className = is && expanded ? "twist twist-open" : "twist";
+    this.element.setAttribute("aria-expanded", String(expanded));
+    if (!this.twist) {
+      this.twist = made("span", "twist");
+      this.twist.setAttribute("aria-hidden", "true");
+      this.twist.dataset["twist"] = "";
+      this.twist.append(this.draw("twist"));
+      this.element.append(this.twist);
+    }
+    this.twist.className = expanded ? "twist twist-open" : "twist";
   }
 
   /** What is of the row itself. */
   private describe(row: Row, was: Row | undefined): void {
-    const picture = pictureOf(row.kind, row.name);
-    if (this.picture !== picture) this.lead.className = `row-lead ${pictureClass(picture)}`;
-    this.picture = picture;
     if (row.target !== undefined) {
       this.path.textContent = `→ ${spoken(row.target)}`;
       this.path.title = spoken(row.target);
@@ -249,7 +258,7 @@ export class Slot {
   }
 
   private flag(row: Row): void {
-    if (row.problem === undefined && !row.conflict && row.copy_of === undefined && row.here !== false) return this.mark("", []);
+    if (!isFlagged(row)) return this.mark("", []);
     const found: [words: string, picture: string, tone: string][] = [];
     if (row.problem !== undefined) found.push([`Waits: ${row.problem}`, "warn", "mark-warn"]);
     if (row.conflict) found.push(["Changed in two ways at once", "fork", "mark-warn"]);
