@@ -79,6 +79,21 @@ export class Pages<Row extends { id: string }, About = null> {
     return this.pages.get(Math.floor(index / PAGE))?.rows[index % PAGE];
   }
 
+  /** The ids of the rows that are here. */
+  *ids(): Iterable<string> {
+    for (const { rows } of this.pages.values()) for (const { id } of rows) yield id;
+  }
+
+  /** Whether every row is here, as it is now. */
+  get complete(): boolean {
+    let rows = 0;
+    for (const page of this.pages.values()) {
+      if (page.stale) return false;
+      rows += page.rows.length;
+    }
+    return rows === this.total;
+  }
+
   /** Where this row is, as far as it is here; -1 if it is not. */
   indexOf(id: string): number {
     for (const [page, { rows }] of this.pages) {

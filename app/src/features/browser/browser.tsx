@@ -21,7 +21,7 @@ import { Preview } from "./preview";
 import { Results } from "./results";
 import type { GridHandle } from "./rows";
 import type { Chosen } from "./selection";
-import { alone, at, everything, followed, has, none, nothing, only, pointed, ranged, size, spanned, toggled } from "./selection";
+import { alone, at, everything, followed, has, none, nothing, only, pointed, ranged, size, spanned, toggled, without } from "./selection";
 import { StatusLine } from "./status-line";
 import { Toolbar } from "./toolbar";
 import { useDrag } from "./use-drag";
@@ -34,6 +34,8 @@ type Dialog = { of: "delete"; rows: Placed[] } | { of: "move"; rows: Placed[] } 
 const TYPED_FOR = 900;
 /** A range up to this long whose rows are all here is chosen row by row. */
 const BY_ID = 2_000;
+
+const NONE: ReadonlySet<string> = new Set();
 
 interface BrowserProps {
   drive: string;
@@ -83,7 +85,13 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
   }
 
   useEffect(() => {
-    setChosen((now) => followed(now, (id) => outline.lineOf(id), outline.length, (line) => outline.at(line)?.row?.id ?? null));
+    setChosen((now) => {
+      const { ids, all } = now.rows.size > 0 ? outline.here() : { ids: NONE, all: false };
+      // Of a row that is not here it is known that it went if all rows are here, or if somebody was seen to take it away.
+      const left = (id: string): boolean => ["deleted", "moved"].includes(news.touch(id)?.change.what ?? "");
+      const kept = without(now, (id) => !ids.has(id) && (all || left(id)));
+      return followed(kept, (id) => outline.lineOf(id), outline.length, (line) => outline.at(line)?.row?.id ?? null);
+    });
     const want = sought.current;
     if (!want) return;
     const line = outline.lineOf(want.node);
@@ -93,7 +101,7 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
     setChosen(only(row, line));
     handle.current?.show(line);
     if (want.rename) setRenaming(row.id);
-  }, [outline]);
+  }, [outline, news]);
 
   const shownId = place?.id;
   useEffect(() => {
@@ -519,7 +527,7 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
           <Preview drive={drive} row={(single ?? cursorRow) as Row} onClose={() => setPreview(false)} />
         )}
       </main>
-      <StatusLine drive={drive} total={outline.length} chosen={chosen} canWrite={canWrite} />
+      <StatusLine drive={drive} total={listing.loaded ? outline.length : null} chosen={chosen} canWrite={canWrite} />
       {menu && <Menu label="Actions" items={items} at={menu} onClose={() => setMenu(null)} />}
       {dialog?.of === "delete" && (
         <DeleteDialog rows={dialog.rows} onClose={() => setDialog(null)} onDelete={() => void actions.remove(dialog.rows)} />

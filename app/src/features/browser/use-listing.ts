@@ -38,7 +38,7 @@ export interface Listing {
   refresh: () => void;
   /** Changes a row ahead of the answer. */
   patch: (id: string, change: (row: Row) => Row) => void;
-  /** The line of the first row from a line on whose name begins so; -1 if there is none. */
+  /** The line of the first row from a line on, in whatever folder is open, whose name begins so; -1 if there is none. */
   seek: (text: string, from: number) => Promise<number>;
   /** The line of this node in the folder that is open. */
   locate: (node: string) => Promise<number>;
@@ -170,14 +170,14 @@ export function useListing(drive: string, folder: string | null, { sort, descend
   }, []);
 
   const found = useCallback(
-    async (seek: { node: string } | { prefix: { text: string; from: number } }): Promise<number> => {
+    async (of: string | null, seek: { node: string } | { prefix: { text: string; from: number } }): Promise<number> => {
       const answer = await platform.call("folder", {
         drive, offset: 0, count: 0, sort, descending, folders_first: true, seek,
-        ...(folder === null ? {} : { folder }),
+        ...(of === null ? {} : { folder: of }),
       });
       return answer.found ?? -1;
     },
-    [platform, drive, folder, sort, descending],
+    [platform, drive, sort, descending],
   );
 
   return {
@@ -198,7 +198,7 @@ export function useListing(drive: string, folder: string | null, { sort, descend
       root.patch(id, change);
       for (const pages of opened.values()) pages.patch(id, change);
     }, [root, opened]),
-    seek: useCallback(async (text, from) => outline.lineAt(root, await found({ prefix: { text, from: outline.positionIn(root, from) } })), [outline, root, found]),
-    locate: useCallback(async (node) => outline.lineAt(root, await found({ node })), [outline, root, found]),
+    seek: useCallback((text, line) => outline.seek(line, (of, from) => found(of === "" ? folder : of, { prefix: { text, from } })), [outline, folder, found]),
+    locate: useCallback(async (node) => outline.lineAt(root, await found(folder, { node })), [outline, root, folder, found]),
   };
 }
