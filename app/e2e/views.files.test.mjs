@@ -11,6 +11,10 @@ test("a newcomer shares a folder, makes a folder, renames, moves, searches and p
   await page.keyboard.press("Tab");
   await page.keyboard.type("/home/ana/Studio");
   await page.keyboard.press("Enter");
+  // The words for when all is lost come first, and can wait.
+  await page.getByRole("dialog", { name: "Recovery phrase" }).getByText("stone").first().waitFor();
+  await page.keyboard.press("Enter");
+  await page.getByText("it is under People").waitFor();
   await grid().waitFor();
   await page.waitForFunction(() => document.activeElement?.getAttribute("role") === "treegrid");
   await page.keyboard.press("F7");
