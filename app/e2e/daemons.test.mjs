@@ -32,6 +32,11 @@ test("from nothing to a shared folder on both sides, by keyboard only", options,
   await hers.keyboard.type(studio);
   await press(hers, "Enter");
   await row(hers, "plan.md").waitFor();
+  const phrase = hers.getByRole("dialog", { name: "Recovery phrase" });
+  await phrase.getByRole("listitem").first().waitFor();
+  assert.equal(await phrase.getByRole("listitem").count(), 24);
+  await clean(hers, "recovery phrase");
+  await press(hers, "Escape");
   drive = new URL(hers.url()).hash.split("/")[2];
 
   // An invite: its button is on the way of the Tab key, its dialog begins at the role.

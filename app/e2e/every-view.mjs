@@ -68,6 +68,7 @@ export const VIEWS = [
   ["gone", "", async (page) => { await page.evaluate(() => window.daemon.break()); await said(page, "PeerDrive does not answer."); }],
   ["signed-out", "?signedout"],
   ["sharing-later", "", async (page) => { await page.getByRole("button", { name: "Share a folder" }).click(); await page.getByRole("dialog").waitFor(); }],
+  ["phrase", "#/d/drive-1/people", async (page) => { await page.getByRole("button", { name: "Show recovery phrase" }).click(); await said(page, "Write these 24 words"); }],
   ["joining-later", "", async (page) => { await page.getByRole("button", { name: "Join a drive with an invite" }).click(); await page.getByRole("dialog").waitFor(); }],
   ["six-words", "?empty&words", async (page) => { await join(page, "pd1abc", "/home/ana"); await said(page, "amber lake orbit"); }],
   ["waits-no-longer", "?empty&words", async (page) => {

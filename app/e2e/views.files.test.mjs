@@ -1,7 +1,7 @@
 // Files as a person meets them, before a daemon in memory: keys, pointer, drag and drop, sorting, choosing.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { current, faults, grid, open, options, page, row, selected, violations } from "./views.mjs";
+import { current, faults, grid, open, options, page, row, selected, status, violations } from "./views.mjs";
 
 test("a newcomer shares a folder, makes a folder, renames, moves, searches and previews with the keyboard alone", options, async () => {
   await open("?empty");
@@ -11,6 +11,10 @@ test("a newcomer shares a folder, makes a folder, renames, moves, searches and p
   await page.keyboard.press("Tab");
   await page.keyboard.type("/home/ana/Studio");
   await page.keyboard.press("Enter");
+  // The words for when all is lost come first, and can wait.
+  await page.getByRole("dialog", { name: "Recovery phrase" }).getByText("stone").first().waitFor();
+  await page.keyboard.press("Enter");
+  await page.getByText("it is under People").waitFor();
   await grid().waitFor();
   await page.waitForFunction(() => document.activeElement?.getAttribute("role") === "treegrid");
   await page.keyboard.press("F7");
@@ -282,4 +286,70 @@ test("Enter goes to what was typed, also while the answer to the first letters i
   await page.keyboard.press("Enter");
   await row("palette.json").waitFor();
   assert.deepEqual(faults, []);
+});
+
+test("each row has the picture of its kind, in the colours of the theme", options, async () => {
+  const pictures = (theme) => page.emulateMedia({ colorScheme: theme }).then(() => page.locator(".grid-space > .row").evaluateAll((rows) => Object.fromEntries(rows.map((one) => {
+    const cell = one.querySelector(".cell-name");
+    return [cell.textContent, getComputedStyle(cell).backgroundImage];
+  }))));
+  await open();
+  await row("README").waitFor();
+  const light = await pictures("light");
+  const dark = await pictures("dark");
+  await page.emulateMedia({ colorScheme: null });
+  for (const one of [light, dark]) {
+    for (const picture of Object.values(one)) assert.match(picture, /^url\("data:image\/svg\+xml,/);
+    assert.equal(one["Brand"], one["Contracts"]);
+    assert.notEqual(one["Brand"], one["cover.png"]);
+  }
+  assert.notEqual(light["Brand"], dark["Brand"]);
+  assert.deepEqual(faults, []);
+});
+
+test("letters go to the next name that begins so, in opened folders as well", options, async () => {
+  await open();
+  await row("Brand").click();
+  await page.keyboard.press("ArrowRight");
+  await row("palette.json").waitFor();
+  await page.keyboard.type("pal");
+  await page.waitForFunction(() => document.querySelector(".row-current")?.textContent.includes("palette.json"));
+  assert.match(await current(), /palette\.json/);
+  await page.waitForTimeout(1_000);
+  await page.keyboard.type("l");
+  await page.waitForFunction(() => document.querySelector(".row-current")?.textContent.includes("Launch 2027"));
+  await page.waitForTimeout(1_000);
+  await page.keyboard.type("lo");
+  await page.waitForFunction(() => document.querySelector(".row-current")?.textContent.includes("logo.png"));
+  assert.deepEqual(faults, []);
+});
+
+test("what was deleted or moved away is selected no more, whoever did it", options, async () => {
+  await open();
+  const words = () => status().locator("[role=status]").textContent();
+  const until = (text) => page.waitForFunction((text) => document.querySelector(".status [role=status]").textContent === text, text);
+  await row("README").click();
+  assert.equal(await words(), "1 item of 17 selected, 640 B");
+  await page.keyboard.press("Delete");
+  await page.keyboard.press("Enter");
+  await until("16 items");
+  await row("cover.png").click();
+  await row("server.rs").click({ modifiers: ["Control"] });
+  await page.evaluate(() => {
+    const { id } = [...window.daemon.nodes.values()].find((node) => node.name === "cover.png");
+    window.daemon.as(window.ben, "deleted", id, () => undefined);
+  });
+  await until("1 item of 15 selected, 12.0 KB");
+  await page.evaluate(() => {
+    const find = (name) => [...window.daemon.nodes.values()].find((node) => node.name === name).id;
+    const photos = find("Photos");
+    window.daemon.as(window.ben, "moved", find("server.rs"), (node) => { node.parent = photos; });
+  });
+  await until("14 items");
+  assert.deepEqual(faults, []);
+});
+
+test("how many there are is not said before it is known", options, async () => {
+  await open("?slow=folder");
+  assert.equal(await status().locator("[role=status]").textContent(), "");
 });

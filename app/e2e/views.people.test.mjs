@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { join } from "./every-view.mjs";
-import { current, faults, grid, open, options, page, row } from "./views.mjs";
+import { current, faults, grid, open, options, page, row, violations } from "./views.mjs";
 
 test("an invite is a link and a QR code of it, and the link is what joining takes", options, async () => {
   await open();
@@ -136,4 +136,36 @@ test("the role that somebody has is marked among those they can get", options, a
   const marked = page.locator(".menu-item").filter({ has: page.locator("svg") });
   assert.deepEqual(await marked.allTextContents(), ["Writer"]);
   assert.equal(await marked.getAttribute("aria-checked"), "true");
+});
+
+test("whoever shares a folder is shown its recovery phrase, finds it again, and has it forgotten once it is written down", options, async () => {
+  const phrase = () => page.getByRole("dialog", { name: "Recovery phrase" });
+  const words = () => phrase().getByRole("listitem").allTextContents();
+  await open();
+  await page.getByRole("button", { name: "Share a folder" }).click();
+  await page.getByLabel("Folder on this machine").fill("/home/ana/Studio");
+  await page.keyboard.press("Enter");
+  await phrase().getByRole("listitem").first().waitFor();
+  assert.equal((await words()).join(" "), await page.evaluate(() => window.daemon.phrase));
+  await page.getByRole("button", { name: "Later" }).click();
+  await phrase().waitFor({ state: "detached" });
+  await page.getByRole("link", { name: "People" }).click();
+  await page.getByRole("button", { name: "Show recovery phrase" }).click();
+  await phrase().getByRole("listitem").first().waitFor();
+  assert.equal((await words()).length, 24);
+  // A device that cannot forget says so and keeps the words in sight.
+  await page.evaluate(() => window.fail("phrase"));
+  await page.getByRole("button", { name: "I have written it down" }).click();
+  await page.getByText("This device still has the phrase.").waitFor();
+  assert.equal((await words()).length, 24);
+  await page.evaluate(() => window.daemon.failing.clear());
+  await page.getByRole("button", { name: "I have written it down" }).click();
+  await phrase().waitFor({ state: "detached" });
+  assert.equal(await page.evaluate(() => window.daemon.phrase), null);
+  await page.getByRole("button", { name: "Show recovery phrase" }).click();
+  await phrase().getByText("This device has no recovery phrase of this drive").waitFor();
+  assert.deepEqual(await violations(), []);
+  await open("?role=reader#/d/drive-1/people");
+  await page.getByText("Members").first().waitFor();
+  assert.equal(await page.getByRole("button", { name: "Show recovery phrase" }).count(), 0);
 });

@@ -54,3 +54,33 @@ it("places and lines lead to each other across open folders", async () => {
   expect([0, 1, 2, 3, 4, 9].map((line) => outline.positionIn(root, line))).toEqual([0, 1, 1, 1, 2, 0]);
   expect(outline.lineAt(root, -1)).toBe(-1);
 });
+
+it("what is sought is found in every folder that is open, from a line on and then from the top", async () => {
+  const names = { root: ["ant", "bee", "cow"], ant: ["bat", "cat"], cow: ["bug"] };
+  const root = await folder(...names.root);
+  const outline = new Outline({ id: "root", pages: root }, new Map([["ant", await folder(...names.ant)], ["cow", await folder(...names.cow)]]));
+  expect(lines(outline)).toEqual(["ant", "  bat", "  cat", "bee", "cow", "  bug"]);
+  const seek = (letter: string, from: number) =>
+    outline.seek(from, (id, position) => {
+      const fits = (name: string): boolean => name.startsWith(letter);
+      const rows = names[id as keyof typeof names];
+      const after = rows.findIndex((name, at) => at >= position && fits(name));
+      return Promise.resolve(after >= 0 ? after : rows.findIndex(fits));
+    });
+  expect(await Promise.all([0, 1, 2, 3, 4, 5].map((from) => seek("b", from)))).toEqual([1, 1, 3, 3, 5, 5]);
+  expect(await Promise.all([0, 2, 3, 5].map((from) => seek("c", from)))).toEqual([2, 2, 4, 2]);
+  expect(await seek("x", 0)).toBe(-1);
+});
+
+it("it is told which rows are here, and whether that is all", async () => {
+  const open = new Map([["a", await folder("a1")]]);
+  const outline = new Outline({ id: "root", pages: await folder("a", "b") }, open);
+  expect(outline.here()).toEqual({ ids: new Set(["a", "b", "a1"]), all: true });
+  const some = new Pages<{ id: string }>((offset, limit) =>
+    Promise.resolve({ total: 900, revision: "1", rows: Array.from({ length: Math.min(limit, 900 - offset) }, (_, at) => ({ id: `n${offset + at}` })), about: null }),
+  );
+  some.want(0, 10);
+  await new Promise((resolve) => setTimeout(resolve, 2));
+  const { ids, all } = new Outline({ id: "root", pages: some }, new Map()).here();
+  expect([ids.size, all]).toEqual([200, false]);
+});

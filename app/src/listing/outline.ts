@@ -60,6 +60,25 @@ export class Outline<Row extends { id: string }> {
     return -1;
   }
 
+  /** The ids of the rows that are here, and whether those are all. */
+  here(): { ids: ReadonlySet<string>; all: boolean } {
+    const folders = new Set(this.stretches.map((one) => one.pages));
+    const ids = new Set<string>();
+    for (const pages of folders) for (const id of pages.ids()) ids.add(id);
+    return { ids, all: [...folders].every((pages) => pages.complete) };
+  }
+
+  /** The first line, at or after another and then from the top, whose row is sought: `find` has the place of such a row
+   * in a folder, from a place on and then from its first; -1 if there is none. Every folder that is open is asked. */
+  async seek(from: number, find: (folder: string, position: number) => Promise<number>): Promise<number> {
+    const folders = new Map(this.stretches.map((one) => [one.pages, one.folder]));
+    const lines = await Promise.all(
+      Array.from(folders, async ([pages, folder]) => this.lineAt(pages, await find(folder, this.positionIn(pages, from)))),
+    );
+    const found = lines.filter((line) => line >= 0).sort((a, b) => a - b);
+    return found.find((line) => line >= from) ?? found[0] ?? -1;
+  }
+
   /** The line of a folder's row by its place among its siblings; -1 for a place below 0. */
   lineAt(pages: Pages<Row>, position: number): number {
     const of = this.stretches.findLast((one) => one.pages === pages && one.from <= position);

@@ -190,4 +190,25 @@ describe("pages", () => {
     await settled();
     expect([pages.error, pages.total]).toEqual([null, 10]);
   });
+
+  it("rows that were missing are told apart from any other change of the list", async () => {
+    const shelf = new Shelf(1_000);
+    const pages = new Pages(shelf.source);
+    const told: string[] = [];
+    pages.subscribe((what) => told.push(what));
+    pages.want(0, 30);
+    await settled();
+    pages.want(500, 530);
+    await settled();
+    expect(told).toEqual(["list", "rows"]);
+    pages.refresh();
+    await settled();
+    expect(told.slice(2)).not.toContain("rows");
+    told.length = 0;
+    shelf.rows.push({ id: "new" });
+    shelf.revision = "2";
+    pages.want(800, 830);
+    await settled();
+    expect(told[0]).toBe("list");
+  });
 });

@@ -31,11 +31,19 @@ interface Fetch {
   again: boolean;
 }
 
+/** What happened to a list: rows are here that were missing, and it is otherwise as it was; or anything else. */
+export type What = "rows" | "list";
+
 interface Page<Row> {
   rows: readonly Row[];
   revision: string;
   /** Whether a newer version of the list exists. */
   stale: boolean;
+}
+
+/** Whether two things that a source says are the same. They come as JSON and are few words. */
+function alike(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }
 
 export class Pages<Row extends { id: string }, About = null> {
@@ -48,7 +56,7 @@ export class Pages<Row extends { id: string }, About = null> {
    * a failure looks at the same rows again, and would ask without end. */
   private readonly failed = new Map<number, unknown>();
   private readonly underWay = new Map<number, Fetch>();
-  private readonly listeners = new Set<() => void>();
+  private readonly listeners = new Set<(what: What) => void>();
   private wanted: [first: number, last: number] = [0, 0];
   private revision: string | null = null;
   private closed = false;
@@ -61,7 +69,7 @@ export class Pages<Row extends { id: string }, About = null> {
   }
 
   /** Calls back after every change, until the returned function is called. */
-  subscribe(listener: () => void): () => void {
+  subscribe(listener: (what: What) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
@@ -69,6 +77,21 @@ export class Pages<Row extends { id: string }, About = null> {
   /** The row at this place, if it is here. */
   at(index: number): Row | undefined {
     return this.pages.get(Math.floor(index / PAGE))?.rows[index % PAGE];
+  }
+
+  /** The ids of the rows that are here. */
+  *ids(): Iterable<string> {
+    for (const { rows } of this.pages.values()) for (const { id } of rows) yield id;
+  }
+
+  /** Whether every row is here, as it is now. */
+  get complete(): boolean {
+    let rows = 0;
+    for (const page of this.pages.values()) {
+      if (page.stale) return false;
+      rows += page.rows.length;
+    }
+    return rows === this.total;
   }
 
   /** Where this row is, as far as it is here; -1 if it is not. */
@@ -105,7 +128,7 @@ export class Pages<Row extends { id: string }, About = null> {
       const row = page.rows[found];
       if (!row) continue;
       this.pages.set(at, { ...page, rows: page.rows.with(found, change(row)) });
-      this.changed();
+      this.changed("list");
     }
   }
 
@@ -149,8 +172,8 @@ export class Pages<Row extends { id: string }, About = null> {
     this.listeners.clear();
   }
 
-  private changed(): void {
-    for (const listener of this.listeners) listener();
+  private changed(what: What): void {
+    for (const listener of this.listeners) listener(what);
   }
 
   private fetch(): void {
@@ -184,7 +207,7 @@ export class Pages<Row extends { id: string }, About = null> {
       this.underWay.delete(page);
       // A refresh while it was under way is an attempt that is still owed.
       if (!request.again) this.failed.set(page, error);
-      this.changed();
+      this.changed("list");
     }
     this.fetch();
   }
@@ -193,9 +216,11 @@ export class Pages<Row extends { id: string }, About = null> {
     if (this.revision !== null && this.revision !== run.revision) {
       for (const other of this.pages.values()) other.stale ||= other.revision !== run.revision;
     }
+    const about = alike(this.about, run.about) ? this.about : run.about;
+    const what: What = !this.pages.has(page) && this.total === run.total && this.about === about ? "rows" : "list";
     this.revision = run.revision;
     this.total = run.total;
-    this.about = run.about;
+    this.about = about;
     this.pages.delete(page);
     this.pages.set(page, { rows: run.rows, revision: run.revision, stale });
     // An empty list still has its first page, which says that it is empty.
@@ -205,7 +230,7 @@ export class Pages<Row extends { id: string }, About = null> {
     this.forget();
     const [first, last] = this.wanted;
     this.wanted = [Math.min(first, Math.max(0, end - 1)), Math.min(last, Math.max(0, end - 1))];
-    this.changed();
+    this.changed(what);
   }
 
   /** Drops the pages that were not looked at for longest. */

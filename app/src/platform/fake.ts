@@ -35,6 +35,8 @@ export class FakeDaemon implements Platform {
   words: string | null = null;
   /** How long an upload takes, in milliseconds; its progress is told ten times. */
   uploadTakes = 0;
+  /** The recovery phrase, as long as this device has it. */
+  phrase: string | null = Array.from({ length: 6 }, () => "amber lake orbit stone").join(" ");
   presence: Presence[] = [];
   transfers: Transfer[] = [];
   problems: Problem[] = [];
@@ -271,6 +273,10 @@ export class FakeDaemon implements Platform {
         return { drive: DRIVE };
       case "invite":
         return { invite: "i2", ticket: `peerdrive:join#${"k7m2q9x4".repeat(36)}`, link: `peerdrive://join#${"k7m2q9x4".repeat(36)}`, role: asked["role"], expires: Date.now() + Number(asked["expires_in"]), uses: asked["uses"], approve: false };
+      case "phrase": {
+        if (asked["forget"] === true) this.phrase = null;
+        return this.phrase === null ? { drive: DRIVE } : { drive: DRIVE, phrase: this.phrase };
+      }
       case "share":
         this.empty = false;
         this.tell({ type: "drives" });

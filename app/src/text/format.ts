@@ -50,6 +50,21 @@ function dayOf(now: number): NonNullable<typeof known> {
   return known;
 }
 
+/** Days in words, by how they are counted here: to write one anew takes longer than all else of a row. */
+const days = new Map<number, string>();
+
+function dayInWords(then: number, sameYear: boolean): string {
+  const date = new Date(then);
+  const key = ((date.getFullYear() * 12 + date.getMonth()) * 31 + date.getDate()) * 2 + Number(sameYear);
+  let words = days.get(key);
+  if (words === undefined) {
+    words = (sameYear ? THIS_YEAR : OTHER_YEAR).format(then);
+    if (days.size > 5_000) days.clear();
+    days.set(key, words);
+  }
+  return words;
+}
+
 /** How long ago, short enough for a column: "now", "4 min", "14:02", "yesterday", "3 Mar". */
 export function ago(then: number, now: number): string {
   // A folder that was made by its files has no time of its own.
@@ -61,7 +76,7 @@ export function ago(then: number, now: number): string {
   const today = dayOf(now);
   if (then >= today.start && then < today.next) return CLOCK.format(then);
   if (then >= today.before && then < today.start) return "yesterday";
-  return (then >= today.year && then < today.nextYear ? THIS_YEAR : OTHER_YEAR).format(then);
+  return dayInWords(then, then >= today.year && then < today.nextYear);
 }
 
 /** The exact time, for titles and details. */

@@ -3,12 +3,8 @@
 import { endingAt, isPlain, pieces, spoken } from "../text/names";
 import "./name.css";
 
-/** Below this no column is too narrow, and a name is one piece of text. */
+/** Below this a name is one piece of text, and too short for its ending to be kept in sight. */
 export const SHORT = 18;
-
-/** What stands where there is no text yet: a text that is empty would lose its box, and has to be given
- * another when it comes. */
-export const BLANK = "\u00a0";
 
 function element(tag: "span" | "bdi", className: string, text: string): HTMLElement {
   const made = document.createElement(tag);
@@ -19,32 +15,25 @@ function element(tag: "span" | "bdi", className: string, text: string): HTMLElem
 
 export class NameNode {
   readonly element = document.createElement("bdi");
-  /** The text of a short name, which most are: it is written anew and nothing else is touched. */
+  /** The text of a short name: it is written anew and nothing else is touched. */
   private readonly text = document.createTextNode("");
   private shown: string | null = null;
-  private short = true;
+  private whole = true;
 
   constructor() {
     this.element.className = "name name-short";
     this.element.append(this.text);
   }
 
-  /** No name is known yet. */
-  blank(): void {
-    if (!this.short) this.shorten();
-    this.shown = null;
-    this.text.data = BLANK;
-  }
-
   show(name: string): void {
     if (name === this.shown) return;
     this.shown = name;
     if (name.length < SHORT && isPlain(name)) {
-      if (!this.short) this.shorten();
+      if (!this.whole) this.join();
       this.text.data = name;
       return;
     }
-    this.short = false;
+    this.whole = false;
     this.element.className = "name";
     this.element.title = spoken(name);
     const stem = element("span", "name-stem", "");
@@ -65,8 +54,8 @@ export class NameNode {
     }
   }
 
-  private shorten(): void {
-    this.short = true;
+  private join(): void {
+    this.whole = true;
     this.element.className = "name name-short";
     this.element.removeAttribute("title");
     this.element.replaceChildren(this.text);

@@ -1,32 +1,36 @@
 // The file browser: a folder as rows, and everything that keyboard and pointer do with them.
 import { FolderOpen, SearchX } from "lucide-react";
-import type { DragEvent, KeyboardEvent, MouseEvent } from "react";
+import type { MouseEvent } from "react";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
-import type { Presence, Row, SortKey } from "../../bindings/api";
+import type { Row, SortKey } from "../../bindings/api";
 import { useConnection, useNews } from "../../live/news";
 import { usePlatform } from "../../platform/context";
 import { useActivity, useDrive, usePresence } from "../../query/queries";
 import { go } from "../../route";
 import { spoken } from "../../text/names";
 import { Menu } from "../../ui/menu";
-import { sayFailed } from "../../ui/toast";
 import { Empty, Failed, Waiting } from "../../ui/view";
 import type { Look } from "../presence/use-focus-told";
 import type { Placed } from "./actions";
 import { useActions } from "./actions";
 import { DeleteDialog, MoveDialog, ShortcutsDialog } from "./dialogs";
 import { Grid } from "./grid";
+import { keysOf } from "./keys";
 import { menuItems } from "./menu-items";
 import { Preview } from "./preview";
 import { Results } from "./results";
 import type { GridHandle } from "./rows";
 import type { Chosen } from "./selection";
-import { alone, at, everything, followed, has, none, nothing, only, pointed, ranged, size, spanned, toggled } from "./selection";
+import { alone, at, everything, followed, has, none, nothing, only, pointed, ranged, size, spanned, toggled, without } from "./selection";
+import { rowId } from "./slot";
 import { StatusLine } from "./status-line";
 import { Toolbar } from "./toolbar";
 import { useDrag } from "./use-drag";
+import { useDrops } from "./use-drops";
+import { useGathered } from "./use-gathered";
 import type { Order } from "./use-listing";
 import { useListing } from "./use-listing";
+import { usePeople } from "./use-people";
 import "./browser.css";
 
 type Dialog = { of: "delete"; rows: Placed[] } | { of: "move"; rows: Placed[] } | { of: "keys" } | null;
@@ -34,6 +38,8 @@ type Dialog = { of: "delete"; rows: Placed[] } | { of: "move"; rows: Placed[] } 
 const TYPED_FOR = 900;
 /** A range up to this long whose rows are all here is chosen row by row. */
 const BY_ID = 2_000;
+
+const NONE: ReadonlySet<string> = new Set();
 
 interface BrowserProps {
   drive: string;
@@ -59,7 +65,6 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
   const [cut, setCut] = useState<readonly Placed[]>([]);
   const [dialog, setDialog] = useState<Dialog>(null);
   const [menu, setMenu] = useState<{ x: number; y: number } | null>(null);
-  const [dropTarget, setDropTarget] = useState<string | null>(null);
   const handle = useRef<GridHandle | null>(null);
   const box = useRef<HTMLDivElement>(null);
   const searchField = useRef<HTMLInputElement>(null);
@@ -83,7 +88,13 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
   }
 
   useEffect(() => {
-    setChosen((now) => followed(now, (id) => outline.lineOf(id), outline.length, (line) => outline.at(line)?.row?.id ?? null));
+    setChosen((now) => {
+      const { ids, all } = now.rows.size > 0 ? outline.here() : { ids: NONE, all: false };
+      // Of a row that is not here it is known that it went if all rows are here, or if somebody was seen to take it away.
+      const left = (id: string): boolean => ["deleted", "moved"].includes(news.touch(id)?.change.what ?? "");
+      const kept = without(now, (id) => !ids.has(id) && (all || left(id)));
+      return followed(kept, (id) => outline.lineOf(id), outline.length, (line) => outline.at(line)?.row?.id ?? null);
+    });
     const want = sought.current;
     if (!want) return;
     const line = outline.lineOf(want.node);
@@ -93,7 +104,7 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
     setChosen(only(row, line));
     handle.current?.show(line);
     if (want.rename) setRenaming(row.id);
-  }, [outline]);
+  }, [outline, news]);
 
   const shownId = place?.id;
   useEffect(() => {
@@ -108,56 +119,8 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
   const lookedAt = single?.kind === "file" ? single.id : null;
   useEffect(() => onLook({ folder: shownId ?? folder, node: lookedAt }), [onLook, shownId, folder, lookedAt]);
 
-  const people = useMemo(() => {
-    const found = new Map<string, Presence[]>();
-    const put = (node: string, one: Presence): void => void found.set(node, [...(found.get(node) ?? []), one]);
-    for (const one of presence.data ?? []) {
-      const files = new Set([...one.editing, ...(one.viewing === null ? [] : [one.viewing])]);
-      for (const node of files) put(node, one);
-      if (one.folder !== null && one.folder !== place?.id) put(one.folder, one);
-    }
-    return found;
-  }, [presence.data, place?.id]);
-
-  /** Names of the folders above a line, from the top of the drive. */
-  const above = useCallback(
-    (parent: number): string[] => {
-      const names: string[] = [];
-      for (let line = parent >= 0 ? outline.at(parent) : undefined; line?.row; line = line.parent >= 0 ? outline.at(line.parent) : undefined) {
-        names.unshift(line.row.name);
-      }
-      return [...(place?.path ?? []).slice(1).map((crumb) => crumb.name), ...names];
-    },
-    [outline, place],
-  );
-
-  const placed = useCallback(
-    (rows: Iterable<Row>): Placed[] =>
-      Array.from(rows, (row) => {
-        const line = outline.at(outline.lineOf(row.id));
-        return { row, folder: line?.folder ?? place?.id ?? "", path: [...above(line?.parent ?? -1), row.name].join("/") };
-      }),
-    [outline, place, above],
-  );
-
-  /** Everything that is chosen, fetched as far as it is not here; null if that failed, which is said. */
-  const gathered = async (): Promise<Placed[] | null> => {
-    const rows = placed(chosen.rows.values());
-    const { span } = chosen;
-    if (span === null) return rows;
-    try {
-      for (const run of await outline.range(span.from, span.to, new AbortController().signal)) {
-        const names = above(run.parent);
-        for (const row of run.rows) {
-          if (!span.except.has(row.id)) rows.push({ row, folder: run.folder, path: [...names, row.name].join("/") });
-        }
-      }
-      return rows;
-    } catch (error) {
-      sayFailed("Not all that is selected could be looked up.", error);
-      return null;
-    }
-  };
+  const people = usePeople(presence.data, shownId);
+  const gathered = useGathered(outline, place, chosen);
 
   /** Does something with all that is chosen. */
   const withChosen = (does: (rows: Placed[]) => void): void => {
@@ -267,87 +230,41 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
   const moveChosen = (): void => withChosen((rows) => setDialog({ of: "move", rows }));
   const cutChosen = (): void => withChosen(setCut);
 
-  const pressed = (event: KeyboardEvent<HTMLDivElement>): void => {
-    if (event.target instanceof HTMLInputElement) return;
-    const { line } = chosen.cursor;
-    const command = event.ctrlKey || event.metaKey;
-    const here = outline.at(line);
-    const act = (run: () => void): void => {
-      event.preventDefault();
-      run();
-    };
-    switch (event.key) {
-      case "ArrowDown":
-        if (event.altKey) return act(() => openRow(single ?? cursorRow));
-        return act(() => moveTo(many === 0 && line === 0 ? 0 : line + 1, event.shiftKey));
-      case "ArrowUp":
-        if (event.altKey) return act(up);
-        return act(() => moveTo(line - 1, event.shiftKey));
-      case "ArrowRight":
-        if (event.altKey) return;
-        return act(() => {
-          if (cursorRow?.kind === "folder" && !listing.opened.has(cursorRow.id)) twist(line, true);
-          else if (cursorRow?.kind === "folder") moveTo(line + 1, false);
-        });
-      case "ArrowLeft":
-        if (event.altKey) return;
-        return act(() => {
-          if (cursorRow && listing.opened.has(cursorRow.id)) twist(line, false);
-          else if (here && here.parent >= 0) moveTo(here.parent, false);
-        });
-      case "Home":
-        return act(() => moveTo(0, event.shiftKey));
-      case "End":
-        return act(() => moveTo(outline.length - 1, event.shiftKey));
-      case "PageDown":
-        return act(() => moveTo(line + (handle.current?.page() ?? 10), event.shiftKey));
-      case "PageUp":
-        return act(() => moveTo(line - (handle.current?.page() ?? 10), event.shiftKey));
-      case "Enter":
-        return act(() => openRow(single ?? cursorRow));
-      case "Backspace":
-        return act(up);
-      case "F2":
-        return act(startRename);
-      // As in file managers; Ctrl+Shift+N never comes to a page, for the browser keeps it to itself.
-      case "F7":
-        return act(() => void newFolder());
-      case "Delete":
-        return act(remove);
-      case "Escape":
-        return act(() => {
-          if (preview) setPreview(false);
-          else if (cut.length > 0) setCut([]);
-          else setChosen(none);
-        });
-      case "F10":
-      case "ContextMenu":
-        if (event.key === "F10" && !event.shiftKey) return;
-        return act(() => {
-          const rect = document.getElementById(`row-${line}`)?.getBoundingClientRect();
-          setMenu({ x: (rect?.left ?? 200) + 40, y: rect?.bottom ?? 200 });
-        });
-      case " ":
-        return act(() => {
-          if (command && cursorRow) setChosen(toggled(chosen, cursorRow, line));
-          else if (performance.now() - typed.current.at < TYPED_FOR) void typeAhead(" ");
-          else setPreview(!preview);
-        });
-    }
-    if (command) {
-      const key = event.key.toLowerCase();
-      if (key === "a") act(() => setChosen((now) => everything(now, outline.length)));
-      else if (key === "x") act(cutChosen);
-      else if (key === "v") act(paste);
-      else if (key === "f") act(() => searchField.current?.focus());
-      else if (key === "m") act(moveChosen);
-      return;
-    }
-    if (event.altKey) return;
-    if (event.key === "/") act(() => searchField.current?.focus());
-    else if (event.key === "?") act(() => setDialog({ of: "keys" }));
-    else if (event.key.length === 1) act(() => void typeAhead(event.key));
-  };
+  const pressed = keysOf({
+    line: chosen.cursor.line,
+    length: outline.length,
+    page: () => handle.current?.page() ?? 10,
+    // The first key goes to the first row, if none is chosen yet.
+    fresh: many === 0 && chosen.cursor.line === 0,
+    parent: outline.at(chosen.cursor.line)?.parent ?? -1,
+    folder: cursorRow?.kind === "folder" ? (listing.opened.has(cursorRow.id) ? "open" : "closed") : null,
+    typing: () => performance.now() - typed.current.at < TYPED_FOR,
+    moveTo,
+    twist,
+    open: () => openRow(single ?? cursorRow),
+    up,
+    rename: startRename,
+    newFolder: () => void newFolder(),
+    remove,
+    move: moveChosen,
+    cut: cutChosen,
+    paste,
+    escape: () => {
+      if (preview) setPreview(false);
+      else if (cut.length > 0) setCut([]);
+      else setChosen(none);
+    },
+    menu: () => {
+      const rect = document.getElementById(rowId(chosen.cursor.line))?.getBoundingClientRect();
+      setMenu({ x: (rect?.left ?? 200) + 40, y: rect?.bottom ?? 200 });
+    },
+    toggle: () => cursorRow && setChosen(toggled(chosen, cursorRow, chosen.cursor.line)),
+    preview: () => setPreview(!preview),
+    everything: () => setChosen((now) => everything(now, outline.length)),
+    search: () => searchField.current?.focus(),
+    help: () => setDialog({ of: "keys" }),
+    type: (letter) => void typeAhead(letter),
+  });
 
   const mouseDown = (event: MouseEvent, line: number | null, onTwist: boolean): void => {
     if (event.target instanceof HTMLInputElement) return;
@@ -372,34 +289,16 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
     }
   };
 
-  const dropFolder = (line: number | null): { id: string; name: string } | null => {
-    const row = line === null ? undefined : outline.at(line)?.row;
-    if (row?.kind === "folder") return { id: row.id, name: row.name };
-    return place ? { id: place.id, name: place.path.at(-1)?.name ?? "" } : null;
-  };
-
-  const dragOver = (event: DragEvent, line: number | null): void => {
-    const what = drag.carries(event);
-    const to = dropFolder(line);
-    const own = what === "rows" && (to === null || to.id === place?.id || has(chosen, to.id, line ?? -1));
-    if (!canWrite || what === null || (what === "files" && !takesFiles) || own) return setDropTarget(null);
-    event.preventDefault();
-    event.dataTransfer.dropEffect = what === "files" ? "copy" : "move";
-    setDropTarget(to?.id ?? null);
-  };
-
-  const moveDropped = (event: DragEvent, to: { id: string; name: string }): void => {
-    if (drag.isOurs(event)) withChosen((rows) => void actions.move(rows, to.id, to.name));
-  };
-
-  const drop = (event: DragEvent, line: number | null): void => {
-    event.preventDefault();
-    setDropTarget(null);
-    const to = dropFolder(line);
-    if (!to || !canWrite) return;
-    if (drag.carries(event) !== "files") moveDropped(event, to);
-    else if (takesFiles) void actions.upload(to.id, Array.from(event.dataTransfer.files));
-  };
+  const drops = useDrops({
+    drag,
+    place,
+    canWrite,
+    takesFiles,
+    rowAt: (line) => outline.at(line)?.row,
+    isChosen: (id, line) => has(chosen, id, line),
+    moveChosen: (to) => withChosen((rows) => void actions.move(rows, to.id, to.name)),
+    upload: (to, files) => void actions.upload(to, files),
+  });
 
   const sort = (key: SortKey): void => {
     box.current?.scrollTo(0, 0);
@@ -438,7 +337,7 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
         onUpload={(files) => place && void actions.upload(place.id, files)}
         onPreview={() => setPreview(!preview)}
         carriesRows={(event) => drag.carries(event) === "rows"}
-        onDrop={moveDropped}
+        onDrop={drops.moveHere}
         onKeys={() => setDialog({ of: "keys" })}
       />
       {listing.error !== null && listing.loaded && connection !== "lost" && (
@@ -475,11 +374,12 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
           <Grid
             label={spoken(place?.path.at(-1)?.name ?? "Files")}
             outline={outline}
+            arrivals={listing.arrivals}
             expanded={(row) => listing.opened.has(row.id)}
             chosen={chosen}
             renaming={renaming}
             cut={cutIds}
-            dropTarget={dropTarget}
+            dropTarget={drops.target}
             people={people}
             order={order}
             handle={handle}
@@ -504,13 +404,13 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
               setMenu({ x: event.clientX, y: event.clientY });
             }}
             onDragStart={drag.start}
-            onDragOver={dragOver}
-            onDragLeave={() => setDropTarget(null)}
+            onDragOver={drops.over}
+            onDragLeave={drops.leave}
             onDragEnd={() => {
               drag.end();
-              setDropTarget(null);
+              drops.leave();
             }}
-            onDrop={drop}
+            onDrop={drops.drop}
             onRenamed={renamed}
           />
         )}
@@ -518,7 +418,7 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
           <Preview drive={drive} row={(single ?? cursorRow) as Row} onClose={() => setPreview(false)} />
         )}
       </main>
-      <StatusLine drive={drive} total={outline.length} chosen={chosen} canWrite={canWrite} />
+      <StatusLine drive={drive} total={listing.loaded ? outline.length : null} chosen={chosen} canWrite={canWrite} />
       {menu && <Menu label="Actions" items={items} at={menu} onClose={() => setMenu(null)} />}
       {dialog?.of === "delete" && (
         <DeleteDialog rows={dialog.rows} onClose={() => setDialog(null)} onDelete={() => void actions.remove(dialog.rows)} />

@@ -126,6 +126,7 @@ export function Grid(props: GridProps) {
         ) : (
           <Rows
             outline={outline}
+            arrivals={props.arrivals}
             expanded={props.expanded}
             chosen={chosen}
             renaming={props.renaming}

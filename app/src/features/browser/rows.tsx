@@ -2,19 +2,23 @@
 // in a row, the field for a new name and who is there.
 import { AlertTriangle, ChevronRight, CloudDownload, GitFork } from "lucide-react";
 import type { MutableRefObject, RefObject } from "react";
-import { memo, useImperativeHandle, useLayoutEffect, useRef, useState } from "react";
+import { memo, useEffect, useImperativeHandle, useLayoutEffect, useRef, useState } from "react";
 import { createPortal } from "react-dom";
 import type { Presence, Row } from "../../bindings/api";
-import type { Outline } from "../../listing/outline";
+import type { Arrivals } from "../../listing/arrivals";
+import type { Line, Outline } from "../../listing/outline";
 import { useNow } from "../../live/clock";
 import { useTouches } from "../../live/news";
 import { Pictures } from "./kinds";
+import { paintPictures } from "./pictures";
+import type { Rare } from "./pool";
 import { Pool } from "./pool";
 import { People, RenameField } from "./row";
 import type { Chosen } from "./selection";
 import { has } from "./selection";
 import type { Slot, View } from "./slot";
 import { rowId } from "./slot";
+import { useRoom } from "./use-room";
 import { useWindow } from "./use-window";
 
 export const ROW = 32;
@@ -34,6 +38,7 @@ export interface GridHandle {
 
 export interface RowsProps {
   outline: Outline<Row>;
+  arrivals: Arrivals;
   expanded: (row: Row) => boolean;
   chosen: Chosen<Row>;
   renaming: string | null;
@@ -45,11 +50,17 @@ export interface RowsProps {
   onRenamed: (row: Row, name: string | null) => void;
 }
 
-/** What the slots copy their pictures from: they are drawn once. */
+/** What the slots have their pictures from: they are drawn once. */
 const Patterns = memo(function Patterns() {
+  const kinds = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => {
+    if (kinds.current) paintPictures(kinds.current);
+  }, []);
   return (
     <>
-      <Pictures />
+      <div ref={kinds}>
+        <Pictures />
+      </div>
       <span data-picture="twist"><ChevronRight size={14} aria-hidden /></span>
       <span data-picture="warn"><AlertTriangle size={14} aria-hidden /></span>
       <span data-picture="fork"><GitFork size={14} aria-hidden /></span>
@@ -58,13 +69,6 @@ const Patterns = memo(function Patterns() {
   );
 });
 
-/** A line of which React has a part. */
-interface Rare {
-  line: number;
-  row: Row;
-  slot: Slot;
-}
-
 function same(a: readonly Rare[], b: readonly Rare[]): boolean {
   return a.length === b.length && a.every((one, at) => one.line === b[at]?.line && one.row === b[at].row && one.slot === b[at].slot);
 }
@@ -72,58 +76,81 @@ function same(a: readonly Rare[], b: readonly Rare[]): boolean {
 const NONE: readonly Rare[] = [];
 
 export function Rows(props: RowsProps) {
-  const { outline, chosen, renaming, people, handle, box } = props;
+  const { outline, arrivals, chosen, renaming, people, handle, box } = props;
   const news = useTouches();
   const now = useNow();
-  const pool = (useRef<Pool>().current ??= new Pool());
-  const wanted = useRef<{ outline: Outline<Row>; first: number; last: number } | null>(null);
+  const room = useRoom(box);
+  const pool = (useRef<Pool>().current ??= new Pool(ROW));
+  const wanted = useRef<{ outline: Outline<Row>; first: number; end: number } | null>(null);
   const [rare, setRare] = useState(NONE);
+  const write = useRef(() => {});
+  /** The frame in which the lines out of sight are written. */
+  const later = useRef(0);
 
-  const viewOf = (index: number, top: number): View => {
-    const line = outline.at(index);
-    const row = line?.row;
-    return {
-      row,
-      line: index,
-      top,
-      level: line?.level ?? 1,
-      position: line?.position ?? 0,
-      siblings: line?.siblings ?? 0,
-      expanded: row ? props.expanded(row) : false,
-      selected: row ? has(chosen, row.id, index) : false,
-      current: index === chosen.cursor.line,
-      cut: row ? props.cut.has(row.id) : false,
-      target: row !== undefined && row.id === props.dropTarget,
-      touch: row ? news.touch(row.id) : undefined,
-      now,
-      renaming: row !== undefined && row.id === renaming,
-      peopled: row !== undefined && people.has(row.id),
-    };
-  };
+  const viewOf = (index: number, line: Line<Row>, row: Row): View => ({
+    row,
+    line: index,
+    top: index * ROW,
+    level: line.level,
+    position: line.position,
+    siblings: line.siblings,
+    expanded: props.expanded(row),
+    selected: has(chosen, row.id, index),
+    current: index === chosen.cursor.line,
+    cut: props.cut.has(row.id),
+    target: row.id === props.dropTarget,
+    touch: news.touch(row.id),
+    now,
+    room,
+    renaming: row.id === renaming,
+    peopled: people.has(row.id),
+  });
 
   const show = (): void => {
-    const views = virtual.getVirtualItems().map((item) => viewOf(item.index, item.start - HEAD));
-    pool.need(views.length);
-    pool.show(views);
-    if (!virtual.isScrolling) pool.order(views);
-    const first = views[0]?.line ?? 0;
-    const last = (views.at(-1)?.line ?? 0) + 1;
-    tellActive(box.current, chosen.cursor.line >= first && chosen.cursor.line < last && outline.length > 0 ? chosen.cursor.line : null);
+    const sight = virtual.calculateRange();
+    const from = sight?.startIndex ?? 0;
+    const to = sight ? Math.min(outline.length, sight.endIndex + 1) : 0;
+    const [first, end] = [Math.max(0, from - AROUND), Math.min(outline.length, to + AROUND)];
+    cancelAnimationFrame(later.current);
+    const done = pool.show({ first, end, from, to, hurry: virtual.isScrolling }, (line) => outline.at(line), viewOf);
+    if (!done) later.current = requestAnimationFrame(() => write.current());
+    tellActive(box.current, pool.of(chosen.cursor.line) ? chosen.cursor.line : null);
     const before = wanted.current;
-    if (before?.outline !== outline || before.first !== first || before.last !== last) {
-      wanted.current = { outline, first, last };
-      outline.want(first - AHEAD, last + AHEAD);
+    if (before?.outline !== outline || before.first !== first || before.end !== end) {
+      wanted.current = { outline, first, end };
+      outline.want(first - AHEAD, end + AHEAD);
     }
-    const found: Rare[] = [];
-    for (const { row, line, renaming: named, peopled } of views) {
-      const slot = named || peopled ? pool.of(line) : undefined;
-      if (row && slot) found.push({ line, row, slot });
-    }
+    const found = renaming === null && people.size === 0 ? NONE : pool.rare();
     if (!same(rare, found)) setRare(found);
   };
 
-  const virtual = useWindow({ count: outline.length, box, line: ROW, head: HEAD, around: AROUND, onMove: show });
-  useLayoutEffect(show);
+  const rest = (): void => {
+    pool.tidy();
+    pool.order();
+  };
+
+  const virtual = useWindow({
+    count: outline.length,
+    box,
+    line: ROW,
+    head: HEAD,
+    around: AROUND,
+    onMove: (moving) => {
+      show();
+      if (moving) return;
+      rest();
+      arrivals.rest();
+    },
+  });
+  useLayoutEffect(() => {
+    pool.renew();
+    show();
+    if (virtual.isScrolling) pool.tidy();
+    else rest();
+  });
+
+  write.current = show;
+  useEffect(() => arrivals.show({ moving: () => virtual.isScrolling, write: () => write.current() }), [arrivals, virtual]);
 
   useImperativeHandle(
     handle,
@@ -139,7 +166,7 @@ export function Rows(props: RowsProps) {
       <div hidden ref={(element) => void (pool.pictures = element)}>
         <Patterns />
       </div>
-      <div className="grid-space" role="presentation" style={{ height: virtual.getTotalSize() }} ref={(element) => void (pool.space = element)} />
+      <div className="grid-space" role="presentation" style={{ height: outline.length * ROW }} ref={(element) => void (pool.space = element)} />
       {rare.map(({ line, row, slot }) => (
         <Parts key={line} row={row} slot={slot} people={people.get(row.id)} named={row.id === renaming} onRenamed={props.onRenamed} />
       ))}

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { alone, at, everything, followed, has, none, nothing, only, pointed, ranged, size, spanned, toggled } from "./selection";
+import { alone, at, everything, followed, has, none, nothing, only, pointed, ranged, size, spanned, toggled, without } from "./selection";
 
 const row = (id: string) => ({ id });
 
@@ -65,4 +65,11 @@ it("the row that is chosen alone is known wherever the cursor is", () => {
   const span = ["a", "c"].reduce((now, id) => toggled(now, row(id), rows.findIndex((one) => one.id === id)), everything(nothing<{ id: string }>(), 3));
   expect(found(span)).toBe("b");
   expect([found(nothing()), found(everything(nothing(), 3))]).toEqual([undefined, undefined]);
+});
+
+it("what is no more is chosen no more, and nothing else changes", () => {
+  const chosen = toggled(only(row("a"), 0), row("b"), 1);
+  const left = without(chosen, (id) => id === "a");
+  expect([[...left.rows.keys()], left.cursor]).toEqual([["b"], { line: 1, id: "b" }]);
+  expect(without(chosen, () => false)).toBe(chosen);
 });

@@ -108,6 +108,12 @@ export function everything<Row extends { id: string }>(chosen: Chosen<Row>, leng
   return { rows: new Map(), span, cursor: chosen.cursor, anchor: 0 };
 }
 
+/** The choice without rows that are no more. */
+export function without<Row extends { id: string }>(chosen: Chosen<Row>, gone: (id: string) => boolean): Chosen<Row> {
+  const rows = new Map([...chosen.rows].filter(([id]) => !gone(id)));
+  return rows.size === chosen.rows.size ? chosen : { ...chosen, rows };
+}
+
 /** The choice after the list changed: cursor and ends of a run stay on their rows, or on their lines if
  * those are gone. */
 export function followed<Row extends { id: string }>(

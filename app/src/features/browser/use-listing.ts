@@ -1,8 +1,10 @@
 // The rows of the folder that is open and of those opened inside it, kept fresh by the news.
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { flushSync } from "react-dom";
 import type { Crumb, Row, SortKey } from "../../bindings/api";
+import { Arrivals } from "../../listing/arrivals";
 import { Outline } from "../../listing/outline";
+import type { What } from "../../listing/pages";
 import { Pages } from "../../listing/pages";
 import { useNews } from "../../live/news";
 import { usePlatform } from "../../platform/context";
@@ -22,6 +24,8 @@ export interface Place {
 export interface Listing {
   place: Place | null;
   outline: Outline<Row>;
+  /** Whoever writes the rows down says so here. */
+  arrivals: Arrivals;
   /** Whether the first answer is still to come. */
   waiting: boolean;
   /** Whether there are rows to show, whatever failed since. */
@@ -34,7 +38,7 @@ export interface Listing {
   refresh: () => void;
   /** Changes a row ahead of the answer. */
   patch: (id: string, change: (row: Row) => Row) => void;
-  /** The line of the first row from a line on whose name begins so; -1 if there is none. */
+  /** The line of the first row from a line on, in whatever folder is open, whose name begins so; -1 if there is none. */
   seek: (text: string, from: number) => Promise<number>;
   /** The line of this node in the folder that is open. */
   locate: (node: string) => Promise<number>;
@@ -46,30 +50,28 @@ const CALM = 60;
 /** How long after an answer a window that draws no frames takes it in. */
 const UNSEEN = 100;
 
-/** Once for all that comes before a frame, and within it: rows that were scrolled past by then are never
- * drawn. A window that nobody sees has no frames. */
-function atNextFrame(run: () => void): () => void {
-  let frame: number | null = null;
-  let timer: ReturnType<typeof setTimeout> | undefined;
+/** Before the next frame and within it: rows that were scrolled past by then are never drawn. A window that
+ * nobody sees has no frames. */
+function atNextFrame(run: () => void): void {
   const now = (): void => {
-    if (frame !== null) cancelAnimationFrame(frame);
+    cancelAnimationFrame(frame);
     clearTimeout(timer);
-    frame = null;
     flushSync(run);
   };
-  return () => {
-    if (frame !== null) return;
-    frame = requestAnimationFrame(now);
-    timer = setTimeout(now, UNSEEN);
-  };
+  const frame = requestAnimationFrame(now);
+  const timer = setTimeout(now, UNSEEN);
 }
 
 export function useListing(drive: string, folder: string | null, { sort, descending }: Order): Listing {
   const platform = usePlatform();
   const news = useNews();
   const [version, setVersion] = useState(0);
-  const [again] = useState(() => atNextFrame(() => setVersion((now) => now + 1)));
+  const [arrivals] = useState(() => new Arrivals(atNextFrame, () => setVersion((now) => now + 1)));
   const [opened, setOpened] = useState<ReadonlyMap<string, Pages<Row, Place>>>(new Map());
+  const nested = useRef(false);
+  nested.current = opened.size > 0;
+  // With folders opened among the rows, any row that comes may move the lines below it.
+  const take = useCallback((what: What) => arrivals.take(nested.current ? "list" : what), [arrivals]);
 
   const pagesOf = useCallback(
     (of: string | null) =>
@@ -102,10 +104,10 @@ export function useListing(drive: string, folder: string | null, { sort, descend
   const shown = root.total === null && answered?.of === of ? answered.pages : root;
 
   useEffect(() => {
-    root.subscribe(again);
+    root.subscribe(take);
     root.want(0, 1);
     return () => root.close();
-  }, [root, again]);
+  }, [root, take]);
 
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -151,11 +153,11 @@ export function useListing(drive: string, folder: string | null, { sort, descend
   const open = useCallback(
     (id: string) => {
       const pages = pagesOf(id);
-      pages.subscribe(again);
+      pages.subscribe(take);
       pages.want(0, 1);
       setOpened((before) => new Map(before).set(id, pages));
     },
-    [pagesOf, again],
+    [pagesOf, take],
   );
 
   const close = useCallback((id: string) => {
@@ -168,19 +170,20 @@ export function useListing(drive: string, folder: string | null, { sort, descend
   }, []);
 
   const found = useCallback(
-    async (seek: { node: string } | { prefix: { text: string; from: number } }): Promise<number> => {
+    async (of: string | null, seek: { node: string } | { prefix: { text: string; from: number } }): Promise<number> => {
       const answer = await platform.call("folder", {
         drive, offset: 0, count: 0, sort, descending, folders_first: true, seek,
-        ...(folder === null ? {} : { folder }),
+        ...(of === null ? {} : { folder: of }),
       });
       return answer.found ?? -1;
     },
-    [platform, drive, folder, sort, descending],
+    [platform, drive, sort, descending],
   );
 
   return {
     place: shown.about,
     outline,
+    arrivals,
     waiting: shown.total === null && root.error === null,
     loaded: shown.total !== null,
     error: [root, ...opened.values()].find((pages) => pages.error !== null)?.error ?? null,
@@ -195,7 +198,7 @@ export function useListing(drive: string, folder: string | null, { sort, descend
       root.patch(id, change);
       for (const pages of opened.values()) pages.patch(id, change);
     }, [root, opened]),
-    seek: useCallback(async (text, from) => outline.lineAt(root, await found({ prefix: { text, from: outline.positionIn(root, from) } })), [outline, root, found]),
-    locate: useCallback(async (node) => outline.lineAt(root, await found({ node })), [outline, root, found]),
+    seek: useCallback((text, line) => outline.seek(line, (of, from) => found(of === "" ? folder : of, { prefix: { text, from } })), [outline, folder, found]),
+    locate: useCallback(async (node) => outline.lineAt(root, await found(folder, { node })), [outline, root, folder, found]),
   };
 }

@@ -12,7 +12,7 @@ interface WindowOf {
   head: number;
   around: number;
   /** Other lines are in sight, or the scrolling came to rest. */
-  onMove: () => void;
+  onMove: (moving: boolean) => void;
 }
 
 export function useWindow({ count, box, line, head, around, onMove }: WindowOf): Virtualizer<HTMLDivElement, Element> {
@@ -28,7 +28,7 @@ export function useWindow({ count, box, line, head, around, onMove }: WindowOf):
     observeElementRect,
     observeElementOffset,
     scrollToFn: elementScroll,
-    onChange: () => moved.current(),
+    onChange: (now: Virtualizer<HTMLDivElement, Element>) => moved.current(now.isScrolling),
   };
   const [virtual] = useState(() => new Virtualizer<HTMLDivElement, Element>(options));
   virtual.setOptions(options);

@@ -2,10 +2,16 @@
 import { Dialog } from "../../ui/dialog";
 import { JoinForm, ShareForm } from "./forms";
 
-export function ShareDialog({ onClose }: { onClose: () => void }) {
+export function ShareDialog({ onClose, onShared }: { onClose: () => void; onShared: (drive: string) => void }) {
   return (
     <Dialog title="Share a folder" onClose={onClose} holdsForm>
-      <ShareForm onDone={onClose} inDialog />
+      <ShareForm
+        onDone={(drive) => {
+          onClose();
+          onShared(drive.drive);
+        }}
+        inDialog
+      />
     </Dialog>
   );
 }

@@ -5,7 +5,7 @@ import { JoinForm, ShareForm } from "./forms";
 import "./first-run.css";
 
 /** `invite` is one that was opened from elsewhere, if any. */
-export function FirstRun({ invite }: { invite: string }) {
+export function FirstRun({ invite, onShared }: { invite: string; onShared: (drive: string) => void }) {
   const [way, setWay] = useState<"share" | "join" | null>(invite === "" ? null : "join");
   return (
     <main className="first" id="main" tabIndex={-1}>
@@ -26,7 +26,7 @@ export function FirstRun({ invite }: { invite: string }) {
           <span className="muted">Somebody gave you one: paste it here.</span>
         </button>
       </div>
-      {way === "share" && <ShareForm key="share" />}
+      {way === "share" && <ShareForm key="share" onDone={(drive) => onShared(drive.drive)} />}
       {way === "join" && <JoinForm key="join" invite={invite} />}
     </main>
   );

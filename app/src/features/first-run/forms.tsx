@@ -17,7 +17,7 @@ import { say } from "../../ui/toast";
 import { Bar } from "../../ui/view";
 
 interface FormProps {
-  onDone?: () => void;
+  onDone?: (drive: DriveRef) => void;
   /** A dialog is around this already. */
   inDialog?: boolean;
 }
@@ -25,7 +25,7 @@ interface FormProps {
 type Run = (step: (progress: Progress) => void, signal: AbortSignal) => Promise<DriveRef>;
 
 /** Runs what a form asks for: busy, progress, what went wrong; opens the drive in the end. */
-function useRun(onDone: (() => void) | undefined, done: (drive: DriveRef) => string) {
+function useRun(onDone: ((drive: DriveRef) => void) | undefined, done: (drive: DriveRef) => string) {
   const queries = useQueryClient();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
@@ -43,7 +43,7 @@ function useRun(onDone: (() => void) | undefined, done: (drive: DriveRef) => str
     try {
       const drive = await work(setProgress, control.signal);
       await queries.invalidateQueries({ queryKey: keys.drives });
-      onDone?.();
+      onDone?.(drive);
       go({ at: "drive", drive: drive.drive, view: "files", folder: null });
       say(done(drive));
     } catch (failed) {

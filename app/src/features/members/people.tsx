@@ -14,6 +14,7 @@ import { Menu } from "../../ui/menu";
 import { say, sayFailed } from "../../ui/toast";
 import { Failed, Page, Section, Tag, Waiting } from "../../ui/view";
 import { InviteList } from "../invites/invite-list";
+import { PhraseSection } from "../phrase/phrase-section";
 import type { Removal } from "./remove-dialog";
 import { RemoveDialog } from "./remove-dialog";
 import "./members.css";
@@ -57,6 +58,7 @@ export function PeoplePage({ card }: { card: DriveCard }) {
         )}
       </Section>
       {manages && <InviteList drive={card.id} />}
+      {card.role === "owner" && <PhraseSection drive={card.id} />}
       {removal && <RemoveDialog drive={card.id} removal={removal} onClose={() => setRemoval(null)} onRemoved={() => void members.refetch()} />}
     </Page>
   );

@@ -14,6 +14,7 @@ import { Sidebar } from "../drives/sidebar";
 import { FirstRun } from "../first-run/first-run";
 import { JoinDialog, ShareDialog } from "../first-run/dialogs";
 import { PeoplePage } from "../members/people";
+import { PhraseDialog } from "../phrase/phrase-dialog";
 import { AttentionPage } from "../problems/attention";
 import { TransfersPage } from "../transfers/transfers";
 import type { Look } from "../presence/use-focus-told";
@@ -30,6 +31,8 @@ export function Shell() {
   const route = useRoute();
   const drives = useDrives();
   const [dialog, setDialog] = useState<"share" | "join" | null>(null);
+  /** A drive that was just made here: its phrase is to be written down. */
+  const [made, setMade] = useState<string | null>(null);
   const known = drives.data?.drives;
   const first = known?.[0];
 
@@ -76,7 +79,7 @@ export function Shell() {
     return (
       <div className="shell-alone">
         <Banner />
-        <FirstRun key={invite} invite={invite} />
+        <FirstRun key={invite} invite={invite} onShared={setMade} />
       </div>
     );
   }
@@ -90,7 +93,19 @@ export function Shell() {
         <Banner />
         <Content route={route} open={open} onLook={setLook} />
       </div>
-      {dialog === "share" && <ShareDialog onClose={() => setDialog(null)} />}
+      {dialog === "share" && <ShareDialog onClose={() => setDialog(null)} onShared={setMade} />}
+      {made !== null && (
+        <PhraseDialog
+          key={made}
+          drive={made}
+          first
+          onClose={() => {
+            setMade(null);
+            // The drive opened behind the dialog and could not take the keys.
+            requestAnimationFrame(() => document.querySelector<HTMLElement>("#main [data-autofocus]")?.focus({ preventScroll: true }));
+          }}
+        />
+      )}
       {dialog === "join" && (
         <JoinDialog
           key={invite}
