@@ -88,7 +88,13 @@ impl Scene {
         let device = self.devices.get_mut(at).and_then(Option::take);
         let device = device.context("it does not run")?;
         device.engine.shutdown().await;
-        Ok(())
+        drop(device);
+        // Tasks that were about to end may hold the record a moment longer.
+        let record = self.data(at).join("drives").join(self.drive.to_string());
+        until("its record is free", || {
+            Ok(peerdrive_log::DriveLog::open(&record.join("log.redb")).is_ok())
+        })
+        .await
     }
 
     /// Starts a device again.

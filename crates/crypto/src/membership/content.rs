@@ -10,7 +10,7 @@ use super::{
 use crate::{
     body::{Cut, Role},
     entry::Plane,
-    ids::{BindId, EntryId, LogId},
+    ids::{BindId, EntryId, EpochId, LogId},
     keyring::Keyring,
 };
 
@@ -99,17 +99,30 @@ impl Control {
     /// The live readers to whom the current epoch was never sealed, directly or by a later wrap: those
     /// who came or stayed by an entry that its author did not know (E5).
     pub fn left_out(&self, keyring: &Keyring) -> Vec<[u8; 32]> {
-        let Some(current) = self.state().current_epoch() else {
-            return Vec::new();
-        };
-        if keyring.get(&current).is_none() {
-            return Vec::new();
+        let current = self.state().current_epoch();
+        match current.filter(|current| keyring.get(current).is_some()) {
+            Some(current) => self.left_out_of(&current),
+            None => Vec::new(),
         }
-        let epochs = self.epoch_ops().filter(|(id, _, _)| *id == current);
+    }
+
+    /// Whether epochs met that did not know of each other, of which one was not sealed to every live reader:
+    /// what was written in it is closed to them, also if it is not the current one, until an epoch follows
+    /// that holds the secrets of all. Only for a keyring that has all of these, as only then it can begin one.
+    pub fn is_torn(&self, keyring: &Keyring) -> bool {
+        let tips = self.epoch_tips();
+        let tips = || tips.iter().map(|(id, _)| id);
+        tips().count() > 1
+            && tips().all(|id| keyring.get(id).is_some())
+            && tips().any(|id| !self.left_out_of(id).is_empty())
+    }
+
+    fn left_out_of(&self, epoch: &EpochId) -> Vec<[u8; 32]> {
+        let epochs = self.epoch_ops().filter(|(id, _, _)| id == epoch);
         let mut sealed: Vec<_> = epochs
             .flat_map(|(_, _, epoch)| epoch.wraps.iter().map(|wrap| wrap.kem_id))
             .collect();
-        let wraps = self.wrap_ops().filter(|wrap| wrap.epoch == current);
+        let wraps = self.wrap_ops().filter(|wrap| wrap.epoch == *epoch);
         sealed.extend(wraps.map(|wrap| wrap.sealed.kem_id));
         let live = self.state().live_binds().map(|(_, bind)| bind.cert.kem_pk);
         let mut left: Vec<_> = live

@@ -58,14 +58,15 @@ impl Replica {
     }
 
     /// Sees to keys after entries met that did not know of each other: begins an epoch if there is none
-    /// that nobody removed can read (E4), seals the present one to whoever was left out (E5). Returns
-    /// whether anything was to do.
+    /// that nobody removed can read (E4), or if something was written in one that a live device cannot
+    /// read; seals the present one to whoever was left out (E5). Returns whether anything was to do.
     pub(crate) fn tend(&mut self) -> Result<bool, DriveError> {
         if self.control.role() < Some(Role::Writer) {
             return Ok(false);
         }
         let control = &self.control.control;
-        if control.state().current_epoch().is_none() {
+        let none = control.state().current_epoch().is_none();
+        if none || control.is_torn(&self.control.keyring) {
             self.author(Draft::new().rekey())?;
             return Ok(true);
         }
