@@ -150,6 +150,9 @@ impl Engine {
             addresses: vec![self.inner.device.net.address()],
         };
         let (id, ticket) = drive.ask(|reply| Request::Invite { terms, reply }).await?;
+        // It is likely to be ready when they come.
+        let inviting = drive.clone();
+        tokio::spawn(async move { inviting.expect_joiner().await });
         Ok(Invite {
             id,
             approve,
@@ -418,6 +421,7 @@ async fn admit_one(engine: Engine, mut stream: JoinStream) -> Result<(), AdmitFa
     if applicant.asks_words && !approved(&drive, &applicant, &mut stream).await? {
         return turn_away(stream, Refused::Declined.into()).await;
     }
+    drive.expect_joiner().await;
     let peers = drive.known_addresses();
     let (reply, answer) = oneshot::channel();
     let asked = Request::Admit {
