@@ -5,7 +5,8 @@
 //! to an admin's device, which knows best what has changed since the last one. So no two devices make one
 //! over each other, and there is none that nobody asks for.
 
-use std::sync::Weak;
+use std::future::Future;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -17,14 +18,14 @@ use peerdrive_crypto::checkpoint::{
 use peerdrive_crypto::content::blob_id;
 use peerdrive_crypto::ids::DriveId;
 use peerdrive_crypto::secret::SnapshotKey;
-use peerdrive_net::{BlobError, BlobId};
-use tokio::sync::mpsc;
+use peerdrive_net::{BlobError, BlobId, BlobStore, DriveLink, Net};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::content::{BlobSource, FetchError};
 use crate::drive::checkpoint::{Known, Prepared};
 use crate::drive::error::DriveError;
 use crate::drive::ground::{Loaded, SnapshotError};
-use crate::drive::handle::{DriveHandle, Shared};
+use crate::drive::handle::Shared;
 use crate::drive::request::{OnCheckpoints, Request};
 use crate::peers::DrivePeers;
 
@@ -106,65 +107,94 @@ pub(crate) fn make(drive: &DriveId, prepared: Prepared) -> Option<Made> {
     Some(Made { body, parts })
 }
 
-impl DriveHandle {
-    /// Makes a checkpoint of the present if there is need of one and it is this device's to make. Whether it
-    /// did.
-    pub(crate) async fn make_checkpoint(&self) -> Result<bool, MakeError> {
-        let _alone = self.shared.checkpointing.lock().await;
-        let ask = |reply| Request::Checkpoints(OnCheckpoints::Prepare { reply });
-        let Some(prepared) = self.ask(ask).await? else {
-            return Ok(false);
-        };
-        let deps = prepared.deps.clone();
-        let drive = self.id();
-        let made = tokio::task::spawn_blocking(move || make(&drive, *prepared)).await;
-        let made = made.ok().flatten().ok_or(MakeError::Document)?;
-        let blobs = self.content().blobs();
-        // From before they are stored until the entry that names them is here.
-        let _writing = blobs.writing();
-        blobs.put_many(made.parts).await?;
-        blobs.sync().await?;
-        let body = Box::new(made.body);
-        self.ask(|reply| Request::Checkpoints(OnCheckpoints::Publish { body, deps, reply }))
-            .await?;
-        Ok(true)
+/// What it takes of a drive to make or take a checkpoint. It does not keep the drive's record open: a drive that
+/// ends while this is at work can be opened again.
+#[derive(Clone)]
+struct Works {
+    drive: DriveId,
+    net: Net,
+    link: DriveLink,
+    blobs: BlobStore,
+    requests: mpsc::Sender<Request>,
+    alone: Arc<Mutex<()>>,
+}
+
+impl Works {
+    fn of(shared: &Shared) -> Self {
+        Self {
+            drive: shared.id,
+            net: shared.net.clone(),
+            link: shared.link.clone(),
+            blobs: shared.content.blobs().clone(),
+            requests: shared.requests.clone(),
+            alone: shared.checkpointing.clone(),
+        }
     }
 
-    /// Somebody is about to join: makes a checkpoint for them, and waits for it a while.
-    pub(crate) async fn expect_joiner(&self) {
-        let drive = self.clone();
-        let making = tokio::spawn(async move {
-            if let Err(error) = drive.make_checkpoint().await {
-                tracing::warn!(%error, "no checkpoint could be made; joining takes longer");
+    async fn ask<T>(
+        &self,
+        ask: impl FnOnce(oneshot::Sender<Result<T, DriveError>>) -> OnCheckpoints,
+    ) -> Result<T, DriveError> {
+        let (reply, answer) = oneshot::channel();
+        let asked = self.requests.send(Request::Checkpoints(ask(reply))).await;
+        asked.map_err(|_| DriveError::Closed)?;
+        answer.await.map_err(|_| DriveError::Closed)?
+    }
+
+    /// Makes a checkpoint of the present if there is need of one and it is this device's to make.
+    async fn make(self) -> Result<(), MakeError> {
+        let _alone = self.alone.lock().await;
+        let prepared = self.ask(|reply| OnCheckpoints::Prepare { reply }).await?;
+        let Some(prepared) = prepared else {
+            return Ok(());
+        };
+        let (drive, deps) = (self.drive, prepared.deps.clone());
+        let made = tokio::task::spawn_blocking(move || make(&drive, *prepared)).await;
+        let made = made.ok().flatten().ok_or(MakeError::Document)?;
+        // From before they are stored until the entry that names them is here.
+        let _writing = self.blobs.writing();
+        self.blobs.put_many(made.parts).await?;
+        self.blobs.sync().await?;
+        let body = Box::new(made.body);
+        self.ask(|reply| OnCheckpoints::Publish { body, deps, reply })
+            .await?;
+        Ok(())
+    }
+
+    /// Fetches the snapshot of a checkpoint, and looks that it is what that says.
+    async fn take(&self, known: &Known) -> Result<Loaded, TakeError> {
+        let _alone = self.alone.lock().await;
+        let blobs = known.body.snapshot.blobs.iter();
+        let ids: Vec<BlobId> = blobs.map(|id| BlobId(id.0)).collect();
+        let peers = DrivePeers::new(self.net.clone(), self.link.clone());
+        let mut fetching = peers.fetch(ids.clone());
+        while let Some((_, fetched)) = fetching.next().await {
+            if fetched? > SNAPSHOT_PART as u64 + SEAL {
+                return Err(TakeError::Missing);
             }
-        });
-        let _ = tokio::time::timeout(MAKING_LIMIT, making).await;
+        }
+        let mut parts = Vec::new();
+        for id in &ids {
+            parts.push(self.blobs.get(id).await?.ok_or(TakeError::Missing)?);
+        }
+        let (drive, body) = (self.drive, known.body.clone());
+        let loading = tokio::task::spawn_blocking(move || Loaded::open(&drive, &body, &parts));
+        Ok(loading.await.map_err(|_| TakeError::Missing)??)
     }
 }
 
-async fn take(shared: &Shared, known: &Known) -> Result<Loaded, TakeError> {
-    let ids: Vec<BlobId> = known
-        .body
-        .snapshot
-        .blobs
-        .iter()
-        .map(|id| BlobId(id.0))
-        .collect();
-    let peers = DrivePeers::new(shared.net.clone(), shared.link.clone());
-    let mut fetching = peers.fetch(ids.clone());
-    while let Some((_, fetched)) = fetching.next().await {
-        if fetched? > SNAPSHOT_PART as u64 + SEAL {
-            return Err(TakeError::Missing);
+/// Somebody is about to join: makes a checkpoint for them. What is returned ends when it is there, or when it
+/// has taken so long that they should not be kept waiting.
+pub(crate) fn expect_joiner(shared: &Shared) -> impl Future<Output = ()> + Send + 'static {
+    let works = Works::of(shared);
+    let making = tokio::spawn(async move {
+        if let Err(error) = works.make().await {
+            tracing::warn!(%error, "no checkpoint could be made; joining takes longer");
         }
+    });
+    async move {
+        let _ = tokio::time::timeout(MAKING_LIMIT, making).await;
     }
-    let blobs = shared.content.blobs();
-    let mut parts = Vec::new();
-    for id in &ids {
-        parts.push(blobs.get(id).await?.ok_or(TakeError::Missing)?);
-    }
-    let (drive, body) = (shared.id, known.body.clone());
-    let loading = tokio::task::spawn_blocking(move || Loaded::open(&drive, &body, &parts));
-    Ok(loading.await.map_err(|_| TakeError::Missing)??)
 }
 
 /// Fetches what the drive's actor would begin from, and looks that what then shows on its word is judged in
@@ -176,11 +206,14 @@ pub(crate) async fn follow(shared: Weak<Shared>, mut offers: mpsc::Receiver<Know
         let Some(shared) = shared.upgrade() else {
             return;
         };
+        let requests = shared.requests.clone();
         let request = match offer {
             Ok(None) => return,
             Ok(Some(known)) => {
+                let works = Works::of(&shared);
+                drop(shared);
                 let begun = Instant::now();
-                let taking = tokio::time::timeout(FETCH_LIMIT, take(&shared, &known)).await;
+                let taking = tokio::time::timeout(FETCH_LIMIT, works.take(&known)).await;
                 match taking.unwrap_or(Err(TakeError::Late)) {
                     Ok(loaded) => {
                         tracing::info!(took = ?begun.elapsed(), "a checkpoint's snapshot is here");
@@ -195,12 +228,10 @@ pub(crate) async fn follow(shared: Weak<Shared>, mut offers: mpsc::Receiver<Know
             }
             Err(_) => is_overdue(&shared, &mut still).then_some(OnCheckpoints::GiveUp),
         };
-        if let Some(request) = request {
-            let requests = shared.requests.clone();
-            drop(shared);
-            if requests.send(Request::Checkpoints(request)).await.is_err() {
-                return;
-            }
+        if let Some(request) = request
+            && requests.send(Request::Checkpoints(request)).await.is_err()
+        {
+            return;
         }
     }
 }

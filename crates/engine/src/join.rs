@@ -17,6 +17,7 @@ use peerdrive_log::{AppendError, Batch, Record};
 use peerdrive_net::{JoinStream, PeerId};
 use tokio::sync::oneshot;
 
+use crate::checkpoints::expect_joiner;
 use crate::drive::error::{DriveError, LoadError};
 use crate::drive::event::DriveEvent;
 use crate::drive::handle::DriveHandle;
@@ -151,8 +152,7 @@ impl Engine {
         };
         let (id, ticket) = drive.ask(|reply| Request::Invite { terms, reply }).await?;
         // It is likely to be ready when they come.
-        let inviting = drive.clone();
-        tokio::spawn(async move { inviting.expect_joiner().await });
+        drop(expect_joiner(&drive.shared));
         Ok(Invite {
             id,
             approve,
@@ -421,7 +421,7 @@ async fn admit_one(engine: Engine, mut stream: JoinStream) -> Result<(), AdmitFa
     if applicant.asks_words && !approved(&drive, &applicant, &mut stream).await? {
         return turn_away(stream, Refused::Declined.into()).await;
     }
-    drive.expect_joiner().await;
+    expect_joiner(&drive.shared).await;
     let peers = drive.known_addresses();
     let (reply, answer) = oneshot::channel();
     let asked = Request::Admit {

@@ -91,8 +91,11 @@ impl Actor {
                 let Ok(next) = requests.try_recv() else { break };
                 stop = self.take(next, &mut replies);
             }
-            self.replica.settle_ground();
             self.commit(replies);
+            // What is compared is what is durable.
+            if self.replica.settle_ground() {
+                self.commit(Vec::new());
+            }
             let snapshot = self.replica.snapshot_if_due(stop.is_some());
             if let Err(error) = snapshot {
                 // Costs a longer start, nothing else.
@@ -133,6 +136,8 @@ impl Actor {
             }
             Request::Receive { entries, done } => {
                 self.replica.receive(entries);
+                // Before any more of them are looked at.
+                self.offer();
                 replies.push(Box::new(move |_| {
                     let _ = done.send(());
                 }));

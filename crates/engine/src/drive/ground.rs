@@ -14,7 +14,7 @@ use peerdrive_crypto::aead::OpenFailed;
 use peerdrive_crypto::checkpoint::{CheckpointBody, accumulate, open_snapshot};
 use peerdrive_crypto::entry::{Entry, Plane, kind};
 use peerdrive_crypto::ids::{BindId, DriveId, EntryId, LogId};
-use peerdrive_log::Note;
+use peerdrive_log::{Note, ReadError};
 use serde::{Deserialize, Serialize};
 
 use super::admission::{Stop, author_of};
@@ -300,20 +300,24 @@ impl Replica {
                 .is_some_and(|(log, seq)| seq < ground.shown(&log))
     }
 
-    /// Ends showing the word of a checkpoint once every entry that it covers is here.
-    pub(crate) fn settle_ground(&mut self) {
+    /// Ends showing the word of a checkpoint once every entry that it covers is durable here. Whether it did.
+    pub(crate) fn settle_ground(&mut self) -> bool {
         let Some(ground) = &self.ground else {
-            return;
+            return false;
         };
-        let here = |log: &LogId| self.tip(log).map_or(0, |(len, _)| len);
-        if ground
-            .frontier
-            .iter()
-            .all(|(log, (len, _))| here(log) >= *len)
-        {
-            let verdict = self.compare(ground);
-            self.leave_ground(verdict);
+        let here = |log: &LogId| self.log.tip(&log.0).map_or(0, |tip| tip.len);
+        let mut covered = ground.frontier.iter();
+        if !covered.all(|(log, (len, _))| here(log) >= *len) {
+            return false;
         }
+        match self.compare(ground) {
+            Ok(verdict) => self.leave_ground(verdict),
+            Err(error) => {
+                tracing::error!(%error, "the record cannot be read, nor a checkpoint judged");
+                return false;
+            }
+        }
+        true
     }
 
     /// Ends it although entries that it covers are in no record of those that could be asked.
@@ -324,36 +328,33 @@ impl Replica {
         });
     }
 
-    fn compare(&self, ground: &Ground) -> Verdict {
-        if !self.forks.is_empty() {
-            return Verdict::Overtaken;
-        }
-        let Some(built) = &self.building else {
-            return Verdict::Overtaken;
+    fn compare(&self, ground: &Ground) -> Result<Verdict, ReadError> {
+        let Some(built) = self.building.as_ref().filter(|_| self.forks.is_empty()) else {
+            return Ok(Verdict::Overtaken);
         };
         let mut differs = false;
         let built = built.changes();
         let mut pairs = Vec::new();
         for (log, (len, end)) in &ground.frontier {
             let Some(own) = self.contents.get(log) else {
-                return Verdict::Overtaken;
+                return Ok(Verdict::Overtaken);
             };
             if own.applied < *len && matches!(own.stop, Stop::Barred | Stop::Lost | Stop::Keys) {
-                return Verdict::Overtaken;
+                return Ok(Verdict::Overtaken);
             }
             let actor = Actor(log.actor());
-            let len = usize::try_from(*len).unwrap_or(usize::MAX);
-            let judged = built.get(&actor).and_then(|all| all.get(..len));
+            let count = usize::try_from(*len).unwrap_or(usize::MAX);
+            let judged = built.get(&actor).and_then(|all| all.get(..count));
             let said = ground.changes.get(&actor).map(Vec::as_slice);
-            let entries = ids(&self.log, log, len as u64).unwrap_or_default();
+            let entries = ids(&self.log, log, *len)?;
             differs |= judged.is_none() || judged != said || entries.last() != Some(end);
             pairs.extend(judged.unwrap_or_default().iter().copied().zip(entries));
         }
         differs |= accumulate(pairs) != ground.known.body.accumulator;
-        match differs {
+        Ok(match differs {
             true => Verdict::Differs,
             false => Verdict::Holds,
-        }
+        })
     }
 
     fn leave_ground(&mut self, verdict: Verdict) {

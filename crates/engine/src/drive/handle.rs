@@ -82,8 +82,8 @@ pub(crate) struct Shared {
     verified: Mutex<Option<u8>>,
     /// The blobs of the newest checkpoint.
     snapshot: Mutex<Vec<BlobId>>,
-    /// Held while a checkpoint is made.
-    pub(crate) checkpointing: tokio::sync::Mutex<()>,
+    /// Held while a checkpoint is made or fetched.
+    pub(crate) checkpointing: Arc<tokio::sync::Mutex<()>>,
     /// Where a checkpoint to begin from is offered to who fetches it.
     offers: mpsc::Sender<Known>,
     /// Nothing is sent, received or kept in step until it is resumed.
@@ -198,7 +198,7 @@ impl Shared {
             notices: Mutex::default(),
             verified: Mutex::default(),
             snapshot: Mutex::default(),
-            checkpointing: tokio::sync::Mutex::default(),
+            checkpointing: Arc::default(),
             offers: parts.offers,
             paused: AtomicBool::new(parts.paused),
             taken_in: Progress::new(),
