@@ -3,6 +3,8 @@
 //!
 //! `PEERDRIVE_LONG=1` measures drives of 100,000 files, `PEERDRIVE_NODES=N` of N. The figures are printed.
 
+#![allow(clippy::print_stdout, reason = "figures that are asked for")]
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
