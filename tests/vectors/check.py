@@ -155,6 +155,28 @@ def contents(v):
 
 
 @section
+def checkpoints(v):
+    heads = unhex(v["heads"])
+    padded = v.document.ljust(padme(len(v.document)), b"\0")
+    bound = aad("snapshot", v.drive, derive("peerdrive v1 snapshot heads", b"".join(heads)), le64(0), le64(1))
+    [part] = unhex(v["parts"])
+    same(seal(v.key, bytes(24), bound, padded), part, "the only part of a snapshot")
+    same(unseal(v.key, bytes(24), bound, part), padded, "the opened snapshot")
+    pairs = sorted(bytes.fromhex(change) + bytes.fromhex(entry) for change, entry in v["pairs"])
+    same(derive("peerdrive v1 checkpoint changes", b"".join(pairs)), v.accumulator, "accumulator")
+    same(derive("peerdrive v1 checkpoint log", v.content_inc)[:16], v.checkpoint_inc, "checkpoint log")
+    r = Reader(v.body)
+    found = (r.u8(), r.uint(), r.list(lambda: (r.id(), r.short(), r.uint(), r.id())), r.list(r.id), r.uint())
+    row = lambda at: (at.bind, at.inc, at["seq"], at.entry)
+    frontier = [row(Vectors(at)) for at in v["frontier"]]
+    same(found, (1, v["time_ms"], frontier, heads, sum(at[2] + 1 for at in frontier)), "checkpoint")
+    holds(ascending([at[:2] for at in frontier]) and ascending(heads), "the order of its lists")
+    same((r.id(), r.id()), (v.accumulator, v.view), "what it says of the document")
+    same((r.list(r.id), r.id(), r.uint()), ([blake3(part)], v.key, len(v.document)), "where its snapshot is")
+    r.end()
+
+
+@section
 def identities(v):
     row = v["cert"]
     r = Reader(row.bytes)

@@ -672,6 +672,11 @@ paused: boolean,
  */
 work?: Work | null, 
 /**
+ * How much of the history of a drive that was just joined was judged so far, in hundredths; absent once
+ * all is.
+ */
+verified?: number | null, 
+/**
  * What waits, and why.
  */
 problems: Array<Problem>, 

@@ -9,6 +9,7 @@
 
 mod chunk;
 mod columns;
+mod document;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +21,7 @@ use crate::schema::{self, Attributes, Birth, Moved, Register};
 use crate::tree::ApplyError;
 use crate::view::Touched;
 pub(crate) use chunk::{Chunk, Op};
+pub(crate) use document::check as check_document;
 
 /// Most ops in one change (security.md §2.5).
 pub const MAX_OPS: usize = 4096;

@@ -2,6 +2,7 @@
 //! of entries, peers or disks.
 
 mod error;
+mod foreign;
 mod glance;
 mod past;
 mod plan;
@@ -20,6 +21,7 @@ use crate::schema;
 use crate::view::{Journal, View};
 
 pub use error::{ApplyError, EditError, LoadError};
+pub use foreign::Changes;
 pub use glance::Glance;
 pub use past::Past;
 pub use questions::{Stored, Trashed};

@@ -16,7 +16,7 @@ use crate::{
     identity::DeviceCert,
     ids::{BindId, DriveId, EndpointKey, EntryId, EpochId, GrantId, InviteId, LogId, MemberId},
     kdf::{derive, derive_fields},
-    secret::DriveSecret,
+    secret::{DriveSecret, SnapshotKey},
     wire::{self, Bytes, WireError, ascends},
 };
 
@@ -431,6 +431,18 @@ impl From<&DriveSecret> for SealedSecret {
 impl From<&SealedSecret> for DriveSecret {
     fn from(secret: &SealedSecret) -> Self {
         DriveSecret::from_bytes(secret.0)
+    }
+}
+
+impl From<&SnapshotKey> for SealedSecret {
+    fn from(key: &SnapshotKey) -> Self {
+        SealedSecret(*key.expose_for_sealing())
+    }
+}
+
+impl From<&SealedSecret> for SnapshotKey {
+    fn from(secret: &SealedSecret) -> Self {
+        SnapshotKey::from_bytes(secret.0)
     }
 }
 

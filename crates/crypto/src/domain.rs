@@ -73,6 +73,12 @@ table! {
         AUDIT = "peerdrive v1 audit",
         /// The checksum of a recovery phrase.
         PHRASE_SUM = "peerdrive v1 phrase checksum",
+        /// The heads of the document that a snapshot is of.
+        SNAPSHOT_HEADS = "peerdrive v1 snapshot heads",
+        /// The changes that a checkpoint speaks of, each with its entry.
+        CHECKPOINT_CHANGES = "peerdrive v1 checkpoint changes",
+        /// The incarnation of the log of a device's checkpoints: over that of its content log.
+        CHECKPOINT_LOG = "peerdrive v1 checkpoint log",
     }
 }
 

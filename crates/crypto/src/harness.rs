@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use crate::{
     author::{Draft, Signer, control_entry},
     body::{ContentBody, ControlBody, Op, Role, clear_bytes, join},
+    checkpoint::CheckpointBody,
     entry::{Entry, EntryHeader, LogPosition, Plane},
     epoch::EpochKeys,
     frame::{Channel, open_frame},
@@ -117,6 +118,9 @@ pub fn control(bytes: &[u8]) {
 /// Reads what is sealed in content entries.
 pub fn content(bytes: &[u8]) {
     if let Ok(body) = ContentBody::decode(bytes) {
+        assert_eq!(body.to_bytes().as_deref(), Ok(bytes), "not canonical");
+    }
+    if let Ok(body) = CheckpointBody::decode(bytes) {
         assert_eq!(body.to_bytes().as_deref(), Ok(bytes), "not canonical");
     }
 }

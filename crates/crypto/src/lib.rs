@@ -59,6 +59,7 @@ pub mod aead;
 pub mod audit;
 pub mod author;
 pub mod body;
+pub mod checkpoint;
 pub mod content;
 pub mod domain;
 pub mod entry;

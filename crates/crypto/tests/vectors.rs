@@ -10,7 +10,11 @@ use histories::History;
 use peerdrive_crypto::{
     audit::sign_export,
     author::{Draft, Founding, brought_in, genesis},
-    body::{Approve, ControlBody, Op, Role, bind_id, grant_id},
+    body::{Approve, ControlBody, Op, Role, SealedSecret, bind_id, grant_id},
+    checkpoint::{
+        CheckpointBody, Reached, SnapshotAt, accumulate, checkpoint_inc, open_snapshot,
+        seal_snapshot,
+    },
     content::{
         DriveLifetimeKeys, ManifestOf, SnapshotPart, blob_id, open_chunk, open_manifest, padme,
         seal_chunk, seal_manifest,
@@ -134,6 +138,47 @@ fn contents() -> TestResult<Value> {
             "cdc_seed": hex(lifetime.cdc_seed()), "blind_tag": hex(lifetime.blind_tag()),
         },
         "padme": padded,
+    }))
+}
+
+fn checkpoints() -> TestResult<Value> {
+    let (drive, key) = (DriveId(fixed(1)), SnapshotKey::from_bytes(fixed(8)));
+    let heads = vec![fixed(3), fixed(4)];
+    let document = b"a document, as Automerge saves it".to_vec();
+    let parts = seal_snapshot(&drive, &heads, &key, document.clone());
+    let reached = |bind: u8, seq| Reached {
+        bind: BindId(fixed(bind)),
+        inc: [5; 16],
+        seq,
+        entry: EntryId(fixed(6)),
+    };
+    let pairs = vec![(fixed(9), EntryId(fixed(1))), (fixed(7), EntryId(fixed(2)))];
+    let accumulator = accumulate(pairs);
+    let body = CheckpointBody {
+        v: 1,
+        time_ms: 1_700_000_000_000,
+        frontier: vec![reached(1, 0), reached(2, 300)],
+        heads: heads.clone(),
+        changes: 302,
+        accumulator,
+        view: fixed(11),
+        snapshot: SnapshotAt {
+            blobs: parts.iter().map(|part| blob_id(part)).collect(),
+            key: SealedSecret::from(&key),
+            len: document.len() as u64,
+        },
+    };
+    assert_eq!(open_snapshot(&drive, &body, &parts)?, document);
+    Ok(json!({
+        "drive": hex(drive), "key": hex(fixed(8)), "heads": [hex(heads[0]), hex(heads[1])],
+        "pairs": [[hex(fixed(9)), hex(fixed(1))], [hex(fixed(7)), hex(fixed(2))]],
+        "accumulator": hex(accumulator), "view": hex(fixed(11)), "time_ms": 1_700_000_000_000u64,
+        "frontier": [
+            {"bind": hex(fixed(1)), "inc": hex([5; 16]), "seq": 0, "entry": hex(fixed(6))},
+            {"bind": hex(fixed(2)), "inc": hex([5; 16]), "seq": 300, "entry": hex(fixed(6))},
+        ],
+        "document": hex(&document), "parts": [hex(&parts[0])], "body": hex(body.to_bytes()?),
+        "content_inc": hex([5; 16]), "checkpoint_inc": hex(checkpoint_inc(&[5; 16])),
     }))
 }
 
@@ -474,6 +519,7 @@ fn the_published_vectors_are_what_the_code_produces() -> TestResult {
         "derivations": derivations(),
         "ids": ids(),
         "contents": contents()?,
+        "checkpoints": checkpoints()?,
         "identities": identities()?,
         "entries": entries()?,
         "joins": joins()?,

@@ -181,6 +181,7 @@ impl Engine {
             offer,
             peers: drive.known_addresses(),
         });
+        crate::checkpoints::expect_joiner(&drive.shared).await;
         let (reply, answer) = oneshot::channel();
         drive
             .give(Request::Identity(Ask::Enrol { enrolling, reply }))

@@ -265,6 +265,9 @@ impl Engine {
         if !matches!(joined.await, Ok(Ok(()))) {
             tracing::error!(drive = %handle.id(), "the drive's thread ended badly");
         }
+        // Whoever makes or fetches a checkpoint reads the record, and hears now that nobody wants it.
+        let idle = handle.shared.checkpointing.lock();
+        let _ = tokio::time::timeout(STOP_LIMIT, idle).await;
         handle.shared.link.clone().close().await;
     }
 

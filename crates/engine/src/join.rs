@@ -17,6 +17,7 @@ use peerdrive_log::{AppendError, Batch, Record};
 use peerdrive_net::{JoinStream, PeerId};
 use tokio::sync::oneshot;
 
+use crate::checkpoints::expect_joiner;
 use crate::drive::error::{DriveError, LoadError};
 use crate::drive::event::DriveEvent;
 use crate::drive::handle::DriveHandle;
@@ -150,6 +151,8 @@ impl Engine {
             addresses: vec![self.inner.device.net.address()],
         };
         let (id, ticket) = drive.ask(|reply| Request::Invite { terms, reply }).await?;
+        // It is likely to be ready when they come.
+        drop(expect_joiner(&drive.shared));
         Ok(Invite {
             id,
             approve,
@@ -418,6 +421,7 @@ async fn admit_one(engine: Engine, mut stream: JoinStream) -> Result<(), AdmitFa
     if applicant.asks_words && !approved(&drive, &applicant, &mut stream).await? {
         return turn_away(stream, Refused::Declined.into()).await;
     }
+    expect_joiner(&drive.shared).await;
     let peers = drive.known_addresses();
     let (reply, answer) = oneshot::channel();
     let asked = Request::Admit {

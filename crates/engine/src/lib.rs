@@ -5,6 +5,7 @@
 mod arriving;
 pub mod audit;
 pub mod backup;
+mod checkpoints;
 pub mod config;
 pub mod content;
 pub mod device;

@@ -214,6 +214,7 @@ impl Device {
         let paused = crate::pausing::is_paused(&local)?;
         let (presence, ears) = Presence::new();
         let awaited = crate::arriving::is_awaited(&local)?;
+        let (offers, offered) = mpsc::channel(1);
         let shared = Arc::new(Shared::new(Parts {
             id,
             name: note.name,
@@ -231,12 +232,14 @@ impl Device {
             presence,
             voices,
             awaited,
+            offers,
         }));
         let _ = itself.set(Arc::downgrade(&shared));
         self.gate.open(tag, &shared);
         learn_addresses(&shared);
         shared.membership_changed(&replica.control);
         shared.set_notices(replica.notices());
+        shared.set_verified(replica.verified(), &replica.snapshot_blobs());
         let events = shared.link.events();
         let thread = crate::drive::actor::spawn(replica, inbox, Arc::downgrade(&shared)).map_err(
             |source| peerdrive_log::OpenError::Io {
@@ -246,6 +249,7 @@ impl Device {
         )?;
         tokio::spawn(follow_link(Arc::downgrade(&shared), events));
         tokio::spawn(crate::tend::tend(Arc::downgrade(&shared)));
+        tokio::spawn(crate::checkpoints::follow(Arc::downgrade(&shared), offered));
         tokio::spawn(crate::holding::pinning::follow(Arc::downgrade(&shared)));
         tokio::spawn(presence::run(Arc::downgrade(&shared), self.pace, ears));
         if awaited {

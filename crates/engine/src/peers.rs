@@ -131,11 +131,11 @@ impl Entries {
 
 impl peerdrive_net::EntrySource for Entries {
     fn summary(&self) -> Vec<peerdrive_net::LogHead> {
-        self.log
-            .tips()
-            .into_iter()
-            .map(|tip| head_of(&tip))
-            .collect()
+        let mut tips = self.log.tips();
+        // Peers ask in the order in which they hear. The short logs are those of control entries and of
+        // checkpoints: who joins needs them before all else.
+        tips.sort_unstable_by_key(|tip| (tip.len, tip.log));
+        tips.iter().map(head_of).collect()
     }
 
     fn head(&self, log: &peerdrive_net::LogId) -> Option<peerdrive_net::LogHead> {

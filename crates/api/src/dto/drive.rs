@@ -80,6 +80,10 @@ pub struct DriveStatus {
     /// The reading or writing of its folder that is under way, if any.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub work: Option<Work>,
+    /// How much of the history of a drive that was just joined was judged so far, in hundredths; absent once
+    /// all is.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub verified: Option<u8>,
     /// What waits, and why.
     pub problems: Vec<Problem>,
     /// The other devices.

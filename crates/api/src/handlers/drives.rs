@@ -69,6 +69,7 @@ fn translate(
         pending_down: status.pending_down,
         paused,
         work: status.work.as_ref().map(super::limits::work),
+        verified: status.verified,
         problems,
         peers: peers(status.peers),
         path,

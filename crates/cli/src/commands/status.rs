@@ -109,6 +109,9 @@ fn state(drive: &DriveStatus) -> String {
     if drive.pending_down > 0 {
         words.push(format!("{} to receive", drive.pending_down));
     }
+    if let Some(verified) = drive.verified {
+        words.push(format!("history verified to {verified} %"));
+    }
     if !drive.problems.is_empty() {
         words.push(count(drive.problems.len() as u64, "problem", "problems"));
     }

@@ -8,7 +8,8 @@ use super::{LintError, MAX_CHANGE_BYTES, MAX_COUNTER, MAX_DEPS, MAX_OPS, MAX_PRE
 use crate::id::{Actor, OpId};
 use crate::schema;
 
-const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
+/// How every chunk begins.
+pub(super) const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
 
 /// Type of an uncompressed change chunk; documents, deflated changes and bundles are other types.
 const CHANGE: u8 = 1;

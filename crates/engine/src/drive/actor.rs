@@ -1,6 +1,7 @@
 //! The one thread that changes a drive: takes requests, commits what waits together in one disk write,
 //! then tells doors and peers. Knows the order of these steps, not what the requests mean.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
@@ -14,12 +15,15 @@ use super::error::DriveError;
 use super::event::DriveEvent;
 use super::handle::Shared;
 use super::replica::{Committed, Replica};
-use super::request::Request;
+use super::request::{OnCheckpoints, Request};
 use crate::local::Change;
 
 /// Most requests that share one disk write. A bound, so that the first is not kept waiting by the
 /// stream of the others; large enough that a burst of small edits costs one fsync.
 const MAX_TOGETHER: usize = 256;
+
+/// Entries of the backlog that are taken in one turn: some tens of milliseconds, in which others wait.
+const AT_ONCE: usize = 128;
 
 /// A reply that waits until the commit is durable.
 pub(super) type Reply = Box<dyn FnOnce(Result<(), Arc<AppendError>>) + Send>;
@@ -30,7 +34,13 @@ pub(crate) fn spawn(
     requests: mpsc::Receiver<Request>,
     shared: Weak<Shared>,
 ) -> std::io::Result<std::thread::JoinHandle<()>> {
-    let actor = Actor { replica, shared };
+    let actor = Actor {
+        replica,
+        shared,
+        backlog: VecDeque::new(),
+        holding: false,
+        offered: false,
+    };
     std::thread::Builder::new()
         .name("drive".into())
         .spawn(move || actor.run(requests))
@@ -40,6 +50,18 @@ struct Actor {
     replica: Replica,
     /// Weak: the handles keep a drive alive, not its actor.
     shared: Weak<Shared>,
+    /// Entries that came while something else was to be done first.
+    backlog: VecDeque<Received>,
+    /// A checkpoint's snapshot is on its way: to judge entries now would only make it late.
+    holding: bool,
+    /// One was offered already: once is enough.
+    offered: bool,
+}
+
+/// What a peer sent, as far as it is not taken in yet.
+struct Received {
+    entries: VecDeque<Bytes>,
+    done: oneshot::Sender<()>,
 }
 
 impl Actor {
@@ -47,14 +69,33 @@ impl Actor {
         // A daemon that was killed may have left own work to be made again.
         self.replica.remake();
         self.commit(Vec::new());
-        while let Some(first) = requests.blocking_recv() {
+        self.offer();
+        loop {
             let mut replies = Vec::new();
-            let mut stop = self.take(first, &mut replies);
+            let next = match self.is_behind() {
+                true => requests.try_recv().ok(),
+                false => match requests.blocking_recv() {
+                    Some(next) => Some(next),
+                    None => return,
+                },
+            };
+            let mut stop = match next {
+                Some(next) => self.take(next, &mut replies),
+                None if requests.is_closed() => return,
+                None => {
+                    self.take_some(&mut replies);
+                    None
+                }
+            };
             while stop.is_none() && replies.len() < MAX_TOGETHER {
                 let Ok(next) = requests.try_recv() else { break };
                 stop = self.take(next, &mut replies);
             }
             self.commit(replies);
+            // What is compared is what is durable.
+            if self.replica.settle_ground() {
+                self.commit(Vec::new());
+            }
             let snapshot = self.replica.snapshot_if_due(stop.is_some());
             if let Err(error) = snapshot {
                 // Costs a longer start, nothing else.
@@ -87,8 +128,16 @@ impl Actor {
                     let _ = reply.send(Err(error));
                 }
             },
+            Request::Receive { entries, done } if self.defers() => {
+                self.backlog.push_back(Received {
+                    entries: entries.into(),
+                    done,
+                });
+            }
             Request::Receive { entries, done } => {
                 self.replica.receive(entries);
+                // Before any more of them are looked at.
+                self.offer();
                 replies.push(Box::new(move |_| {
                     let _ = done.send(());
                 }));
@@ -137,10 +186,75 @@ impl Actor {
                     let _ = reply.send(Err(error));
                 }
             },
+            Request::Checkpoints(ask) => self.checkpoints(ask, replies),
             Request::Identity(ask) => replies.extend(self.replica.identity(ask)),
             Request::Stop { reply } => return Some(reply),
         }
         None
+    }
+
+    /// Whether entries are to wait for their turn: whoever works on a drive whose history is still being
+    /// judged is not to wait for that.
+    fn defers(&self) -> bool {
+        self.holding || !self.backlog.is_empty() || self.replica.verified().is_some()
+    }
+
+    fn is_behind(&self) -> bool {
+        !self.holding && !self.backlog.is_empty()
+    }
+
+    /// Takes a few of the entries that wait.
+    fn take_some(&mut self, replies: &mut Vec<Reply>) {
+        let Some(mut first) = self.backlog.pop_front() else {
+            return;
+        };
+        let some = first.entries.len().min(AT_ONCE);
+        self.replica.receive(first.entries.drain(..some).collect());
+        match first.entries.is_empty() {
+            true => replies.push(Box::new(move |_| {
+                let _ = first.done.send(());
+            })),
+            false => self.backlog.push_front(first),
+        }
+    }
+
+    fn checkpoints(&mut self, ask: OnCheckpoints, replies: &mut Vec<Reply>) {
+        match ask {
+            OnCheckpoints::Prepare { reply } => {
+                let prepared = self.replica.prepare_checkpoint().map(Box::new);
+                let _ = reply.send(Ok(prepared));
+            }
+            OnCheckpoints::Publish { body, deps, reply } => {
+                match self.replica.publish_checkpoint(&body, deps) {
+                    Ok(()) => replies.push(when_durable(reply, ())),
+                    Err(error) => {
+                        let _ = reply.send(Err(error));
+                    }
+                }
+            }
+            OnCheckpoints::StandOn { known, loaded } => {
+                self.holding = false;
+                let stands = self.replica.stand_on(*known, *loaded);
+                tracing::info!(stands, "a drive is shown by a checkpoint");
+            }
+            OnCheckpoints::GoOn => self.holding = false,
+            OnCheckpoints::GiveUp => self.replica.give_ground_up(),
+        }
+    }
+
+    /// Offers a checkpoint to begin from, once, while nothing is known of what is in the drive.
+    fn offer(&mut self) {
+        let awaited = |shared: &Arc<Shared>| shared.is_awaited() && shared.verified().is_none();
+        let Some(shared) = self.shared.upgrade().filter(awaited) else {
+            return;
+        };
+        if self.offered {
+            return;
+        }
+        if let Some(known) = self.replica.candidate().cloned() {
+            self.offered = true;
+            self.holding = shared.offer(known);
+        }
     }
 
     /// Jots rows down that come with the entries staged last. They hold once those are durable.
@@ -157,6 +271,7 @@ impl Actor {
             Ok(committed) => {
                 if let Some(shared) = &shared {
                     self.tell(shared, committed);
+                    self.offer();
                 }
                 replies.into_iter().for_each(|reply| reply(Ok(())));
             }
@@ -195,6 +310,7 @@ impl Actor {
                 });
             }
         }
+        shared.set_verified(self.replica.verified(), &self.replica.snapshot_blobs());
         shared.set_waiting(self.replica.waiting());
         shared.set_notices(self.replica.notices());
     }

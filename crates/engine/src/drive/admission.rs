@@ -9,7 +9,7 @@ use peerdrive_crdt_tree::id::Actor;
 use peerdrive_crdt_tree::lint::Author;
 use peerdrive_crdt_tree::tree::{ApplyError, DriveTree};
 use peerdrive_crypto::body::ContentBody;
-use peerdrive_crypto::entry::{Entry, Plane};
+use peerdrive_crypto::entry::{Entry, Plane, kind};
 use peerdrive_crypto::ids::{BindId, EntryId, LogId};
 use peerdrive_crypto::membership::Stands;
 
@@ -38,6 +38,8 @@ pub(crate) struct Progress {
     pub(crate) tip: EntryId,
     /// What keeps the next one out.
     pub(crate) stop: Stop,
+    /// The kind of all its entries, by its first: a log of checkpoints holds nothing else.
+    pub(crate) kind: u8,
 }
 
 /// What keeps the next entry of a log out of the document.
@@ -135,7 +137,7 @@ impl Replica {
                             self.waiters.entry(missing).or_default().push(log);
                             Stop::Waits(missing)
                         }
-                        None => match self.apply(&entry) {
+                        None => match self.apply(&entry, progress.kind) {
                             Ok(()) => {
                                 let id = self.count(log, &entry);
                                 some = true;
@@ -170,6 +172,10 @@ impl Replica {
         let progress = self.contents.entry(log).or_insert(begun);
         progress.applied = entry.header.seq.saturating_sub(progress.first) + 1;
         progress.tip = id;
+        if progress.kind == kind::CHECKPOINT {
+            // Nothing builds on one: whether it is true decides about nothing but itself.
+            return id;
+        }
         for dep in &entry.header.deps {
             self.heads.remove(dep);
         }
@@ -189,7 +195,13 @@ impl Replica {
     }
 
     /// Opens the body and lets the document take the change.
-    fn apply(&mut self, entry: &Entry) -> Result<(), VoidReason> {
+    fn apply(&mut self, entry: &Entry, of_log: u8) -> Result<(), VoidReason> {
+        if entry.header.kind != of_log {
+            return Err(VoidReason::Body);
+        }
+        if of_log == kind::CHECKPOINT {
+            return Ok(());
+        }
         let body = self.body_of(entry)?;
         // One change an entry, so that an entry is applied whole or not at all.
         let [change] = body.changes.as_slice() else {
@@ -213,12 +225,18 @@ impl Replica {
     }
 
     pub(super) fn body_of(&self, entry: &Entry) -> Result<ContentBody, VoidReason> {
+        if entry.header.kind != kind::EDIT {
+            return Err(VoidReason::Body);
+        }
+        ContentBody::decode(&self.plain_of(entry)?).map_err(|_| VoidReason::Body)
+    }
+
+    pub(super) fn plain_of(&self, entry: &Entry) -> Result<Vec<u8>, VoidReason> {
         let keys = self
             .control
             .epoch(&entry.header.epoch)
             .ok_or(VoidReason::NoKeys)?;
-        let plain = entry.open_body(&keys).map_err(|_| VoidReason::Sealed)?;
-        ContentBody::decode(&plain).map_err(|_| VoidReason::Body)
+        entry.open_body(&keys).map_err(|_| VoidReason::Sealed)
     }
 
     /// The document that is being built, or else the one that shows.
@@ -281,6 +299,11 @@ impl Replica {
         for log in logs {
             self.advance(log, None);
         }
+        if self.ground.is_some() {
+            // It goes on being built out of sight, and is shown when all of it is here.
+            self.snapshot_wanted = true;
+            return;
+        }
         self.remake();
         if let Some(built) = self.building.take() {
             *self.tree.write() = built;
@@ -294,7 +317,9 @@ impl Replica {
     /// Makes this device's own entries that no longer count, because of what they were built on or
     /// because it acts under another grant now, again on clean ground.
     pub(crate) fn remake(&mut self) {
-        if !self.control.may_write() || self.control.current_epoch().is_none() {
+        let may = self.control.may_write() && self.control.current_epoch().is_some();
+        // Own work that stands on a checkpoint waits for what that covers.
+        if !may || self.ground.is_some() {
             return;
         }
         let orphans = self.own_orphans();
@@ -314,7 +339,7 @@ impl Replica {
         }
     }
 
-    fn make_again(&mut self, whole: &DriveTree, orphans: &[Entry]) {
+    pub(super) fn make_again(&mut self, whole: &DriveTree, orphans: &[Entry]) {
         let supersedes: Vec<EntryId> = orphans.iter().map(Entry::id).collect();
         let bodies = orphans.iter().filter_map(|entry| self.body_of(entry).ok());
         let changes: Vec<Vec<u8>> = bodies
@@ -343,7 +368,8 @@ impl Replica {
     fn own_orphans(&self) -> Vec<Entry> {
         let mut orphans: Vec<(u64, Entry)> = Vec::new();
         for (log, progress) in &self.contents {
-            if !self.is_own(&progress.bind) || !self.is_dead_from(progress, &mut HashSet::new()) {
+            let mine = progress.kind == kind::EDIT && self.is_own(&progress.bind);
+            if !mine || !self.is_dead_from(progress, &mut HashSet::new()) {
                 continue;
             }
             let mut seq = progress.applied;
@@ -436,6 +462,9 @@ impl Replica {
         self.own.content_inc = crate::env::random();
         let log = self.own_position(Plane::Content).log_id();
         self.on_tree(|tree| tree.set_actor(Actor(log.actor())));
+        if self.ground.is_some() {
+            self.tree.write().set_actor(Actor(log.actor()));
+        }
         self.keep_incarnations();
     }
 
@@ -456,7 +485,15 @@ impl Replica {
             let sealed = self.seal_content(&body)?;
             let log = sealed.log_id();
             self.keep(&sealed, sealed.to_bytes())?;
-            self.count(log, &sealed);
+            match &mut self.ground {
+                None => {
+                    self.count(log, &sealed);
+                }
+                Some(ground) => {
+                    ground.show(&sealed);
+                    self.advance(log, None);
+                }
+            }
             self.staged.own.push(sealed);
         }
         Ok(())

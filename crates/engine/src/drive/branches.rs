@@ -67,6 +67,7 @@ impl Progress {
             tip: EntryId(name.0),
             stop: Stop::Level,
             loses: false,
+            kind: first.header.kind,
         }
     }
 }

@@ -9,6 +9,7 @@ use peerdrive_crdt_tree::tree::DriveTree;
 use peerdrive_crypto::entry::Entry;
 use peerdrive_crypto::fork::branch_id;
 use peerdrive_crypto::ids::{BindId, EntryId, LogId};
+use peerdrive_crypto::membership::Bind;
 
 use super::admission::author_of;
 use super::branches::place_of;
@@ -161,16 +162,10 @@ impl Replica {
         let state = self.control.control.state();
         let mut notices = Vec::new();
         for device in self.forkers() {
-            let bind = state.bind(&device);
-            let name = bind.and_then(|bind| super::roll::device_name(state, bind));
-            let of = bind.and_then(|bind| state.members.get(&bind.member)?.label.clone());
-            let who = match (name, of) {
-                _ if self.is_own(&device) => "this device".to_owned(),
-                (Some(name), Some(of)) => format!("the device {name} of {of}"),
-                (Some(name), None) => format!("the device {name}"),
-                (None, Some(of)) => format!("a device of {of}"),
-                (None, None) => "a device".to_owned(),
+            let Some(bind) = state.bind(&device) else {
+                continue;
             };
+            let who = self.name_of_device(&device, bind);
             let hint = match self.is_own(&device) {
                 true => {
                     "its data directory was copied or put back, and both were used: its own work was kept, and it \
@@ -187,6 +182,21 @@ impl Replica {
                 hint: hint.to_owned(),
             });
         }
+        notices.extend(self.notice_of_checkpoint());
         notices
+    }
+
+    /// What a device is called in a sentence.
+    pub(super) fn name_of_device(&self, device: &BindId, bind: &Bind) -> String {
+        let state = self.control.control.state();
+        let name = super::roll::device_name(state, bind);
+        let of = state.members.get(&bind.member);
+        match (name, of.and_then(|member| member.label.clone())) {
+            _ if self.is_own(device) => "this device".to_owned(),
+            (Some(name), Some(of)) => format!("the device {name} of {of}"),
+            (Some(name), None) => format!("the device {name}"),
+            (None, Some(of)) => format!("a device of {of}"),
+            (None, None) => "a device".to_owned(),
+        }
     }
 }

@@ -13,10 +13,11 @@ use peerdrive_crdt_tree::tree::DriveTree;
 use peerdrive_crypto::body::Role;
 use peerdrive_crypto::ids::{BindId, DriveId, MemberId};
 use peerdrive_log::DriveLog;
-use peerdrive_net::{DriveLink, LogHead, LogId, Net, PeerId};
+use peerdrive_net::{BlobId, DriveLink, LogHead, LogId, Net, PeerId};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::approval::Approvals;
+use super::checkpoint::Known;
 use super::control::ControlPlane;
 use super::error::DriveError;
 use super::event::DriveEvent;
@@ -77,6 +78,14 @@ pub(crate) struct Shared {
     waiting: AtomicUsize,
     /// What people should know about the drive beside its files.
     notices: Mutex<Vec<Problem>>,
+    /// How much was judged of what shows on the word of a checkpoint.
+    verified: Mutex<Option<u8>>,
+    /// The blobs of the newest checkpoint.
+    snapshot: Mutex<Vec<BlobId>>,
+    /// Held while a checkpoint is made or fetched.
+    pub(crate) checkpointing: Arc<tokio::sync::Mutex<()>>,
+    /// Where a checkpoint to begin from is offered to who fetches it.
+    offers: mpsc::Sender<Known>,
     /// Nothing is sent, received or kept in step until it is resumed.
     pub(crate) paused: AtomicBool,
     /// Bytes of files that were read, and written, so far.
@@ -159,6 +168,7 @@ pub(crate) struct Parts {
     pub(crate) presence: Presence,
     pub(crate) voices: Arc<Voices>,
     pub(crate) awaited: bool,
+    pub(crate) offers: mpsc::Sender<Known>,
 }
 
 impl Shared {
@@ -189,6 +199,10 @@ impl Shared {
             followed: Arc::default(),
             waiting: AtomicUsize::new(0),
             notices: Mutex::default(),
+            verified: Mutex::default(),
+            snapshot: Mutex::default(),
+            checkpointing: Arc::default(),
+            offers: parts.offers,
             paused: AtomicBool::new(parts.paused),
             taken_in: Progress::new(),
             written_out: Progress::new(),
@@ -232,6 +246,29 @@ impl Shared {
         if before != notices {
             self.publish(DriveEvent::Members);
         }
+    }
+
+    /// Notes how the drive stands to its checkpoints. Tells doors to look again where that is new.
+    pub(crate) fn set_verified(&self, verified: Option<u8>, snapshot: &[BlobId]) {
+        let before = std::mem::replace(&mut *self.verified.lock(), verified);
+        *self.snapshot.lock() = snapshot.to_vec();
+        if before != verified {
+            self.publish(DriveEvent::Peers);
+        }
+    }
+
+    pub(crate) fn verified(&self) -> Option<u8> {
+        *self.verified.lock()
+    }
+
+    /// Blobs that whoever joins next will ask for.
+    pub(crate) fn snapshot_blobs(&self) -> Vec<BlobId> {
+        self.snapshot.lock().clone()
+    }
+
+    /// Offers a checkpoint to begin from. Whether somebody takes it up.
+    pub(crate) fn offer(&self, known: Known) -> bool {
+        self.offers.try_send(known).is_ok()
     }
 
     pub(crate) fn notices(&self) -> Vec<Problem> {

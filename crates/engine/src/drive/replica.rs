@@ -20,8 +20,10 @@ use serde::{Deserialize, Serialize};
 
 use super::admission::{Progress, Stop};
 use super::branches::{self, Slot, Stored};
+use super::checkpoint::Known;
 use super::control::{Admits, ControlPlane, Taken};
 use super::error::{DriveError, LoadError};
+use super::ground::{Disproved, Ground};
 use super::request::{Check, EditIfResults, EditResults};
 use crate::incarnation::HighWater;
 use crate::local::{Seal, Space};
@@ -56,7 +58,13 @@ pub(crate) struct Replica {
     pub(super) tree: Arc<RwLock<DriveTree>>,
     /// The document that is to show next, while it is being built.
     pub(super) building: Option<DriveTree>,
-    seal: Arc<Seal>,
+    /// What shows instead, on the word of a checkpoint.
+    pub(super) ground: Option<Ground>,
+    /// The newest checkpoint of an admin.
+    pub(super) checkpoint: Option<Known>,
+    /// One that was not true.
+    pub(super) disproved: Option<Disproved>,
+    pub(super) seal: Arc<Seal>,
     /// How far each stored content log, and branch of one, is applied.
     pub(super) contents: HashMap<LogId, Progress>,
     /// Where logs of either plane part.
@@ -168,6 +176,9 @@ impl Replica {
             control,
             tree: Arc::new(RwLock::new(DriveTree::new(actor))),
             building: None,
+            ground: None,
+            checkpoint: None,
+            disproved: None,
             seal,
             waiters: HashMap::new(),
             lacking: BTreeSet::new(),
@@ -190,6 +201,8 @@ impl Replica {
         for log in logs {
             replica.advance(log, None);
         }
+        replica.find_checkpoints();
+        replica.find_ground();
         // What this did is in the record already.
         replica.staged = Staged::default();
         // Where an own log parted, its length is no longer what was signed in it.
@@ -271,7 +284,9 @@ impl Replica {
             return Err(DriveError::ReadOnly);
         }
         self.control.current_epoch().ok_or(DriveError::NoKeys)?;
-        self.clean_log();
+        if self.ground.is_none() {
+            self.clean_log();
+        }
         let edited = self.tree.write().edit(edits);
         self.stage_changes(edited.changes, &[])?;
         self.staged.events.push(Happened {
@@ -285,7 +300,8 @@ impl Replica {
     pub(super) fn seal_content(&self, body: &ContentBody) -> Result<Entry, DriveError> {
         let epoch = self.control.current_epoch().ok_or(DriveError::NoKeys)?;
         let at = self.own_position(Plane::Content);
-        let mut deps = self.heads.clone();
+        let shown = self.ground.as_ref().map(|ground| &ground.heads);
+        let mut deps = shown.unwrap_or(&self.heads).clone();
         deps.remove(&EntryId(at.prev));
         let links = Links {
             deps: deps.into_iter().take(entry::MAX_LINKS).collect(),
@@ -382,6 +398,7 @@ impl Replica {
         if self.control.control.len() != known || !self.forks.is_empty() {
             self.reconcile();
         }
+        self.show_more();
         // Entries of this device that it did not have: it was set back, or copied.
         let met: Vec<LogId> = self.staged.others.iter().copied().collect();
         if met.iter().any(|log| self.writes_in(log)) {
@@ -394,6 +411,7 @@ impl Replica {
         [Plane::Control, Plane::Content]
             .into_iter()
             .any(|plane| self.own_position(plane).log_id() == *log)
+            || self.checkpoint_position().log_id() == *log
     }
 
     /// Goes on in new logs: the present ones hold entries of this device that it does not know, so that
@@ -467,7 +485,11 @@ impl Replica {
                 .map(|(log, progress)| (*log, progress.applied, progress.tip))
                 .collect(),
             superseded: self.superseded.iter().copied().collect(),
-            document: self.tree.write().save(),
+            document: match &mut self.building {
+                // What counts, not what a checkpoint says.
+                Some(built) => built.save(),
+                None => self.tree.write().save(),
+            },
         };
         let plain = postcard::to_stdvec(&body).map_err(|_| DriveError::TooLarge)?;
         let bytes = self.seal.close_snapshot(&plain);
@@ -658,6 +680,7 @@ impl Replica {
         match self.keep(&entry, bytes.to_vec()) {
             Ok(Some(name)) => {
                 self.staged.others.insert(name);
+                self.note_checkpoint(&entry);
                 self.advance(name, Some(entry));
                 // A successor may have come first.
                 !self.strangers.is_empty()

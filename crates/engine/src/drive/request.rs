@@ -6,11 +6,14 @@ use peerdrive_crdt_tree::id::NodeId;
 use peerdrive_crdt_tree::tree::{DriveTree, EditError};
 use tokio::sync::oneshot;
 
-use peerdrive_crypto::ids::InviteId;
+use peerdrive_crypto::checkpoint::CheckpointBody;
+use peerdrive_crypto::ids::{EntryId, InviteId};
 use peerdrive_crypto::invite::{Applicant, Challenged, Hello, JoinError};
 
+use super::checkpoint::{Known, Prepared};
 use super::error::DriveError;
 use super::govern::Act;
+use super::ground::Loaded;
 use super::identity::Ask;
 use super::invite::{AdmitError, Applying, Terms, Ticket};
 use super::review::Pending;
@@ -88,8 +91,34 @@ pub(crate) enum Request {
         peers: Vec<Vec<u8>>,
         reply: oneshot::Sender<Result<Vec<u8>, AdmitError>>,
     },
+    /// About checkpoints.
+    Checkpoints(OnCheckpoints),
     /// About devices of this member, and whoever comes back with the recovery phrase.
     Identity(Ask),
     /// Writes a snapshot if anything happened since the last, and ends the actor.
     Stop { reply: oneshot::Sender<()> },
+}
+
+/// What a drive's actor is asked about checkpoints.
+pub(crate) enum OnCheckpoints {
+    /// What one would say now; `None` if there is no need of one, or it is not this device's to make.
+    Prepare {
+        reply: oneshot::Sender<Result<Option<Box<Prepared>>, DriveError>>,
+    },
+    /// Signs one whose snapshot is stored.
+    Publish {
+        body: Box<CheckpointBody>,
+        /// The content entries that it builds on.
+        deps: Vec<EntryId>,
+        reply: oneshot::Sender<Result<(), DriveError>>,
+    },
+    /// Shows the document of one, while entries are judged.
+    StandOn {
+        known: Box<Known>,
+        loaded: Box<Loaded>,
+    },
+    /// The one that was offered cannot be had.
+    GoOn,
+    /// What it covers is nowhere to be found.
+    GiveUp,
 }

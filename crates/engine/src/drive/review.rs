@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use peerdrive_crypto::author::Draft;
 use peerdrive_crypto::body::{Cut, ExtendCut};
+use peerdrive_crypto::entry::kind;
 use peerdrive_crypto::ids::{BindId, LogId, MemberId};
 
 use super::admission::Stop;
@@ -57,7 +58,8 @@ impl Replica {
                             && other.role >= peerdrive_crypto::body::Role::Writer
                     })
             });
-            if progress.stop == Stop::Barred && !acts {
+            let is_work = progress.kind == kind::EDIT;
+            if is_work && progress.stop == Stop::Barred && !acts {
                 logs.push((*log, progress.bind));
             }
         }

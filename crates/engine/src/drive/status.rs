@@ -54,6 +54,9 @@ pub struct DriveStatus {
     pub pending_up: u64,
     /// Entries that a connected peer has and this device has not applied, and files not yet written out.
     pub pending_down: u64,
+    /// How much of the history of what shows was judged, in hundredths: a drive that was just joined shows
+    /// what an admin signed, while every entry of it is checked. `None` once all is.
+    pub verified: Option<u8>,
     /// What waits, and why; and what is wrong with the drive itself, without a path.
     pub problems: Vec<Problem>,
     /// The reading or writing of the folder that is under way.
@@ -127,6 +130,7 @@ impl DriveHandle {
                 false => self.held_up(),
             },
             work: self.shared.work(),
+            verified: self.shared.verified(),
             problems: {
                 let mut problems = self.notices();
                 problems.extend(copy_status.into_iter().flat_map(|copy| copy.problems));

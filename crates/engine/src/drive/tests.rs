@@ -12,10 +12,10 @@ use peerdrive_crdt_tree::id::{Actor, NodeId};
 use peerdrive_crdt_tree::lint::Author;
 use peerdrive_crdt_tree::name::Name;
 use peerdrive_crdt_tree::node::Kind;
-use peerdrive_crdt_tree::tree::DriveTree;
+use peerdrive_crdt_tree::tree::{ApplyError, DriveTree};
 use peerdrive_crypto::author::{Draft, Founding, brought_in, genesis};
 use peerdrive_crypto::body::{ContentBody, Grant, Reason, Role};
-use peerdrive_crypto::entry::{Entry, Plane};
+use peerdrive_crypto::entry::{Entry, Plane, kind};
 use peerdrive_crypto::identity::{DeviceCert, DriveKeys};
 use peerdrive_crypto::ids::{BindId, DriveId, EntryId, MemberId};
 use peerdrive_crypto::secret::{EndpointSecret, LocalKey};
@@ -29,6 +29,7 @@ use crate::incarnation::HighWater;
 use crate::listing::view_hash;
 use crate::local::Seal;
 
+mod checkpoints;
 mod forks;
 
 type Or<T> = Result<T, Box<dyn Error>>;
@@ -336,7 +337,9 @@ impl World {
         let mut content: BTreeMap<EntryId, Entry> = BTreeMap::new();
         for bytes in self.entries(at)? {
             let entry = Entry::decode(&bytes)?;
-            if entry.header.plane == Plane::Content {
+            // Checkpoints change nothing.
+            let is_edit = entry.header.kind == kind::EDIT;
+            if entry.header.plane == Plane::Content && is_edit {
                 content.insert(entry.id(), entry);
             }
         }
@@ -363,8 +366,12 @@ impl World {
                     actor: Actor(entry.log_id().actor()),
                     seq: entry.header.seq + 1,
                 };
-                tree.apply(&body.changes[0], &author)?;
-                counts.insert(*id);
+                match tree.apply(&body.changes[0], &author) {
+                    Ok(_) => counts.insert(*id),
+                    // Made on ground that there never was, in spite of what its entry says.
+                    Err(ApplyError::MissingDependency(_)) => continue,
+                    Err(error) => return Err(error.into()),
+                };
             }
             if counts.len() == before {
                 return Ok(tree);

@@ -1,7 +1,7 @@
 //! The record of a drive as a sequence of changes with their authors and times. Knows no node.
 
 use peerdrive_crypto::body::ContentBody;
-use peerdrive_crypto::entry::{Entry, Plane};
+use peerdrive_crypto::entry::{Entry, Plane, kind};
 use peerdrive_crypto::ids::{BindId, LogId};
 use peerdrive_log::{ReadError, Record};
 
@@ -32,7 +32,7 @@ pub(crate) fn replay(shared: &Shared, mut visit: impl FnMut(Told)) -> Result<(),
 
 fn open(shared: &Shared, record: &Record) -> Option<Told> {
     let entry = Entry::decode(&record.bytes).ok()?;
-    if entry.header.plane != Plane::Content {
+    if (entry.header.plane, entry.header.kind) != (Plane::Content, kind::EDIT) {
         return None;
     }
     let keys = shared.keyring.by_tag(&entry.header.epoch.tag())?;

@@ -53,6 +53,7 @@ impl Engine {
                 kept.extend(parts.into_iter().map(|part| part.id));
             }
             kept.extend(promised(drive).await?);
+            kept.extend(drive.shared.snapshot_blobs());
         }
         let present = blobs.ids().await?;
         let before = present.len();

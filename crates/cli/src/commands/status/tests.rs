@@ -19,6 +19,7 @@ fn drive(name: &str) -> DriveStatus {
         pending_down: 0,
         paused: false,
         work: None,
+        verified: None,
         problems: Vec::new(),
         peers: Vec::new(),
         path: None,

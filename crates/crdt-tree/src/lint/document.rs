@@ -1,0 +1,161 @@
+//! A whole saved document as bytes, looked at before Automerge reads it: one uncompressed document chunk that
+//! claims no more changes and ops than it can hold. Knows nothing of what they say.
+
+use super::LintError;
+use super::chunk::MAGIC;
+use super::columns::Reader;
+
+/// Type of a document chunk; what follows one in a file would be loaded too.
+const DOCUMENT: u8 = 0;
+
+/// The bit of a column's number that says that it is deflated.
+const DEFLATED: u64 = 0x08;
+
+/// The column of the changes' authors, and that of what ops do. Each has a value for every change, or op.
+const AUTHORS: u64 = 0x01;
+const ACTIONS: u64 = 0x42;
+
+/// Most columns of changes, or of ops: Automerge knows fewer than twenty.
+const MAX_COLUMNS: usize = 64;
+
+/// Ops that a document has beyond one for each of its bytes: those of the first change, which are short.
+const FIRST_OPS: u64 = 2048;
+
+/// Looks at a document that should hold so many changes.
+pub(crate) fn check(bytes: &[u8], changes: u64) -> Result<(), LintError> {
+    let mut input = Reader(bytes);
+    if input.array()? != MAGIC {
+        return Err(LintError::NotAChange("it does not begin like one"));
+    }
+    let _checksum: [u8; 4] = input.array()?;
+    let [chunk_type] = input.array()?;
+    if chunk_type != DOCUMENT {
+        return Err(LintError::NotAChange("it is of another chunk type"));
+    }
+    if input.uint()? != input.0.len() as u64 {
+        return Err(LintError::NotAChange("its length does not fit"));
+    }
+    let actors = input.count(bytes.len(), "actors")?;
+    for _ in 0..actors {
+        let len = input.count(bytes.len(), "actors")?;
+        input.take(len)?;
+    }
+    let heads = input.count(bytes.len(), "heads")?;
+    for _ in 0..heads {
+        let _head: [u8; 32] = input.array()?;
+    }
+    let of_changes = columns(&mut input)?;
+    let of_ops = columns(&mut input)?;
+    let found = length_of(&mut input, &of_changes, AUTHORS, changes, "changes")?;
+    if found != changes {
+        return Err(LintError::NotAChange("it does not hold as many as said"));
+    }
+    let most = (bytes.len() as u64).saturating_add(FIRST_OPS);
+    length_of(&mut input, &of_ops, ACTIONS, most, "ops")?;
+    Ok(())
+}
+
+/// Numbers and lengths of columns.
+fn columns(input: &mut Reader<'_>) -> Result<Vec<(u64, usize)>, LintError> {
+    let count = input.count(MAX_COLUMNS, "columns")?;
+    let mut columns = Vec::with_capacity(count);
+    for _ in 0..count {
+        let number = input.uint()?;
+        if number & DEFLATED != 0 {
+            return Err(LintError::NotAChange("it is compressed"));
+        }
+        columns.push((number, input.count(usize::MAX, "bytes of a column")?));
+    }
+    Ok(columns)
+}
+
+/// How many values one of these columns has, all of which are passed over.
+fn length_of(
+    input: &mut Reader<'_>,
+    columns: &[(u64, usize)],
+    wanted: u64,
+    most: u64,
+    name: &'static str,
+) -> Result<u64, LintError> {
+    let mut found = 0;
+    for (number, len) in columns {
+        let column = Reader(input.take(*len)?);
+        if *number == wanted {
+            found = values(column, most, name)?;
+        }
+    }
+    Ok(found)
+}
+
+/// How many values a run-length encoded column of numbers has.
+fn values(mut column: Reader<'_>, most: u64, name: &'static str) -> Result<u64, LintError> {
+    let mut sum = 0u64;
+    while !column.is_empty() {
+        let run = match column.int()? {
+            0 => column.uint()?,
+            run if run > 0 => {
+                column.uint()?;
+                run.unsigned_abs()
+            }
+            run => {
+                for _ in 0..run.unsigned_abs() {
+                    column.uint()?;
+                }
+                run.unsigned_abs()
+            }
+        };
+        sum = sum.saturating_add(run);
+        if sum > most {
+            return Err(LintError::TooMany(name));
+        }
+    }
+    Ok(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Actor;
+    use crate::tree::DriveTree;
+
+    /// A document chunk with one column of ops.
+    fn document(number: u8, column: &[u8]) -> Vec<u8> {
+        let mut contents = vec![0, 0, 0, 1, number, column.len() as u8];
+        contents.extend(column);
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend([0; 4]);
+        bytes.extend([DOCUMENT, contents.len() as u8]);
+        bytes.extend(contents);
+        bytes
+    }
+
+    #[test]
+    fn what_automerge_saves_passes_and_no_other_number_of_changes_does() {
+        let saved = DriveTree::new(Actor([1; 16])).save();
+        assert_eq!(check(&saved, 1), Ok(()));
+        assert!(check(&saved, 0).is_err());
+        assert!(check(&saved, 2).is_err());
+        assert!(check(&[saved.as_slice(), &saved].concat(), 1).is_err());
+        for cut in 0..saved.len() {
+            assert!(check(&saved[..cut], 1).is_err());
+        }
+    }
+
+    #[test]
+    fn attack_b1_a_deflated_column_of_a_snapshot_is_refused_before_it_is_inflated() {
+        assert_eq!(check(&document(0x42, &[0x7f, 1]), 0), Ok(()));
+        assert!(check(&document(0x4a, &[0x7f, 1]), 0).is_err());
+    }
+
+    #[test]
+    fn attack_b2_a_snapshot_that_claims_a_million_ops_in_a_few_bytes_is_refused() {
+        // A run of 2^20 ones, and one of as many nothings.
+        for run in [
+            [0x80, 0x80, 0xc0, 0x00, 1].as_slice(),
+            &[0, 0x80, 0x80, 0x40],
+        ] {
+            let refused = check(&document(0x42, run), 0);
+            assert_eq!(refused, Err(LintError::TooMany("ops")));
+        }
+    }
+}
