@@ -20,6 +20,10 @@ use super::{Fuse, GENERATION, MAX_BACKGROUND, MAX_WRITE};
 use crate::fs::{RenameMode, SetAttributes, XattrMode};
 use crate::volume::Volume;
 
+/// How long the kernel may believe that a name is not there. An answer and the word that the name has come
+/// can cross inside the kernel, which then keeps the answer: not for longer than this.
+const ABSENT: Duration = Duration::from_secs(1);
+
 impl<V: Volume> Filesystem for Fuse<V> {
     fn init(&mut self, _req: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
         let wanted = [
@@ -56,7 +60,7 @@ impl<V: Volume> Filesystem for Fuse<V> {
                 let attr = self.attr(&found.attributes);
                 reply.entry_with_ttls(&self.ttl(), &names, &attr, GENERATION);
             }
-            Ok(None) => reply.entry(&self.ttl(), &absent(), GENERATION),
+            Ok(None) => reply.entry(&self.ttl().min(ABSENT), &absent(), GENERATION),
             Err(error) => reply.error(errno(&error)),
         }
     }
