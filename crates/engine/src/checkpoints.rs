@@ -72,6 +72,7 @@ enum TakeError {
 }
 
 /// A prepared checkpoint, ready to be stored and signed.
+#[derive(Clone)]
 pub(crate) struct Made {
     pub(crate) body: CheckpointBody,
     pub(crate) parts: Vec<Bytes>,

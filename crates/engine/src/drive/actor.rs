@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use peerdrive_crypto::entry::Plane;
-use peerdrive_crypto::ids::LogId;
+use peerdrive_crypto::ids::{EntryId, LogId};
 use peerdrive_log::{AppendError, Record};
 use peerdrive_net::LogHead;
 use tokio::sync::{mpsc, oneshot};
@@ -25,6 +25,9 @@ const MAX_TOGETHER: usize = 256;
 /// Entries of the backlog that are taken in one turn: some tens of milliseconds, in which others wait.
 const AT_ONCE: usize = 128;
 
+/// Checkpoints whose snapshots are asked for, one after the other, before every entry is judged instead.
+const MOST_TRIED: usize = 3;
+
 /// A reply that waits until the commit is durable.
 pub(super) type Reply = Box<dyn FnOnce(Result<(), Arc<AppendError>>) + Send>;
 
@@ -39,7 +42,7 @@ pub(crate) fn spawn(
         shared,
         backlog: VecDeque::new(),
         holding: false,
-        offered: false,
+        tried: Vec::new(),
     };
     std::thread::Builder::new()
         .name("drive".into())
@@ -54,8 +57,9 @@ struct Actor {
     backlog: VecDeque<Received>,
     /// A checkpoint's snapshot is on its way: to judge entries now would only make it late.
     holding: bool,
-    /// One was offered already: once is enough.
-    offered: bool,
+    /// Those that were offered to begin from. An admin's that cannot be had must not keep another's from being
+    /// used, and a few such must not keep somebody waiting.
+    tried: Vec<EntryId>,
 }
 
 /// What a peer sent, as far as it is not taken in yet.
@@ -242,17 +246,17 @@ impl Actor {
         }
     }
 
-    /// Offers a checkpoint to begin from, once, while nothing is known of what is in the drive.
+    /// Offers a checkpoint to begin from, one at a time, while nothing is known of what is in the drive.
     fn offer(&mut self) {
         let awaited = |shared: &Arc<Shared>| shared.is_awaited() && shared.verified().is_none();
         let Some(shared) = self.shared.upgrade().filter(awaited) else {
             return;
         };
-        if self.offered {
+        if self.holding || self.tried.len() >= MOST_TRIED {
             return;
         }
-        if let Some(known) = self.replica.candidate().cloned() {
-            self.offered = true;
+        if let Some(known) = self.replica.candidate(&self.tried).cloned() {
+            self.tried.push(known.entry.id());
             self.holding = shared.offer(known);
         }
     }

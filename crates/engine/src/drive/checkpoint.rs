@@ -1,6 +1,7 @@
 //! Checkpoints as entries: what one of this device would say, and which of those that others signed somebody
 //! who joins may begin from. Decides nothing about what counts: no verdict on an entry looks at one.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use peerdrive_crdt_tree::id::Actor;
@@ -20,6 +21,13 @@ use super::replica::Replica;
 const WORTH_ENTRIES: u64 = 1_000;
 const WORTH_NODES: u64 = 5_000;
 
+/// Devices whose last checkpoint is kept in mind. Beyond any number of admins who invite; a bound on what
+/// they can make everybody remember.
+const MOST_KNOWN: usize = 16;
+
+/// Checkpoints whose snapshots are kept here for who joins next.
+const SNAPSHOTS_KEPT: usize = 2;
+
 /// Bytes of entries that are read at a time.
 const AT_ONCE: usize = 4 << 20;
 
@@ -37,7 +45,7 @@ pub(crate) struct Prepared {
     pub(crate) log: Arc<DriveLog>,
 }
 
-/// The newest checkpoint that this device knows of.
+/// A checkpoint that this device knows of.
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
     pub(crate) entry: Entry,
@@ -98,10 +106,9 @@ impl Replica {
         self.control.current_epoch()?;
         let frontier = self.reached_now();
         let mut tree = self.tree.write();
-        let covered = self
-            .checkpoint
-            .as_ref()
-            .is_some_and(|known| self.may_vouch(&known.entry) && known.body.frontier == frontier);
+        let mut known = self.checkpoints.iter();
+        let covered =
+            known.any(|known| self.may_vouch(&known.entry) && known.body.frontier == frontier);
         let deps: Vec<EntryId> = self.heads.iter().copied().collect();
         if frontier.is_empty() || covered || deps.len() > MAX_LINKS {
             return None;
@@ -194,14 +201,20 @@ impl Replica {
             tracing::warn!(entry = %entry.id(), "a checkpoint cannot be read");
             return;
         };
-        let newer = self
-            .checkpoint
-            .as_ref()
-            .is_none_or(|known| !self.may_vouch(&known.entry) || known.body.changes < body.changes);
-        if newer {
-            let entry = entry.clone();
-            self.checkpoint = Some(Known { entry, body });
+        let by = entry.header.bind;
+        let of_same = |known: &Known| known.entry.header.bind == by;
+        let older = |known: &Known| known.body.changes >= body.changes;
+        if self.checkpoints.iter().any(|k| of_same(k) && older(k)) {
+            return;
         }
+        let mut known = std::mem::take(&mut self.checkpoints);
+        known.retain(|known| !of_same(known) && self.may_vouch(&known.entry));
+        let entry = entry.clone();
+        known.push(Known { entry, body });
+        // The id decides between equals, so that it is the same after a restart.
+        known.sort_by_cached_key(|known| (Reverse(known.body.changes), known.entry.id()));
+        known.truncate(MOST_KNOWN);
+        self.checkpoints = known;
     }
 
     /// Takes notice of the last checkpoint in each log of them.
@@ -218,10 +231,15 @@ impl Replica {
         }
     }
 
-    /// The blobs of the newest checkpoint: whoever joins next will ask for them.
+    /// The blobs of the checkpoints that whoever joins next will begin from. Of own ones the last is always
+    /// among them, whatever others claim.
     pub(crate) fn snapshot_blobs(&self) -> Vec<BlobId> {
-        let known = self.checkpoint.iter();
-        let blobs = known.flat_map(|known| &known.body.snapshot.blobs);
+        let (own, others): (Vec<&Known>, Vec<&Known>) = self
+            .checkpoints
+            .iter()
+            .partition(|known| self.is_own(&known.entry.header.bind));
+        let kept = own.into_iter().chain(others).take(SNAPSHOTS_KEPT);
+        let blobs = kept.flat_map(|known| &known.body.snapshot.blobs);
         blobs.map(|id| BlobId(id.0)).collect()
     }
 
@@ -231,11 +249,15 @@ impl Replica {
         state.role_of_bind(&entry.header.bind) >= Some(Role::Admin)
     }
 
-    /// The newest checkpoint, if somebody who knows nothing of the drive yet can begin from it: its author
-    /// may vouch, and all that it covers stands by this device's own reading of who may write.
-    pub(crate) fn candidate(&self) -> Option<&Known> {
-        let known = self.checkpoint.as_ref()?;
-        (self.has_written_nothing() && self.can_stand_on(known)).then_some(known)
+    /// The checkpoint that covers most, and was not tried yet, of those from which somebody who knows nothing of the
+    /// drive yet can begin: its author may vouch, and all that it covers stands by this device's own reading
+    /// of who may write.
+    pub(crate) fn candidate(&self, tried: &[EntryId]) -> Option<&Known> {
+        if !self.has_written_nothing() {
+            return None;
+        }
+        let mut known = self.checkpoints.iter();
+        known.find(|known| !tried.contains(&known.entry.id()) && self.can_stand_on(known))
     }
 
     pub(super) fn can_stand_on(&self, known: &Known) -> bool {

@@ -25,6 +25,7 @@ use super::control::{Admits, ControlPlane, Taken};
 use super::error::{DriveError, LoadError};
 use super::ground::{Disproved, Ground};
 use super::request::{Check, EditIfResults, EditResults};
+use crate::failpoint;
 use crate::incarnation::HighWater;
 use crate::local::{Seal, Space};
 use crate::open::{INCARNATIONS_KEY, Incarnations};
@@ -60,8 +61,8 @@ pub(crate) struct Replica {
     pub(super) building: Option<DriveTree>,
     /// What shows instead, on the word of a checkpoint.
     pub(super) ground: Option<Ground>,
-    /// The newest checkpoint of an admin.
-    pub(super) checkpoint: Option<Known>,
+    /// The last checkpoint of each device that may vouch, those that claim most first.
+    pub(super) checkpoints: Vec<Known>,
     /// One that was not true.
     pub(super) disproved: Option<Disproved>,
     pub(super) seal: Arc<Seal>,
@@ -177,7 +178,7 @@ impl Replica {
             tree: Arc::new(RwLock::new(DriveTree::new(actor))),
             building: None,
             ground: None,
-            checkpoint: None,
+            checkpoints: Vec::new(),
             disproved: None,
             seal,
             waiters: HashMap::new(),
@@ -444,7 +445,17 @@ impl Replica {
         if staged.batch.records.is_empty() && staged.batch.notes.is_empty() {
             return Ok(Committed::default());
         }
+        let own_edits = staged
+            .own
+            .iter()
+            .any(|own| own.header.kind == entry::kind::EDIT);
+        if own_edits {
+            failpoint::pass("record.staged");
+        }
         self.log.append(&staged.batch)?;
+        if own_edits {
+            failpoint::pass("record.written");
+        }
         if !staged.own.is_empty() {
             self.own.high.rise(self.log.arrivals());
         }

@@ -4,6 +4,7 @@
 use peerdrive_crypto::checkpoint::{Reached, seal_snapshot};
 use peerdrive_crypto::entry::{Links, content_entry};
 use peerdrive_crypto::secret::SnapshotKey;
+use peerdrive_net::BlobId;
 
 use super::*;
 use crate::checkpoints::{Made, make};
@@ -74,7 +75,7 @@ fn join_by(world: &mut World, known: &Known, made: &Made) -> Or<usize> {
     hear(world, dora, known)?;
     let loaded = Loaded::open(&world.drive, &known.body, &made.parts)?;
     let replica = &mut world.nodes[dora].replica;
-    let offered = replica.candidate().ok_or("it is not offered")?;
+    let offered = replica.candidate(&[]).ok_or("it is not offered")?;
     assert_eq!(offered.entry.id(), known.entry.id());
     assert!(replica.stand_on(known.clone(), loaded));
     let committed = replica.commit()?;
@@ -286,13 +287,13 @@ fn attack_l24_a_checkpoint_of_a_writer_or_a_removed_admin_is_not_taken() -> Or<(
     // As it stands it would be taken.
     let dora = world.admit(OWNER, Role::Writer)?;
     hear(&mut world, dora, &known)?;
-    assert!(world.nodes[dora].replica.candidate().is_some());
+    assert!(world.nodes[dora].replica.candidate(&[]).is_some());
     // The same from somebody who may only write, with a patched program.
     let deps = known.entry.header.deps.clone();
     let forged = sign_anything(&world, BEN, &made, deps)?;
     let emil = world.admit(OWNER, Role::Writer)?;
     hear(&mut world, emil, &forged)?;
-    assert!(world.nodes[emil].replica.candidate().is_none());
+    assert!(world.nodes[emil].replica.candidate(&[]).is_none());
     let loaded = Loaded::open(&world.drive, &known.body, &made.parts)?;
     assert!(!world.nodes[emil].replica.stand_on(forged, loaded));
     // And of the admin, once the owner has removed them: also where it is on its way already.
@@ -300,7 +301,7 @@ fn attack_l24_a_checkpoint_of_a_writer_or_a_removed_admin_is_not_taken() -> Or<(
     assert!(world.govern(OWNER, Act::RemoveMember(admins, Reason::Compromised))?);
     let fred = world.admit(OWNER, Role::Writer)?;
     hear(&mut world, fred, &known)?;
-    assert!(world.nodes[fred].replica.candidate().is_none());
+    assert!(world.nodes[fred].replica.candidate(&[]).is_none());
     world.tell(OWNER, dora, &mut dice, true)?;
     let loaded = Loaded::open(&world.drive, &known.body, &made.parts)?;
     assert!(!world.nodes[dora].replica.stand_on(known, loaded));
@@ -347,6 +348,48 @@ fn attack_l24_snapshot_adds_a_change_and_is_found_out() -> Or<()> {
     let honest = prepare(&mut world, ADMIN)?;
     let (known, made) = sign(&mut world, ADMIN, of_document(honest, &mut tree))?;
     is_found_out(&mut world, &mut dice, &known, &made)
+}
+
+#[test]
+fn attack_l24_who_claims_more_than_there_is_keeps_no_other_from_being_used() -> Or<()> {
+    let mut dice = Dice(10);
+    let mut world = at_work(&mut dice)?;
+    let prepared = prepare(&mut world, OWNER)?;
+    let (honest, made) = sign(&mut world, OWNER, prepared)?;
+    let mut prepared = prepare(&mut world, ADMIN)?;
+    // A million more entries of its own than there are.
+    let own = world.nodes[ADMIN].replica.own_position(Plane::Content).bind;
+    for reached in prepared.frontier.iter_mut().filter(|r| r.bind == own) {
+        reached.seq += 1_000_000;
+    }
+    let deps = prepared.deps.clone();
+    let mut inflated = made.clone();
+    inflated.body.changes = prepared.frontier.iter().map(|r| r.seq + 1).sum();
+    inflated.body.frontier = prepared.frontier;
+    let liar = sign_anything(&world, ADMIN, &inflated, deps)?;
+    // In either order, and after a restart.
+    for order in [[&honest, &liar], [&liar, &honest]] {
+        let dora = world.admit(OWNER, Role::Writer)?;
+        for known in order {
+            hear(&mut world, dora, known)?;
+        }
+        world.restart(dora, &mut dice)?;
+        let replica = &mut world.nodes[dora].replica;
+        let offered = |tried: &[EntryId]| replica.candidate(tried).map(|known| known.entry.id());
+        let (lies, truth) = (liar.entry.id(), honest.entry.id());
+        assert_eq!(offered(&[]), Some(lies), "it claims to cover more");
+        assert!(Loaded::open(&world.drive, &liar.body, &inflated.parts).is_err());
+        assert_eq!(offered(&[lies]), Some(truth));
+        assert_eq!(offered(&[lies, truth]), None);
+        let loaded = Loaded::open(&world.drive, &honest.body, &made.parts)?;
+        assert!(replica.stand_on(honest.clone(), loaded));
+    }
+    // Nor does it make an admin's own device forget what it can hand out itself.
+    hear(&mut world, OWNER, &liar)?;
+    let kept = world.nodes[OWNER].replica.snapshot_blobs();
+    let own = made.body.snapshot.blobs.iter();
+    assert!(own.map(|id| BlobId(id.0)).all(|id| kept.contains(&id)));
+    Ok(())
 }
 
 #[test]
