@@ -30,6 +30,7 @@ mod random;
 mod reply;
 mod requirement;
 mod sample;
+mod small_disk;
 mod wait;
 mod witness;
 
@@ -45,5 +46,6 @@ pub use random::Random;
 pub use reply::{DriveStatus, Invited, Joined, Listed, Refusal, Shared};
 pub use requirement::{Requirement, missing};
 pub use sample::{git, repository, sources};
+pub use small_disk::SmallDisk;
 pub use wait::{within, within_ms};
 pub use witness::Witness;

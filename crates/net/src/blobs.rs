@@ -6,6 +6,8 @@ mod error;
 mod fetch;
 mod lost;
 mod removal;
+mod revive;
+mod room;
 mod serve;
 mod sync;
 
@@ -14,7 +16,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -28,11 +30,11 @@ use iroh_blobs::{
         mem::MemStore,
     },
 };
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
-use self::{claims::Claims, lost::Lost, removal::Sweeper};
+use self::{claims::Claims, lost::Lost, removal::Sweeper, room::Room};
 pub use self::{error::BlobError, fetch::FetchError};
-pub(crate) use self::{fetch::Fetcher, serve::BlobDoor};
+pub(crate) use self::{fetch::Fetcher, room::Reserved, serve::BlobDoor};
 use crate::types::BlobId;
 
 /// Puts in flight at once in [`BlobStore::put_many`]: enough to fill the store's batch of one
@@ -52,10 +54,14 @@ pub struct BlobStore {
 
 #[derive(Debug)]
 struct Inner {
-    store: Store,
+    /// Another one once the first has stopped by itself.
+    opened: RwLock<Arc<Opened>>,
+    /// It is not to be opened again.
+    closed: AtomicBool,
     /// Where the files are; `None` for a store in memory.
     dir: Option<PathBuf>,
-    sweeper: Sweeper,
+    /// Bytes that are being written.
+    room: Room,
     /// Counts the beginnings and ends of removals: odd while one runs.
     removals: AtomicU64,
     claims: Claims,
@@ -65,6 +71,30 @@ struct Inner {
     unsynced: Mutex<Unsynced>,
     /// Held by a sync to its end: another that finds nothing left to do must not return before.
     syncing: tokio::sync::Mutex<()>,
+}
+
+/// The store underneath, and the one way to remove something from it.
+#[derive(Debug)]
+struct Opened {
+    store: Store,
+    sweeper: Sweeper,
+}
+
+impl Opened {
+    async fn open(dir: &Path) -> Result<Self, BlobError> {
+        let (sweeper, config) = Sweeper::new();
+        let mut options = Options::new(dir);
+        options.gc = Some(config);
+        let store = FsStore::load_with_opts(dir.join("blobs.db"), options).await;
+        let store = store.map_err(|e| BlobError::Open {
+            dir: dir.to_owned(),
+            reason: format!("{e:#}"),
+        })?;
+        Ok(Self {
+            store: store.into(),
+            sweeper,
+        })
+    }
 }
 
 /// Blobs with files of their own that were put since the last sync.
@@ -98,10 +128,10 @@ impl Drop for Inner {
     /// Lets the store write down what it holds and unlock its files, without waiting for it.
     fn drop(&mut self) {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let store = self.store.clone();
+            let opened = self.opened.get_mut().clone();
             runtime.spawn(async move {
                 // An error means that the store is already shut down.
-                let _ = store.shutdown().await;
+                let _ = opened.store.shutdown().await;
             });
         }
     }
@@ -123,13 +153,8 @@ impl BlobStore {
             .await
             .map_err(|e| failed(e.to_string()))?;
         let lost = Lost::open(dir).map_err(|e| failed(e.to_string()))?;
-        let (sweeper, config) = Sweeper::new();
-        let mut options = Options::new(dir);
-        options.gc = Some(config);
-        let store = FsStore::load_with_opts(dir.join("blobs.db"), options)
-            .await
-            .map_err(|e| failed(format!("{e:#}")))?;
-        Ok(Self::new(store.into(), Some(dir.to_owned()), sweeper, lost))
+        let opened = Opened::open(dir).await?;
+        Ok(Self::new(opened, Some(dir.to_owned()), lost))
     }
 
     /// Makes a store that forgets everything when its last handle is dropped. Must be called inside
@@ -139,16 +164,21 @@ impl BlobStore {
         let store = MemStore::new_with_opts(iroh_blobs::store::mem::Options {
             gc_config: Some(config),
         });
-        Self::new(store.into(), None, sweeper, Lost::default())
+        let opened = Opened {
+            store: store.into(),
+            sweeper,
+        };
+        Self::new(opened, None, Lost::default())
     }
 
-    fn new(store: Store, dir: Option<PathBuf>, sweeper: Sweeper, lost: Lost) -> Self {
+    fn new(opened: Opened, dir: Option<PathBuf>, lost: Lost) -> Self {
         let removals = AtomicU64::new(0);
         Self {
             inner: Arc::new(Inner {
-                store,
+                opened: RwLock::new(opened.into()),
+                closed: AtomicBool::new(false),
+                room: Room::default(),
                 dir,
-                sweeper,
                 removals,
                 claims: Claims::default(),
                 lost: Arc::new(lost),
@@ -159,9 +189,13 @@ impl BlobStore {
         }
     }
 
-    /// The store underneath, for the transfer of blobs.
-    pub(crate) fn store(&self) -> &Store {
-        &self.inner.store
+    /// The store underneath, for the transfer of blobs. To be asked for anew each time.
+    pub(crate) fn store(&self) -> Store {
+        self.opened().store.clone()
+    }
+
+    fn opened(&self) -> Arc<Opened> {
+        self.inner.opened.read().clone()
     }
 
     /// Stores `bytes` and returns their identifier. Storing what is already here changes nothing.
@@ -170,7 +204,7 @@ impl BlobStore {
     ///
     /// [`BlobError::Full`] when the disk has no room; any other [`BlobError`] when the store fails.
     pub async fn put(&self, bytes: Bytes) -> Result<BlobId, BlobError> {
-        self.check_room(bytes.len() as u64)?;
+        let _room = self.reserve(bytes.len() as u64)?;
         loop {
             let before = self.removals();
             let tag = self.store().add_bytes(bytes.clone()).temp_tag().await?;
@@ -185,12 +219,9 @@ impl BlobStore {
         }
     }
 
-    /// Whether the disk has room for so many bytes, and some to spare.
-    pub(crate) fn check_room(&self, len: u64) -> Result<(), BlobError> {
-        match &self.inner.dir {
-            Some(dir) => Ok(sync::check_room(dir, len)?),
-            None => Ok(()),
-        }
+    /// Sets so many bytes of the disk aside while what is returned lives, if it has them, and some to spare.
+    pub(crate) fn reserve(&self, len: u64) -> Result<Reserved<'_>, BlobError> {
+        Ok(self.inner.room.reserve(self.inner.dir.as_deref(), len)?)
     }
 
     /// Keeps a blob, here or on its way, from being collected for a while: somebody is about to name
@@ -349,12 +380,14 @@ impl BlobStore {
         if ids.is_empty() {
             return Ok(());
         }
-        let mut turn = self.inner.sweeper.turn().await;
+        let opened = self.opened();
+        let mut turn = opened.sweeper.turn().await;
         let _running = Running::begin(&self.inner.removals);
         // Asked only now: who claims from here on sees that a removal is under way.
         ids.retain(|id| doomed(id));
         let doomed: HashSet<Hash> = ids.into_iter().map(Hash::from).collect();
-        let mut keep: HashSet<Hash> = self.store().list().hashes().await?.into_iter().collect();
+        let all = opened.store.list().hashes().await?;
+        let mut keep: HashSet<Hash> = all.into_iter().collect();
         let before = keep.len();
         keep.retain(|hash| !doomed.contains(hash));
         if keep.len() == before {
@@ -428,6 +461,7 @@ impl BlobStore {
 
     /// Writes down everything and unlocks the files. Later calls on any clone fail.
     pub async fn close(&self) {
+        self.inner.closed.store(true, Ordering::Release);
         if let Err(error) = self.sync().await {
             tracing::warn!(%error, "the blob store could not be synced before closing");
         }
@@ -451,7 +485,7 @@ impl BlobStore {
         if before.is_multiple_of(2) && self.removals() == before {
             return Ok(true);
         }
-        drop(self.inner.sweeper.turn().await);
+        drop(self.opened().sweeper.turn().await);
         self.has(id).await
     }
 }

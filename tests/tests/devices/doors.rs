@@ -1,15 +1,13 @@
-//! Rules of a working copy that only the whole program can show: a yes for mass deletion, a full disk,
-//! holes in files, a folder that is not there.
+//! Rules of a working copy that only the whole program can show: a yes for mass deletion, holes in
+//! files, a folder that is not there.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use peerdrive_tests::{Lab, Random, Requirement, Tree, missing, run, within, within_ms};
+use peerdrive_tests::{Lab, Requirement, Tree, missing, within, within_ms};
 
 use crate::{SOON, together};
 
@@ -65,85 +63,6 @@ fn most_of_a_drive_is_deleted_for_the_others_only_after_a_yes() -> Result<()> {
             Tree::read(&his).is_ok_and(|tree| tree.files() == 60)
         })?;
         lab.converge(&[&ana, &ben], &drive)?;
-        Tree::read(&hers)?.same_as(&Tree::read(&his)?)
-    })
-}
-
-/// A small file system in memory. Gone when dropped.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn at(path: PathBuf, megabytes: u32) -> Result<Self> {
-        fs::create_dir_all(&path)?;
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "tmpfs"]);
-        run(mount.arg(&path), SOON)?.ok()?;
-        Ok(Self(path))
-    }
-
-    fn grow(&self, megabytes: u32) -> Result<()> {
-        let mut mount = Command::new("mount");
-        mount.args(["-o", &format!("remount,size={megabytes}m")]);
-        run(mount.arg(&self.0), SOON)?.ok()?;
-        Ok(())
-    }
-
-    fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = run(Command::new("umount").arg("-l").arg(&self.0), SOON);
-    }
-}
-
-#[test]
-fn a_full_disk_holds_up_one_file_and_nothing_else() -> Result<()> {
-    if missing(
-        "a_full_disk_holds_up_one_file_and_nothing_else",
-        &[Requirement::Root],
-    ) {
-        return Ok(());
-    }
-    Lab::run(|lab| {
-        let disk = SmallDisk::at(lab.path("small"), 12)?;
-        let (ana, ben) = (lab.device("ana")?, lab.device("ben")?);
-        let (hers, his) = (lab.folder("hers")?, disk.path().join("his"));
-        fs::write(hers.join("kept"), "before")?;
-        let drive = together(lab, &ana, &ben, &hers, &his)?;
-        let large = Random::new(9).bytes(20 << 20);
-        fs::write(hers.join("large.bin"), &large)?;
-        let full = |problem: &serde_json::Value| {
-            let text = problem.to_string();
-            text.contains("large.bin") && text.contains("space")
-        };
-        within(SOON, "status says what waits, and why", || {
-            Ok(ben.status(&drive)?.problems.iter().any(full).then_some(()))
-        })?;
-        // Everything else goes on, both ways, and nothing is deleted anywhere.
-        fs::write(hers.join("small"), "passes")?;
-        fs::write(his.join("kept"), "edited there")?;
-        within_ms(SOON, "the rest goes on", || {
-            fs::read(his.join("small")).is_ok_and(|found| found == b"passes")
-                && fs::read(hers.join("kept")).is_ok_and(|found| found == b"edited there")
-        })?;
-        ensure!(
-            fs::read(hers.join("large.bin"))? == large,
-            "the large file suffered"
-        );
-        ensure!(!his.join("large.bin").exists(), "half a file is there");
-        disk.grow(64)?;
-        within_ms(SOON * 3, "it arrives by itself", || {
-            fs::read(his.join("large.bin")).is_ok_and(|found| found == large)
-        })?;
-        lab.converge(&[&ana, &ben], &drive)?;
-        ensure!(
-            ben.status(&drive)?.problems.is_empty(),
-            "{:?}",
-            ben.status(&drive)?.problems
-        );
         Tree::read(&hers)?.same_as(&Tree::read(&his)?)
     })
 }

@@ -8,6 +8,7 @@ mod doors;
 mod editors;
 mod extremes;
 mod failpoints;
+mod full_disk;
 mod holding;
 mod identity;
 mod invites;

@@ -2,12 +2,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use peerdrive_tests::{Device, Door, Lab, Requirement, Role, missing, run, within_ms};
-
-use crate::SOON;
+use peerdrive_tests::{Device, Lab, Requirement, Role, missing};
 
 /// Exit codes of the command line.
 const WRONG_USAGE: i32 = 2;
@@ -155,85 +152,4 @@ fn a_mount_point_in_use_is_refused() -> Result<()> {
         refuses(&ana, &["unmount", text(&full)?], NOT_FOUND, "full")?;
         Ok(())
     })
-}
-
-#[test]
-fn a_full_disk_holds_up_only_what_does_not_fit_and_only_until_there_is_room() -> Result<()> {
-    let test = "a_full_disk_holds_up_only_what_does_not_fit_and_only_until_there_is_room";
-    if missing(test, &[Requirement::Root]) {
-        return Ok(());
-    }
-    Lab::run(|lab| {
-        let disk = SmallDisk::new(&lab.folder("small disk")?, "8m")?;
-        let (ana, ben) = (lab.device("ana")?, lab.device("ben")?);
-        let hers = lab.folder("hers")?;
-        fs::write(hers.join("small.txt"), "fits")?;
-        let drive = ana.share(&hers)?.drive;
-        let ticket = ana.invite(&drive, Role::Writer)?;
-        let his = disk.path.join("his");
-        ben.join(&ticket, Door::Folder(&his))?;
-        within_ms(SOON, "what fits arrives", || his.join("small.txt").exists())?;
-
-        fs::write(hers.join("large.bin"), vec![42; 16 << 20])?;
-        fs::write(hers.join("later.txt"), "fits as well")?;
-        within_ms(SOON, "what fits arrives beside what does not", || {
-            his.join("later.txt").exists()
-        })?;
-        within_ms(SOON, "`status` says what does not fit", || {
-            let problems = ben
-                .status(&drive)
-                .map(|status| format!("{:?}", status.problems));
-            problems.is_ok_and(|words| words.contains("large.bin"))
-        })?;
-        ensure!(!his.join("large.bin").exists(), "half a file is visible");
-
-        disk.resize("64m")?;
-        within_ms(SOON * 2, "it arrives by itself once there is room", || {
-            fs::metadata(his.join("large.bin")).is_ok_and(|about| about.len() == 16 << 20)
-        })?;
-        lab.converge(&[&ana, &ben], &drive)?;
-        ensure!(
-            ben.status(&drive)?.problems.is_empty(),
-            "a solved problem is still reported"
-        );
-        Ok(())
-    })
-}
-
-/// A tmpfs of few bytes, gone when dropped.
-struct SmallDisk {
-    path: std::path::PathBuf,
-}
-
-impl SmallDisk {
-    fn new(path: &Path, size: &str) -> Result<Self> {
-        let disk = Self {
-            path: path.to_owned(),
-        };
-        let options = format!("size={size}");
-        run(
-            Command::new("mount")
-                .args(["-t", "tmpfs", "-o", &options, "none"])
-                .arg(path),
-            SOON,
-        )?
-        .ok()?;
-        Ok(disk)
-    }
-
-    fn resize(&self, size: &str) -> Result<()> {
-        let options = format!("remount,size={size}");
-        run(
-            Command::new("mount").args(["-o", &options]).arg(&self.path),
-            SOON,
-        )?
-        .ok()?;
-        Ok(())
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = run(Command::new("umount").arg("--lazy").arg(&self.path), SOON);
-    }
 }

@@ -24,6 +24,7 @@ const COLLECT: Duration = Duration::from_secs(6 * 3600);
 /// Goes on until the engine ends.
 pub(crate) async fn run(engine: Weak<Inner>) {
     let mut stored = 0;
+    let mut stopped = false;
     let mut next = Instant::now();
     let mut collect = Instant::now() + COLLECT;
     loop {
@@ -32,6 +33,18 @@ pub(crate) async fn run(engine: Weak<Inner>) {
             return;
         };
         let engine = Engine { inner };
+        match engine.inner.device.net.blobs().revive().await {
+            Ok(false) => {}
+            Ok(true) => {
+                tracing::warn!("the store of file contents had stopped, and works again");
+                stopped = false;
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut stopped, true) {
+                    tracing::warn!(%error, "the store of file contents has stopped");
+                }
+            }
+        }
         for drive in engine.drives() {
             // The pace is what it was between two looks.
             let _ = drive.shared.work();

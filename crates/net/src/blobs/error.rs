@@ -34,7 +34,9 @@ pub enum BlobError {
     #[error("removing file contents takes too long; it is tried again at the next collection")]
     Stalled,
     /// The store has been closed, or has stopped after an earlier failure.
-    #[error("the blob store is closed; start PeerDrive again if this was not intended")]
+    #[error(
+        "the store of file contents has stopped; PeerDrive opens it again by itself once the disk has room"
+    )]
     Closed,
 }
 

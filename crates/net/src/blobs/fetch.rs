@@ -397,7 +397,7 @@ impl Worker {
         let begun = Instant::now();
         let count = jobs.len();
         let mut jobs = VecDeque::from(jobs);
-        let result = if let Err(error) = self.shared.store.check_room(0) {
+        let result = if let Err(error) = self.shared.store.reserve(0) {
             Err(TransferError::Store(error))
         } else if count == 1 {
             Err(TransferError::Refused)

@@ -81,7 +81,7 @@ impl ProtocolHandler for BlobDoor {
             mask.throttle = ThrottleMode::Intercept;
         }
         let (events, requests) = EventSender::channel(WAITING, mask);
-        let store = self.store.store().clone();
+        let store = self.store.store();
         let serve = iroh_blobs::provider::handle_connection(connection.clone(), store, events);
         tokio::select! {
             () = serve => {}

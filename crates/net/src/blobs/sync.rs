@@ -33,30 +33,6 @@ pub(super) fn flush_blobs(data: &Path, names: &[String]) -> io::Result<()> {
     fs::File::open(data)?.sync_all()
 }
 
-/// What is left free on the disk. A database that meets a full disk in the middle of a write stops for
-/// good, and the records and notes beside it need room too.
-#[cfg(target_os = "linux")]
-const RESERVE: u64 = 16 << 20;
-
-/// Whether `len` more bytes leave enough of the disk free.
-///
-/// # Errors
-/// [`io::ErrorKind::StorageFull`] if they do not.
-#[cfg(target_os = "linux")]
-pub(super) fn check_room(dir: &Path, len: u64) -> io::Result<()> {
-    let disk = rustix::fs::statvfs(dir)?;
-    match disk.f_bavail.saturating_mul(disk.f_frsize) < RESERVE.saturating_add(len) {
-        true => Err(io::ErrorKind::StorageFull.into()),
-        false => Ok(()),
-    }
-}
-
-/// Whether `len` more bytes leave enough of the disk free: unknown here.
-#[cfg(not(target_os = "linux"))]
-pub(super) fn check_room(_: &Path, _: u64) -> io::Result<()> {
-    Ok(())
-}
-
 /// The sum of the lengths of all files below `dir`.
 pub(super) fn disk_usage(dir: &Path) -> io::Result<u64> {
     let mut total = 0u64;

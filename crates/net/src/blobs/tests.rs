@@ -212,3 +212,30 @@ async fn large_blobs_are_still_there_after_a_sync_and_a_new_start() -> TestResul
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn a_store_that_has_stopped_by_itself_is_opened_again_and_one_that_was_closed_is_not()
+-> TestResult {
+    let dir = tempfile::tempdir()?;
+    let store = BlobStore::open(dir.path()).await?;
+    let (small, large) = (Bytes::from_static(b"small"), Bytes::from(vec![7; 1 << 20]));
+    let before = store.put(large.clone()).await?;
+    store.sync().await?;
+    assert!(!store.revive().await?, "it works");
+    // As when its database meets a full disk.
+    store.store().shutdown().await?;
+    assert!(store.put(small.clone()).await.is_err());
+    assert!(store.sync().await.is_err());
+    assert!(store.revive().await?);
+    assert!(!store.revive().await?, "it works again");
+    assert_eq!(store.get(&before).await?, Some(large));
+    let after = store.put(small.clone()).await?;
+    assert_eq!(store.get(&after).await?, Some(small));
+    store.sync().await?;
+    store.remove(vec![before]).await?;
+    assert!(!store.has(&before).await? && store.has(&after).await?);
+    store.close().await;
+    assert!(!store.revive().await?);
+    assert!(store.put(Bytes::from_static(b"late")).await.is_err());
+    Ok(())
+}

@@ -4,8 +4,7 @@ use std::{num::NonZeroU64, time::Duration};
 
 use iroh::endpoint::{Connection, ReadError};
 use iroh_blobs::{
-    Hash,
-    api::{self, Store},
+    Hash, api,
     get::{
         GetError,
         fsm::{
@@ -89,13 +88,8 @@ impl Transfer {
         let Some(id) = self.ids.get(place) else {
             return Ok(None);
         };
-        let (size, end) = receive(
-            start.next(Hash::from(*id)),
-            Hash::from(*id),
-            store.store(),
-            limits,
-        )
-        .await?;
+        let (size, end) =
+            receive(start.next(Hash::from(*id)), Hash::from(*id), store, limits).await?;
         self.at = Some(match end.next() {
             EndBlobNext::MoreChildren(start) => Ok(start),
             EndBlobNext::Closing(closing) => Err(closing),
@@ -109,7 +103,7 @@ impl Transfer {
 async fn receive(
     header: AtBlobHeader,
     hash: Hash,
-    store: &Store,
+    store: &BlobStore,
     limits: &Limits,
 ) -> Result<(u64, AtEndBlob), TransferError> {
     let (mut content, size) = timeout(PIECE, header.next())
@@ -119,6 +113,7 @@ async fn receive(
     let Some(length) = NonZeroU64::new(size).filter(|size| size.get() <= MAX_BLOB) else {
         return Err(TransferError::Wrong);
     };
+    let _room = store.reserve(size).map_err(TransferError::Store)?;
     // Pieces of 16 KiB that may wait for the disk.
     let waiting = usize::try_from(size / (16 << 10))
         .unwrap_or(64)
@@ -127,6 +122,7 @@ async fn receive(
     let leaves = size.div_ceil(16 << 10);
     let share = size / (2 * leaves - 1).max(1) + 1;
     let closed = |_| TransferError::Store(BlobError::Closed);
+    let store = store.store();
     let import = store
         .import_bao(hash, length, waiting)
         .await
