@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use peerdrive_tests::{Device, Door, Lab, Random, Role, Tree, within_ms};
+use peerdrive_tests::{Device, Door, Lab, Random, Requirement, Role, Tree, missing, within_ms};
 
 use crate::{SOON, long_form, together};
 
@@ -60,14 +60,17 @@ fn attack_d1_a_daemon_killed_at_any_half_way_place_loses_nothing_and_deletes_not
         let (devices, places) = ([&ana, &ben], [hers.as_path(), his.as_path()]);
         let mut files = 6;
         // Ana is killed while she reads what is new, Ben while he fetches it and writes it out.
-        for (place, victim) in [
-            ("import.stored", &ana),
-            ("import.flushed", &ana),
-            ("fetch.arrived", &ben),
-            ("checkout.written", &ben),
+        for (place, victim, often) in [
+            ("import.stored", &ana, true),
+            ("import.flushed", &ana, false),
+            ("record.staged", &ana, false),
+            ("record.written", &ana, false),
+            ("import.told", &ana, false),
+            ("fetch.arrived", &ben, true),
+            ("checkout.written", &ben, true),
+            ("checkout.swapped", &ben, true),
         ] {
-            for times in later {
-                let times = if place == "import.flushed" { &1 } else { times };
+            for times in if often { later } else { &[1] } {
                 let what = format!("{place}:{times}");
                 victim.stop()?;
                 add(&hers, &format!("at {place} {times}"), &mut random)?;
@@ -102,6 +105,29 @@ fn attack_d1_a_daemon_killed_at_any_half_way_place_loses_nothing_and_deletes_not
             cleo.stop()?;
             ben.start()?;
         }
+        // A version that only this folder has is about to be replaced in it.
+        let first = fs::read(hers.join("first/0.bin"))?;
+        ana.call(&["evict", &drive])?.ok()?;
+        ana.stop()?;
+        fs::write(his.join("first/0.bin"), random.bytes(2 << 20))?;
+        match ana.start_failing("preserve.made") {
+            Ok(()) => ana.revive(PASSED).context("preserve.made")?,
+            Err(_) => ana.start()?,
+        }
+        all_there(lab, devices, &drive, places, files).context("preserve.made")?;
+        let versions = ana
+            .call(&["history", &drive, "first/0.bin"])?
+            .ok()?
+            .lines()?;
+        let old = versions.last().context("a version")?;
+        ensure!(versions.len() == 2 && old["here"] == true, "{versions:?}");
+        let version = old["version"].as_str().context("a name")?;
+        ana.call(&["restore", &drive, "first/0.bin", "--version", version])?
+            .ok()?;
+        within_ms(SOON, "what was replaced is back", || {
+            fs::read(hers.join("first/0.bin")).is_ok_and(|bytes| bytes == first)
+        })?;
+        all_there(lab, devices, &drive, places, files).context("restored")?;
         // Collecting what nothing needs.
         ana.call(&["config", &drive, "--keep-days", "0", "--keep-versions", "0"])?
             .ok()?;
@@ -120,5 +146,54 @@ fn attack_d1_a_daemon_killed_at_any_half_way_place_loses_nothing_and_deletes_not
         }
         ana.call(&["collect"])?.ok()?;
         all_there(lab, devices, &drive, places, files)
+    })
+}
+
+#[test]
+fn attack_d1_a_mount_whose_daemon_is_killed_while_it_fetches_or_lets_go_loses_nothing() -> Result<()>
+{
+    let test = "attack_d1_a_mount_whose_daemon_is_killed_while_it_fetches_or_lets_go_loses_nothing";
+    if missing(test, &[Requirement::Fuse]) {
+        return Ok(());
+    }
+    let (mut random, seed) = Random::from_environment();
+    println!("PEERDRIVE_SEED={seed}");
+    Lab::run(|lab| {
+        let (ana, ben) = (lab.device("ana")?, lab.device("ben")?);
+        let (hers, mount) = (lab.folder("hers")?, lab.path("mount"));
+        add(&hers, "first", &mut random)?;
+        let drive = ana.share(&hers)?.drive;
+        let ticket = ana.invite(&drive, Role::Writer)?;
+        ben.join(&ticket, Door::Mount(&mount))?;
+        lab.converge(&[&ana, &ben], &drive)?;
+        let same = || {
+            let theirs = Tree::read(&mount);
+            theirs.is_ok_and(|tree| Tree::read(&hers).is_ok_and(|hers| hers.same_as(&tree).is_ok()))
+        };
+        // Somebody reads a file while its bytes come.
+        ben.stop()?;
+        ben.start_failing("fetch.arrived:2")?;
+        within_ms(SOON, "the mount is there", || {
+            mount.join("first/0.txt").exists()
+        })?;
+        let read = fs::read(mount.join("first/0.bin")).and(fs::read(mount.join("first/1.bin")));
+        ensure!(read.is_err(), "the place was not passed");
+        ben.revive(PASSED).context("fetch.arrived")?;
+        within_ms(SOON, "all can be read again", same)?;
+        // The other device has promised to keep them, and they are not gone yet.
+        ben.stop()?;
+        ben.start_failing("evict.promised")?;
+        ben.wait(&drive)?;
+        ensure!(
+            ben.call(&["evict", &drive])?.code != Some(0),
+            "the place was not passed"
+        );
+        ben.revive(PASSED).context("evict.promised")?;
+        within_ms(SOON, "all can be read again", same)?;
+        // What was promised is kept also by who could let go of it.
+        ben.call(&["evict", &drive])?.ok()?;
+        ana.call(&["evict", &drive])?.ok()?;
+        within_ms(SOON, "all can be read again", same)?;
+        Ok(())
     })
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::content::ContentError;
 use crate::drive::handle::Shared;
+use crate::failpoint;
 use crate::local::{Change, LocalError, Space};
 use crate::working_copy::reproduce;
 
@@ -149,6 +150,7 @@ pub(crate) async fn preserve(
     }
     if made {
         shared.content.flush().await?;
+        failpoint::pass("preserve.made");
     }
     let forget = [(node.0.to_vec(), None)];
     if let Err(error) = shared.local.write(Space::Blobs, &forget) {

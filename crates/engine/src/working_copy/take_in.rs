@@ -146,6 +146,7 @@ impl<D: Drive> Keeper<D> {
                 return Err(Pause::Drive(error.to_string()));
             }
         };
+        crate::failpoint::pass("import.told");
         work.told = true;
         let mut created = HashMap::new();
         for (at, (result, after)) in results.into_iter().zip(batch.after).enumerate() {

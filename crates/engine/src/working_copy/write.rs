@@ -140,6 +140,7 @@ impl<D: Drive> Keeper<D> {
     pub(super) fn swap_in_job(&mut self, job: &Job) -> Outcome {
         match self.swap_in(job.id, &job.temp, &job.path) {
             Ok(written) => {
+                crate::failpoint::pass("checkout.swapped");
                 let len = job.content.map_or(0, |content| content.len);
                 {
                     let mut progress = self.shared.progress.lock();
