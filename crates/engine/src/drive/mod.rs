@@ -14,10 +14,12 @@ pub(crate) mod ground;
 pub mod handle;
 pub(crate) mod identity;
 pub mod invite;
+pub(crate) mod receive;
 pub(crate) mod replica;
 pub mod request;
 pub mod review;
 pub mod roll;
+pub(crate) mod snapshot;
 pub mod status;
 #[cfg(test)]
 mod tests;

@@ -16,12 +16,11 @@ use peerdrive_crypto::fork::{Forks, Place};
 use peerdrive_crypto::identity::DriveKeys;
 use peerdrive_crypto::ids::{BindId, DriveId, EntryId, LogId, MemberId};
 use peerdrive_log::{AppendError, Batch, DriveLog, Note, Record, Snapshot};
-use serde::{Deserialize, Serialize};
 
 use super::admission::{Progress, Stop};
-use super::branches::{self, Slot, Stored};
+use super::branches::{self, Stored};
 use super::checkpoint::Known;
-use super::control::{Admits, ControlPlane, Taken};
+use super::control::{ControlPlane, Taken};
 use super::error::{DriveError, LoadError};
 use super::ground::{Disproved, Ground};
 use super::request::{Check, EditIfResults, EditResults};
@@ -29,13 +28,6 @@ use crate::failpoint;
 use crate::incarnation::HighWater;
 use crate::local::{Seal, Space};
 use crate::open::{INCARNATIONS_KEY, Incarnations};
-
-/// Most bytes of entries whose author is not known yet. They are only in memory: whoever sent them has
-/// them still.
-const STRANGERS_CAP: usize = 16 << 20;
-
-/// A snapshot is due when the entries since the last one exceed a quarter of its size and this.
-const SNAPSHOT_AFTER_BYTES: usize = 4 << 20;
 
 /// Who this device is in the drive, and which logs it writes.
 #[derive(Debug)]
@@ -84,14 +76,14 @@ pub(crate) struct Replica {
     /// Own entries that others of this device stand for.
     pub(super) superseded: HashSet<EntryId>,
     /// Entries of authors or control heads that are not known yet.
-    strangers: Vec<Bytes>,
-    strangers_bytes: usize,
+    pub(super) strangers: Vec<Bytes>,
+    pub(super) strangers_bytes: usize,
     /// What the next commit writes.
     pub(super) staged: Staged,
     pub(super) since_snapshot: usize,
     /// The last snapshot holds what no longer counts.
     pub(super) snapshot_wanted: bool,
-    snapshot_bytes: usize,
+    pub(super) snapshot_bytes: usize,
 }
 
 #[derive(Debug, Default)]
@@ -105,7 +97,7 @@ pub(super) struct Staged {
     pub(super) own: Vec<Entry>,
     /// Logs and branches that others wrote in, or that have another length now.
     pub(super) others: BTreeSet<LogId>,
-    control_changed: bool,
+    pub(super) control_changed: bool,
     /// The document was built anew.
     pub(super) reloaded: bool,
 }
@@ -136,19 +128,6 @@ pub(crate) struct Committed {
     pub(crate) control_changed: bool,
     /// What shows was built anew: doors compare all of it.
     pub(crate) reloaded: bool,
-}
-
-/// Version of [`SnapshotBody`].
-const SNAPSHOT: u8 = 2;
-
-#[derive(Serialize, Deserialize)]
-struct SnapshotBody {
-    v: u8,
-    heads: Vec<EntryId>,
-    /// How many of the first entries of each log are in it, with the last of them.
-    applied: Vec<(LogId, u64, EntryId)>,
-    superseded: Vec<EntryId>,
-    document: Vec<u8>,
 }
 
 impl Replica {
@@ -211,54 +190,6 @@ impl Replica {
             replica.reincarnate();
         }
         Ok(replica)
-    }
-
-    /// Begins from the snapshot, unless there is in it what no longer counts: then from nothing.
-    fn take_snapshot(&mut self, sealed: &[u8], actor: Actor) -> Result<(), LoadError> {
-        let plain = self.seal.open_snapshot(sealed)?;
-        // Of an older program: everything in it is in the record too.
-        let Ok(body) = postcard::from_bytes::<SnapshotBody>(&plain) else {
-            return Ok(());
-        };
-        let reached = self.reached(&body.applied).filter(|_| body.v == SNAPSHOT);
-        let Some(reached) = reached else {
-            self.snapshot_wanted = true;
-            return Ok(());
-        };
-        *self.tree.write() = DriveTree::load(&body.document, actor)?;
-        self.snapshot_bytes = sealed.len();
-        self.heads.extend(body.heads);
-        self.superseded.extend(body.superseded);
-        for (log, (applied, tip)) in reached {
-            if let Some(progress) = self.contents.get_mut(&log) {
-                progress.applied = applied;
-                progress.tip = tip;
-            }
-        }
-        Ok(())
-    }
-
-    /// How far each log and branch is applied in a snapshot that ends with these entries. `None` if some
-    /// of it no longer counts. A log may have parted since, and go by other names.
-    fn reached(&self, applied: &[(LogId, u64, EntryId)]) -> Option<HashMap<LogId, (u64, EntryId)>> {
-        let mut reached: HashMap<LogId, (u64, EntryId)> = HashMap::new();
-        for (_, _, tip) in applied {
-            let mut last = Some(*tip);
-            while let Some(tip) = last {
-                let (name, at) = self.place(&tip)?;
-                let here = self.contents.get(&name)?;
-                if here.loses || at >= self.limit(&name) {
-                    return None;
-                }
-                let known = reached.entry(name).or_insert((0, tip));
-                if known.0 > at {
-                    break;
-                }
-                *known = (at + 1, tip);
-                last = here.before;
-            }
-        }
-        Some(reached)
     }
 
     /// The shared view. Only this replica writes to it.
@@ -379,34 +310,6 @@ impl Replica {
         }
     }
 
-    /// Takes entries from a peer. What is refused is dropped with a reason in the log of the program;
-    /// the rest goes on.
-    pub(crate) fn receive(&mut self, entries: Vec<Bytes>) {
-        let mut queue: Vec<Bytes> = entries;
-        let known = self.control.control.len();
-        loop {
-            let mut news = false;
-            for bytes in std::mem::take(&mut queue) {
-                news |= self.receive_one(bytes);
-            }
-            // A new control entry may introduce the authors of entries that came before it.
-            if !news || self.strangers.is_empty() {
-                break;
-            }
-            self.strangers_bytes = 0;
-            queue = std::mem::take(&mut self.strangers);
-        }
-        if self.control.control.len() != known || !self.forks.is_empty() {
-            self.reconcile();
-        }
-        self.show_more();
-        // Entries of this device that it did not have: it was set back, or copied.
-        let met: Vec<LogId> = self.staged.others.iter().copied().collect();
-        if met.iter().any(|log| self.writes_in(log)) {
-            self.reincarnate();
-        }
-    }
-
     /// Whether a log is one that this device writes on in.
     pub(crate) fn writes_in(&self, log: &LogId) -> bool {
         [Plane::Control, Plane::Content]
@@ -480,43 +383,6 @@ impl Replica {
         })
     }
 
-    /// Writes a snapshot if enough was appended since the last one, or in any case if `now`.
-    pub(crate) fn snapshot_if_due(&mut self, now: bool) -> Result<(), DriveError> {
-        let due = self.since_snapshot > SNAPSHOT_AFTER_BYTES.max(self.snapshot_bytes / 4);
-        if !(due || self.snapshot_wanted || now && self.since_snapshot > 0) {
-            return Ok(());
-        }
-        let body = SnapshotBody {
-            v: SNAPSHOT,
-            heads: self.heads.iter().copied().collect(),
-            applied: self
-                .contents
-                .iter()
-                .filter(|(_, progress)| progress.applied > 0)
-                .map(|(log, progress)| (*log, progress.applied, progress.tip))
-                .collect(),
-            superseded: self.superseded.iter().copied().collect(),
-            document: match &mut self.building {
-                // What counts, not what a checkpoint says.
-                Some(built) => built.save(),
-                None => self.tree.write().save(),
-            },
-        };
-        let plain = postcard::to_stdvec(&body).map_err(|_| DriveError::TooLarge)?;
-        let bytes = self.seal.close_snapshot(&plain);
-        self.snapshot_bytes = bytes.len();
-        self.since_snapshot = 0;
-        self.snapshot_wanted = false;
-        let snapshot = Some(Snapshot {
-            arrival: self.log.arrivals(),
-            bytes,
-        });
-        Ok(self.log.append(&Batch {
-            snapshot,
-            ..Batch::default()
-        })?)
-    }
-
     /// Goes back to what is on disk, after a write that failed.
     pub(crate) fn reload(&mut self) -> Result<(), LoadError> {
         let own = Own {
@@ -582,18 +448,6 @@ impl Replica {
         })
     }
 
-    /// After control entries came in: this device may act under another id now.
-    fn settle(&mut self) {
-        self.control.catch_up();
-        self.staged.control_changed = true;
-        let bind = self.control.settle_bind();
-        if bind != self.own.bind {
-            self.own.bind = bind;
-            let log = self.own_position(Plane::Content).log_id();
-            self.tree.write().set_actor(Actor(log.actor()));
-        }
-    }
-
     pub(super) fn tip(&self, log: &LogId) -> Option<(u64, EntryId)> {
         self.staged
             .tips
@@ -610,110 +464,6 @@ impl Replica {
             id: entry.id().0,
             bytes,
         });
-    }
-
-    /// Returns whether something came in that entries held back may wait for.
-    fn receive_one(&mut self, bytes: Bytes) -> bool {
-        match Entry::decode(&bytes) {
-            Ok(entry) if entry.header.plane == Plane::Control => self.receive_control(entry),
-            Ok(entry) => self.receive_content(entry, bytes),
-            Err(reason) => {
-                tracing::warn!(%reason, "an entry was refused");
-                false
-            }
-        }
-    }
-
-    fn receive_control(&mut self, entry: Entry) -> bool {
-        let id = entry.id();
-        let new = match self.control.insert(entry) {
-            Taken::New(ids) => ids,
-            // Known, but not in the record: what kept it out may be over.
-            Taken::Nothing
-                if self.control.control.entry(&id).is_some() && self.place(&id).is_none() =>
-            {
-                vec![id]
-            }
-            Taken::Nothing => return false,
-            Taken::Refused(reason) => {
-                tracing::warn!(%reason, "a control entry was refused");
-                return false;
-            }
-        };
-        self.settle();
-        for id in new {
-            let Some(entry) = self.control.control.entry(&id).cloned() else {
-                continue;
-            };
-            match self.keep(&entry, entry.to_bytes()) {
-                Ok(name) => self.staged.others.extend(name),
-                Err(error) => tracing::error!(%error, "an entry could not be given a place"),
-            }
-        }
-        true
-    }
-
-    fn receive_content(&mut self, entry: Entry, bytes: Bytes) -> bool {
-        if self.is_stranger(&bytes) {
-            return false;
-        }
-        match self.slot(&entry) {
-            Slot::Known => return false,
-            Slot::Early => {
-                // Sent out of order, or of a branch whose beginning is not here: looked at again when
-                // more has come.
-                self.hold_stranger(bytes);
-                return false;
-            }
-            Slot::Wrong => {
-                tracing::warn!(entry = %entry.id(), "an entry does not continue its log");
-                return false;
-            }
-            Slot::Next(..) | Slot::Parts(..) | Slot::Beside => {}
-        }
-        let before = entry.header.predecessor();
-        let prev_ctrl = before
-            .and_then(|before| self.place(&before))
-            .and_then(|(log, seq)| self.entry_at(&log, seq))
-            .map(|entry| entry.header.ctrl)
-            .unwrap_or_default();
-        match self.control.admits(&entry, &prev_ctrl) {
-            Admits::No(reason) => {
-                tracing::warn!(%reason, entry = %entry.id(), "an entry was refused");
-                return false;
-            }
-            Admits::NotYet => {
-                self.hold_stranger(bytes);
-                return false;
-            }
-            Admits::Yes => {}
-        }
-        match self.keep(&entry, bytes.to_vec()) {
-            Ok(Some(name)) => {
-                self.staged.others.insert(name);
-                self.note_checkpoint(&entry);
-                self.advance(name, Some(entry));
-                // A successor may have come first.
-                !self.strangers.is_empty()
-            }
-            Ok(None) => false,
-            Err(error) => {
-                // It comes again from whoever has it.
-                tracing::error!(%error, "an entry could not be given a place");
-                false
-            }
-        }
-    }
-
-    fn is_stranger(&self, bytes: &Bytes) -> bool {
-        self.strangers.iter().any(|held| held == bytes)
-    }
-
-    fn hold_stranger(&mut self, bytes: Bytes) {
-        if self.strangers_bytes + bytes.len() <= STRANGERS_CAP {
-            self.strangers_bytes += bytes.len();
-            self.strangers.push(bytes);
-        }
     }
 }
 
