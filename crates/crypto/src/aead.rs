@@ -41,11 +41,23 @@ fn commitment(key: &[u8; 32], nonce: &[u8; NONCE], aad: &[u8]) -> [u8; 32] {
 
 /// Seals `plaintext` under a key used for this purpose only. One allocation.
 pub(crate) fn seal(key: &[u8; 32], nonce: &[u8; NONCE], aad: &[u8], plaintext: &[u8]) -> Vec<u8> {
+    seal_behind(&[], key, nonce, aad, plaintext)
+}
+
+/// As [`seal`], with some bytes in the clear in front.
+pub(crate) fn seal_behind(
+    front: &[u8],
+    key: &[u8; 32],
+    nonce: &[u8; NONCE],
+    aad: &[u8],
+    plaintext: &[u8],
+) -> Vec<u8> {
     let aead_key = Zeroizing::new(derive(context::AEAD_KEY, key));
-    let mut out = Vec::with_capacity(plaintext.len() + OVERHEAD);
+    let mut out = Vec::with_capacity(front.len() + plaintext.len() + OVERHEAD);
+    out.extend_from_slice(front);
     out.extend_from_slice(&commitment(key, nonce, aad));
     out.extend_from_slice(plaintext);
-    seal_in_place(&aead_key, nonce, aad, &mut out, 32);
+    seal_in_place(&aead_key, nonce, aad, &mut out, front.len() + 32);
     out
 }
 

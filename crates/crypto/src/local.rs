@@ -41,8 +41,13 @@ pub fn seal_local(
     rng: &mut impl CryptoRng,
 ) -> Vec<u8> {
     let nonce = fresh_nonce(rng);
-    let sealed = aead::seal(key.expose_for_sealing(), &nonce, &bound(place), plaintext);
-    [nonce.as_slice(), &sealed].concat()
+    aead::seal_behind(
+        &nonce,
+        key.expose_for_sealing(),
+        &nonce,
+        &bound(place),
+        plaintext,
+    )
 }
 
 /// Opens a value sealed for this place.

@@ -32,6 +32,8 @@ const IDS: TableDefinition<'_, &[u8; 32], (&[u8; 32], u64)> = TableDefinition::n
 /// log -> (length, id of the last).
 const TIPS: TableDefinition<'_, &[u8; 32], (u64, &[u8; 32])> = TableDefinition::new("tips");
 /// Always key 0: (arrival, sealed bytes).
+/// The newest snapshot, in parts. The database makes several copies of each value while it writes it.
+const SNAPSHOT_PART: usize = 1 << 20;
 const SNAPSHOTS: TableDefinition<'_, u64, (u64, &[u8])> = TableDefinition::new("snapshots");
 /// (space, key) -> sealed value.
 const NOTES: TableDefinition<'_, (u8, &[u8]), &[u8]> = TableDefinition::new("notes");
@@ -244,14 +246,17 @@ impl DriveLog {
     /// The newest snapshot.
     pub fn snapshot(&self) -> Result<Option<Snapshot>, ReadError> {
         self.reading(|txn| {
-            let snapshots = txn.open_table(SNAPSHOTS)?;
-            Ok(snapshots.get(0)?.map(|row| {
+            let mut whole: Option<Snapshot> = None;
+            for row in txn.open_table(SNAPSHOTS)?.iter()? {
+                let row = row?.1;
                 let (arrival, bytes) = row.value();
-                Snapshot {
+                let snapshot = whole.get_or_insert(Snapshot {
                     arrival,
-                    bytes: bytes.to_vec(),
-                }
-            }))
+                    bytes: Vec::new(),
+                });
+                snapshot.bytes.extend_from_slice(bytes);
+            }
+            Ok(whole)
         })
     }
 
@@ -448,7 +453,14 @@ fn write_batch(
     }
     if let Some(snapshot) = &batch.snapshot {
         let mut snapshots = txn.open_table(SNAPSHOTS)?;
-        snapshots.insert(0, (snapshot.arrival, snapshot.bytes.as_slice()))?;
+        let parts = snapshot.bytes.chunks(SNAPSHOT_PART);
+        let count = parts.len().max(1) as u64;
+        snapshots.retain_in(count.., |_, _| false)?;
+        // An empty one is one as well.
+        let parts = parts.chain(snapshot.bytes.is_empty().then_some(&[][..]));
+        for (at, part) in (0..).zip(parts) {
+            snapshots.insert(at, (snapshot.arrival, part))?;
+        }
     }
     Ok(())
 }

@@ -181,9 +181,9 @@ fn no_room_is_told_from_other_failures_wherever_it_is_said() {
 #[test]
 fn a_sync_waits_for_the_files_that_were_put_and_no_others() {
     let mut unsynced = Unsynced::default();
-    unsynced.note(Hash::new(b"small"), Unsynced::INLINED);
+    unsynced.note(Hash::new(b"small"), INLINED as usize);
     assert!(unsynced.files.is_empty() && !unsynced.many);
-    unsynced.note(Hash::new(b"large"), Unsynced::INLINED + 1);
+    unsynced.note(Hash::new(b"large"), INLINED as usize + 1);
     assert_eq!(unsynced.files.len(), 1);
     // What a failed sync gives back is there beside what came meanwhile.
     let taken = std::mem::take(&mut unsynced);
