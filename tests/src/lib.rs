@@ -44,6 +44,6 @@ pub use process::{Usage, alive, signal};
 pub use random::Random;
 pub use reply::{DriveStatus, Invited, Joined, Listed, Refusal, Shared};
 pub use requirement::{Requirement, missing};
-pub use sample::{git, repository, sources};
+pub use sample::{git, repository, source_tree, sources};
 pub use wait::{within, within_ms};
 pub use witness::Witness;
