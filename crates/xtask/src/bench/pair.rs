@@ -205,7 +205,22 @@ impl Pair {
         }
     }
 
-    /// Waits until each device, alone, has taken in files of so many bytes.
+    /// How many bytes each device says that it has, by its own way of counting.
+    pub(crate) fn bytes(&self) -> Result<[u64; 2]> {
+        match &self.means {
+            Means::Once(_) => bail!("a copy says nothing"),
+            Means::Syncthing(pair) => {
+                let [one, two] = pair.sides();
+                Ok([one.bytes()?, two.bytes()?])
+            }
+            Means::PeerDrive { devices, drive } => {
+                let [one, two] = &**devices;
+                Ok([one.status(drive)?.bytes, two.status(drive)?.bytes])
+            }
+        }
+    }
+
+    /// Waits until each device, alone, says that it has so many.
     pub(crate) fn take_in(&self, bytes: [u64; 2]) -> Result<()> {
         match &self.means {
             Means::Once(_) => Ok(()),

@@ -105,13 +105,17 @@ impl Syncthing {
         Ok(())
     }
 
-    /// Whether it does nothing, wants nothing, and says so of a number.
+    /// Whether it does nothing and wants nothing; and whether it says so of a number.
     fn rests_with(&self, key: &str, number: Option<u64>) -> Result<bool> {
-        let status = self.interface.get("/rest/db/status?folder=bench")?;
+        let status = self.status()?;
         let idle = status.get("state").and_then(Value::as_str) == Some("idle");
         let count = |key: &str| status.get(key).and_then(Value::as_u64);
         let wants = count("needTotalItems").unwrap_or(0);
         Ok(idle && wants == 0 && number.is_none_or(|number| count(key) == Some(number)))
+    }
+
+    fn status(&self) -> Result<Value> {
+        self.interface.get("/rest/db/status?folder=bench")
     }
 
     /// Whether it has taken in so many files and does nothing more.
@@ -119,7 +123,13 @@ impl Syncthing {
         self.rests_with("localFiles", Some(files as u64))
     }
 
-    /// Waits until it has taken in files of so many bytes.
+    /// How many bytes it says that it has; folders count as some.
+    pub(crate) fn bytes(&self) -> Result<u64> {
+        let bytes = self.status()?.get("localBytes").and_then(Value::as_u64);
+        bytes.context("Syncthing does not say what it has")
+    }
+
+    /// Waits until it says that it has so many bytes, and rests.
     fn take_in(&self, bytes: u64) -> Result<()> {
         let all = || Ok(self.rests_with("localBytes", Some(bytes))?.then_some(()));
         within(REST, "Syncthing has taken in what is there", all)?;
@@ -210,7 +220,7 @@ impl SyncthingPair {
         self.wish("resume")
     }
 
-    /// Waits until each, alone, has taken in files of so many bytes.
+    /// Waits until each, alone, says that it has so many bytes.
     pub(crate) fn take_in(&self, bytes: [u64; 2]) -> Result<()> {
         for (side, bytes) in self.sides.iter().zip(bytes) {
             side.take_in(bytes)?;

@@ -30,14 +30,14 @@ pub(super) fn run(scene: &mut Scene<'_>) -> Result<()> {
 
     let sides = sides(&files, scene.size.edits)?;
     pair.part()?;
+    let before = pair.bytes()?;
     let roots = [&pair.source, &pair.target];
     for (side, root) in sides.iter().zip(roots) {
         for (path, bytes) in side.written() {
             fs::write(root.join(path), bytes)?;
         }
     }
-    let before = files.len() as u64 * Many::LEN;
-    pair.take_in([0, 1].map(|side| before + sides[side].more()))?;
+    pair.take_in([0, 1].map(|side| before[side] + sides[side].more()))?;
     settle(&pair.target)?;
 
     let start = Instant::now();
