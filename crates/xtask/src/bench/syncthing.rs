@@ -244,7 +244,8 @@ fn free_port() -> Result<u16> {
         .port())
 }
 
-/// The whole configuration: nothing is announced, looked up, relayed, mapped, reported or upgraded.
+/// The whole configuration: nothing is announced, looked up, relayed, mapped, reported or upgraded. What is
+/// not named in a folder is zero, so what a new folder has otherwise is named.
 fn configuration(own: &Syncthing, all: &[&Syncthing], tuned: bool, paused: bool) -> String {
     let devices: String = all
         .iter()
@@ -262,9 +263,11 @@ fn configuration(own: &Syncthing, all: &[&Syncthing], tuned: bool, paused: bool)
     let (delay, case_sensitive) = if tuned { (1, true) } else { (10, false) };
     format!(
         r#"<configuration version="35">
-<folder id="bench" label="bench" path="{path}" type="sendreceive" rescanIntervalS="3600" fsWatcherEnabled="true" fsWatcherDelayS="{delay}">
+<folder id="bench" label="bench" path="{path}" type="sendreceive" rescanIntervalS="3600" fsWatcherEnabled="true" fsWatcherDelayS="{delay}" autoNormalize="true">
 <filesystemType>basic</filesystemType>
 {members}
+<minDiskFree unit="%">1</minDiskFree>
+<maxConflicts>10</maxConflicts>
 <paused>{paused}</paused>
 <caseSensitiveFS>{case_sensitive}</caseSensitiveFS>
 </folder>
