@@ -1,7 +1,9 @@
-//! The least of HTTP: one request over loopback for a JSON answer. Knows nothing of who answers.
+//! The least of HTTP: one request over a socket of this machine for a JSON answer. Knows nothing of who
+//! answers, or in which network.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -10,32 +12,31 @@ use serde_json::Value;
 /// An answer may have this many bytes.
 const LARGEST: u64 = 4 << 20;
 
-/// Somebody who answers on a loopback port to whoever has the key.
-#[derive(Clone, Copy, Debug)]
+/// Somebody who answers at a socket to whoever has the key.
+#[derive(Clone, Debug)]
 pub(crate) struct Interface {
-    pub(crate) port: u16,
+    pub(crate) socket: PathBuf,
     pub(crate) key: &'static str,
 }
 
 impl Interface {
     /// Asks for something.
-    pub(crate) fn get(self, path: &str) -> Result<Value> {
+    pub(crate) fn get(&self, path: &str) -> Result<Value> {
         self.ask("GET", path, "")
     }
 
     /// Has something done.
-    pub(crate) fn post(self, path: &str) -> Result<Value> {
+    pub(crate) fn post(&self, path: &str) -> Result<Value> {
         self.ask("POST", path, "")
     }
 
     /// Changes something.
-    pub(crate) fn patch(self, path: &str, change: &Value) -> Result<Value> {
+    pub(crate) fn patch(&self, path: &str, change: &Value) -> Result<Value> {
         self.ask("PATCH", path, &change.to_string())
     }
 
-    fn ask(self, method: &str, path: &str, body: &str) -> Result<Value> {
-        let at = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
-        let mut stream = TcpStream::connect_timeout(&at, Duration::from_secs(2))?;
+    fn ask(&self, method: &str, path: &str, body: &str) -> Result<Value> {
+        let mut stream = UnixStream::connect(&self.socket)?;
         stream.set_read_timeout(Some(Duration::from_secs(30)))?;
         // 1.0, so that the answer ends with the connection and comes in one piece.
         let request = format!(

@@ -26,9 +26,23 @@ const ALONE: Duration = Duration::from_secs(300);
 pub(crate) enum Joined {
     /// The machine's loopback.
     ByLoopback,
-    /// Something that can be cut: for PeerDrive a link between two network namespaces, for Syncthing
-    /// loopback and its own leave to connect.
-    BySomethingToCut,
+    /// A link between two network namespaces, which counts what crosses it and can be cut.
+    ByLink,
+}
+
+impl Joined {
+    /// The networks of sender and receiver, and what they hang on.
+    fn networks(self) -> Result<([Option<Host>; 2], Option<Network>)> {
+        match (self, Requirement::Namespaces.reason()) {
+            (Self::ByLoopback, _) => Ok(([None, None], None)),
+            (Self::ByLink, Some(reason)) => bail!("{reason}"),
+            (Self::ByLink, None) => {
+                let mut network = Network::new()?;
+                let hosts = [Some(network.host()?), Some(network.host()?)];
+                Ok((hosts, Some(network)))
+            }
+        }
+    }
 }
 
 /// Two folders, and what brings the contents of one to the other.
@@ -71,14 +85,14 @@ impl Pair {
         let (source, target) = (root.path().join("source"), root.path().join("target"));
         fs::create_dir_all(&source)?;
         fs::create_dir_all(&target)?;
+        let mut network = None;
         let means = match contestant {
             Contestant::Syncthing { tuned } => {
                 let folders = [source.as_path(), target.as_path()];
-                Means::Syncthing(Box::new(SyncthingPair::start(
-                    root.path(),
-                    folders,
-                    *tuned,
-                )?))
+                let (hosts, hub) = joined.networks()?;
+                network = hub;
+                let pair = SyncthingPair::start(root.path(), folders, hosts, *tuned)?;
+                Means::Syncthing(Box::new(pair))
             }
             Contestant::Copy => Means::Once(vec!["cp", "-a"]),
             // By default rsync compares times by the second, and an edit within one is lost.
@@ -88,24 +102,18 @@ impl Pair {
             source,
             target,
             means,
-            _network: None,
+            _network: network,
             root: Root::Plain(root),
         })
     }
 
     fn peerdrive(lab: Lab, mounted: bool, joined: Joined) -> Result<Self> {
-        let (devices, network) = match joined {
-            Joined::ByLoopback => ([lab.device("sender")?, lab.device("receiver")?], None),
-            Joined::BySomethingToCut => {
-                if let Some(reason) = Requirement::Namespaces.reason() {
-                    bail!("{reason}");
-                }
-                let mut network = Network::new()?;
-                let sender = lab.device_on("sender", network.host()?)?;
-                let receiver = lab.device_on("receiver", network.host()?)?;
-                ([sender, receiver], Some(network))
-            }
+        let ([one, two], network) = joined.networks()?;
+        let device = |name, host| match host {
+            Some(host) => lab.device_on(name, host),
+            None => lab.device(name),
         };
+        let devices = [device("sender", one)?, device("receiver", two)?];
         let [sender, receiver] = &devices;
         let folder = lab.folder("source")?;
         let drive = sender.share(&folder)?.drive;
@@ -180,13 +188,37 @@ impl Pair {
         }
     }
 
-    /// Keeps the devices apart; returns when both know that they are.
+    /// Bytes that have crossed the link between the devices so far, in both directions; `None` if there
+    /// are no devices.
+    pub(crate) fn crossed(&self) -> Result<Option<u64>> {
+        let Some(host) = self.receiver_host()? else {
+            return Ok(None);
+        };
+        let (sent, received) = host.traffic()?;
+        Ok(Some(sent + received))
+    }
+
+    /// Where the link is cut and counted, if there are devices.
+    fn receiver_host(&self) -> Result<Option<&Host>> {
+        let host = match &self.means {
+            Means::Once(_) => return Ok(None),
+            Means::Syncthing(pair) => pair.sides()[1].host(),
+            Means::PeerDrive { devices, .. } => devices[1].host(),
+        };
+        let host = host.context("the devices are not joined by a link of their own")?;
+        Ok(Some(host))
+    }
+
+    /// Keeps the devices apart; returns when both know that they are. Syncthing is told: by itself it
+    /// does not notice for minutes.
     pub(crate) fn part(&self) -> Result<()> {
         match &self.means {
             Means::Once(_) => bail!("there are no devices to be kept apart"),
             Means::Syncthing(pair) => pair.part(),
             Means::PeerDrive { devices, drive } => {
-                link(devices)?.cut()?;
+                if let Some(host) = self.receiver_host()? {
+                    host.cut()?;
+                }
                 for device in devices.iter() {
                     let alone = || Ok((!sees_another(device, drive)?).then_some(()));
                     within(ALONE, "the device is alone", alone)?;
@@ -199,9 +231,11 @@ impl Pair {
     /// Lets them reach each other again.
     pub(crate) fn meet(&self) -> Result<()> {
         match &self.means {
-            Means::Once(_) => bail!("there are no devices that could meet"),
             Means::Syncthing(pair) => pair.meet(),
-            Means::PeerDrive { devices, .. } => link(devices)?.heal(),
+            _ => match self.receiver_host()? {
+                Some(host) => host.heal(),
+                None => bail!("there are no devices that could meet"),
+            },
         }
     }
 
@@ -272,13 +306,6 @@ impl Pair {
         };
         Ok(tempfile::Builder::new().prefix("aside-").tempdir_in(root)?)
     }
-}
-
-/// The link that is cut: the receiver's.
-fn link(devices: &[Device; 2]) -> Result<&Host> {
-    devices[1]
-        .host()
-        .context("the devices are not joined by anything to cut")
 }
 
 fn sees_another(device: &Device, drive: &str) -> Result<bool> {

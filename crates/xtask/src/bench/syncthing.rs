@@ -1,21 +1,23 @@
-//! Syncthing devices with one folder, on loopback and nowhere else. Knows Syncthing's configuration and
+//! Syncthing devices with one folder, on loopback or on a link of their own and nowhere else. Knows Syncthing's configuration and
 //! the few questions and wishes of its interface that are needed.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use peerdrive_tests::{Usage, run, signal, within};
+use peerdrive_tests::{Host, Usage, run, signal, within};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::http::Interface;
 
 const KEY: &str = "bench";
+/// Where one listens that has a network of its own.
+const LISTENS: u16 = 22_000;
 const READY: Duration = Duration::from_secs(60);
 
 /// How long it may take to be done with what it was given.
@@ -28,14 +30,16 @@ pub(crate) struct Syncthing {
     folder: PathBuf,
     id: String,
     interface: Interface,
-    listens: u16,
+    listens: SocketAddr,
     process: Option<Child>,
+    // Last: the process ends before its network goes.
+    host: Option<Host>,
 }
 
 impl Syncthing {
     /// One that knows nobody and has its folder paused: it has never looked into it.
     pub(crate) fn alone(root: &Path, folder: &Path, tuned: bool) -> Result<Self> {
-        let mut side = Self::generate(&root.join("syncthing"), folder)?;
+        let mut side = Self::generate(&root.join("syncthing"), folder, None)?;
         let text = configuration(&side, &[&side], tuned, true);
         fs::write(side.home.join("config.xml"), text)?;
         side.serve()?;
@@ -46,7 +50,7 @@ impl Syncthing {
     }
 
     /// A device with keys of its own that does not run yet.
-    fn generate(home: &Path, folder: &Path) -> Result<Self> {
+    fn generate(home: &Path, folder: &Path, host: Option<Host>) -> Result<Self> {
         let mut generate = Command::new("syncthing");
         generate
             .arg("generate")
@@ -64,17 +68,24 @@ impl Syncthing {
             folder: folder.to_owned(),
             id: id.trim().to_owned(),
             interface: Interface {
-                port: free_port()?,
+                socket: home.join("interface"),
                 key: KEY,
             },
-            listens: free_port()?,
+            listens: match &host {
+                Some(host) => (IpAddr::from(host.address()), LISTENS).into(),
+                None => free_address()?,
+            },
             process: None,
+            host,
         })
     }
 
     fn serve(&mut self) -> Result<()> {
         let log = File::create(self.home.join("log"))?;
-        let mut command = Command::new("syncthing");
+        let mut command = match &self.host {
+            Some(host) => host.command(Path::new("syncthing")),
+            None => Command::new("syncthing"),
+        };
         command
             .args(["serve", "--no-browser", "--no-restart", "--home"])
             .arg(&self.home);
@@ -91,6 +102,11 @@ impl Syncthing {
     /// Where everything is that it has beside the folder.
     pub(crate) fn home(&self) -> &Path {
         &self.home
+    }
+
+    /// The network it is in, if it has one of its own.
+    pub(crate) fn host(&self) -> Option<&Host> {
+        self.host.as_ref()
     }
 
     /// What it has used so far.
@@ -167,10 +183,16 @@ pub(crate) struct SyncthingPair {
 impl SyncthingPair {
     /// Starts both and waits until they are connected and idle. `tuned`: a watcher that waits 1 s
     /// instead of 10, and no search for names that differ in case only.
-    pub(crate) fn start(root: &Path, folders: [&Path; 2], tuned: bool) -> Result<Self> {
+    pub(crate) fn start(
+        root: &Path,
+        folders: [&Path; 2],
+        hosts: [Option<Host>; 2],
+        tuned: bool,
+    ) -> Result<Self> {
+        let [one, two] = hosts;
         let mut sides = [
-            Syncthing::generate(&root.join("syncthing 0"), folders[0])?,
-            Syncthing::generate(&root.join("syncthing 1"), folders[1])?,
+            Syncthing::generate(&root.join("syncthing 0"), folders[0], one)?,
+            Syncthing::generate(&root.join("syncthing 1"), folders[1], two)?,
         ];
         for side in &sides {
             let all: Vec<&Syncthing> = sides.iter().collect();
@@ -238,10 +260,8 @@ impl SyncthingPair {
     }
 }
 
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-        .local_addr()?
-        .port())
+fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
 /// The whole configuration: nothing is announced, looked up, relayed, mapped, reported or upgraded. What is
@@ -251,7 +271,7 @@ fn configuration(own: &Syncthing, all: &[&Syncthing], tuned: bool, paused: bool)
         .iter()
         .map(|side| {
             format!(
-                "<device id=\"{}\" name=\"device\"><address>tcp://127.0.0.1:{}</address></device>\n",
+                "<device id=\"{}\" name=\"device\"><address>tcp://{}</address></device>\n",
                 side.id, side.listens
             )
         })
@@ -271,9 +291,9 @@ fn configuration(own: &Syncthing, all: &[&Syncthing], tuned: bool, paused: bool)
 <paused>{paused}</paused>
 <caseSensitiveFS>{case_sensitive}</caseSensitiveFS>
 </folder>
-{devices}<gui enabled="true" tls="false"><address>127.0.0.1:{interface}</address><apikey>{KEY}</apikey></gui>
+{devices}<gui enabled="true" tls="false"><address>{interface}</address><apikey>{KEY}</apikey></gui>
 <options>
-<listenAddress>tcp://127.0.0.1:{listens}</listenAddress>
+<listenAddress>tcp://{listens}</listenAddress>
 <globalAnnounceEnabled>false</globalAnnounceEnabled>
 <localAnnounceEnabled>false</localAnnounceEnabled>
 <relaysEnabled>false</relaysEnabled>
@@ -288,7 +308,7 @@ fn configuration(own: &Syncthing, all: &[&Syncthing], tuned: bool, paused: bool)
 </configuration>
 "#,
         path = own.folder.display(),
-        interface = own.interface.port,
+        interface = own.interface.socket.display(),
         listens = own.listens,
     )
 }

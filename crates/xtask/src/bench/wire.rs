@@ -1,24 +1,6 @@
-//! What crosses between two devices on one machine, as somebody counts it. Knows nothing of what it is.
-
-use std::fs;
+//! What crosses between two ends on one machine, where one of them says it. Knows nothing of what it is.
 
 use anyhow::{Context, Result};
-
-/// Bytes that have crossed loopback so far, whoever sent them.
-pub(crate) fn loopback() -> Result<u64> {
-    let table = fs::read_to_string("/proc/net/dev").context("the kernel counts no bytes")?;
-    sent_over(&table, "lo").context("there is no loopback")
-}
-
-/// The bytes that an interface has sent, by the kernel's table of them: eight columns of what was
-/// received, and then the bytes sent.
-fn sent_over(table: &str, interface: &str) -> Option<u64> {
-    let line = table.lines().find_map(|line| {
-        let (name, rest) = line.split_once(':')?;
-        (name.trim() == interface).then_some(rest)
-    })?;
-    line.split_whitespace().nth(8)?.parse().ok()
-}
 
 /// What the two ends of an rsync told each other, by its `--stats`.
 pub(crate) fn of_rsync(stats: &str) -> Result<u64> {
@@ -35,16 +17,6 @@ pub(crate) fn of_rsync(stats: &str) -> Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_bytes_sent_are_the_ninth_number_of_the_interface() {
-        let table = "Inter-|   Receive      |  Transmit\n face |bytes packets\n    \
-                     lo:    7 2 0 0 0 0 0 0   12345 2 0 0 0 0 0 0\n  \
-                     eth0: 1 1 0 0 0 0 0 0 99 1 0 0 0 0 0 0\n";
-        assert_eq!(sent_over(table, "lo"), Some(12_345));
-        assert_eq!(sent_over(table, "eth0"), Some(99));
-        assert_eq!(sent_over(table, "eth1"), None);
-    }
 
     #[test]
     fn an_rsync_says_what_it_sent_and_received() -> Result<()> {

@@ -23,7 +23,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 const LISTED: Duration = Duration::from_millis(100);
 
 pub(super) fn run(scene: &mut Scene<'_>) -> Result<()> {
-    let pair = Pair::start(scene.contestant, scene.place, Joined::BySomethingToCut)?;
+    let pair = Pair::start(scene.contestant, scene.place, Joined::ByLink)?;
     let files = scene.size.apart.files("tree");
     let aside = pair.aside()?;
     scene.size.apart.write(aside.path(), "tree")?;

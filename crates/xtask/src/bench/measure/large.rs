@@ -5,20 +5,19 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use peerdrive_tests::Random;
 
 use super::{Scene, put, same, settle, used};
 use crate::bench::arrival;
 use crate::bench::figure::Figure;
 use crate::bench::pair::{Joined, Pair};
-use crate::bench::wire;
 use crate::bench::work::Work;
 
 const NAME: &str = "large.bin";
 
 pub(super) fn run(scene: &mut Scene<'_>) -> Result<()> {
-    let pair = Pair::start(scene.contestant, scene.place, Joined::ByLoopback)?;
+    let pair = Pair::start(scene.contestant, scene.place, Joined::ByLink)?;
     let aside = pair.aside()?;
     let (here, there) = (pair.source.join(NAME), pair.target.join(NAME));
     let (len, prepared) = (scene.size.inserted_into, aside.path().join(NAME));
@@ -30,15 +29,15 @@ pub(super) fn run(scene: &mut Scene<'_>) -> Result<()> {
     settle(&pair.target)?;
     pair.rest()?;
 
-    let before = wire::loopback()?;
+    let before = pair.crossed()?;
     let start = Instant::now();
     fs::rename(&prepared, &here)?;
     let told = pair.carry_changes()?;
     let seen = arrival::wait(&pair.target, &[(NAME.into(), len + 1)], scene.interrupt)?;
-    let wire = match told {
-        Some(bytes) => bytes,
-        None => wire::loopback()?.saturating_sub(before),
-    };
+    let counted = before
+        .zip(pair.crossed()?)
+        .map(|(before, now)| now - before);
+    let wire = told.or(counted).context("nobody counted the bytes")?;
     same(&here, &there)?;
     let figure = Figure::Carried {
         seconds: (seen - start).as_secs_f64(),
