@@ -67,7 +67,7 @@ impl Report {
             .filter(|name| self.cells.iter().any(|cell| cell.contestant == *name))
             .collect();
         let mut text = format!(
-            "{} {}: {}. Places: {}. {}, {} minutes in all. Median, and in brackets least and most.{}\n\n",
+            "{} {}: {}. Places: {}. {}, {} min in all. Median, and in brackets least and most.{}\n\n",
             page::MEASURED,
             self.taken,
             self.machine,
