@@ -1,7 +1,7 @@
 //! What is in a folder, bytes and all, and where two differ. Knows nothing of drives but the name of
 //! the folder that PeerDrive keeps for itself in a shared one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -81,6 +81,18 @@ impl Tree {
         self.entries
             .values()
             .any(|entry| entry.kind == Kind::File && entry.hash == Some(wanted))
+    }
+
+    /// How many of `written` no file has exactly, under whatever name.
+    pub fn lacks(&self, written: impl IntoIterator<Item = Vec<u8>>) -> usize {
+        let here: HashSet<blake3::Hash> = self
+            .entries
+            .values()
+            .filter(|entry| entry.kind == Kind::File)
+            .filter_map(|entry| entry.hash)
+            .collect();
+        let gone = |bytes: &Vec<u8>| !here.contains(&blake3::hash(bytes));
+        written.into_iter().filter(gone).count()
     }
 
     /// The first differences to another tree, in words; `None` if there are none.
@@ -249,6 +261,16 @@ mod tests {
                 .same_as(&Tree::read(two.path())?)
                 .is_err()
         );
+        Ok(())
+    }
+
+    #[test]
+    fn what_no_file_has_is_counted() -> Result<()> {
+        let root = tempfile::tempdir()?;
+        fs::write(root.path().join("a"), "one")?;
+        std::os::unix::fs::symlink("two", root.path().join("b"))?;
+        let written = ["one", "two", "three"].map(|text| text.as_bytes().to_vec());
+        assert_eq!(Tree::read(root.path())?.lacks(written), 2);
         Ok(())
     }
 }

@@ -45,7 +45,7 @@ pub use process::{Usage, alive, signal};
 pub use random::Random;
 pub use reply::{DriveStatus, Invited, Joined, Listed, Refusal, Shared};
 pub use requirement::{Requirement, missing};
-pub use sample::{git, repository, sources};
+pub use sample::{git, repository, source_tree, sources};
 pub use small_disk::SmallDisk;
 pub use wait::{within, within_ms};
 pub use witness::Witness;

@@ -23,12 +23,30 @@ pub fn sources(to: &Path, count: usize) -> Result<usize> {
         if copied >= count {
             break;
         }
-        copied += copy_files(&folder, &to.join(name))?;
+        copied += copy_files(&folder, &to.join(name), LARGEST)?.len();
     }
     ensure!(
         copied >= count,
         "cargo's cache holds only {copied} sources, not {count}"
     );
+    Ok(copied)
+}
+
+/// Copies whole crates from cargo's cache into `to`, large files and all, in the order of their names,
+/// until there are `files` files or `bytes` bytes; where the cache has less, all of it. Gives each file
+/// by its path below `to`, with its length, in the order of the paths.
+pub fn source_tree(to: &Path, files: usize, bytes: u64) -> Result<Vec<(PathBuf, u64)>> {
+    let (mut copied, mut total) = (Vec::new(), 0);
+    for (name, folder) in cached_crates()? {
+        if copied.len() >= files || total >= bytes {
+            break;
+        }
+        for (path, len) in copy_files(&folder, &to.join(&name), u64::MAX)? {
+            total += len;
+            copied.push((Path::new(&name).join(path), len));
+        }
+    }
+    copied.sort();
     Ok(copied)
 }
 
@@ -83,19 +101,21 @@ fn cached_crates() -> Result<Vec<(String, PathBuf)>> {
     Ok(crates)
 }
 
-fn copy_files(from: &Path, to: &Path) -> Result<usize> {
-    let mut copied = 0;
+/// Copies the files of at most `largest` bytes; gives their paths below `from`, and their lengths.
+fn copy_files(from: &Path, to: &Path, largest: u64) -> Result<Vec<(PathBuf, u64)>> {
+    let mut copied = Vec::new();
     for path in walk(from)? {
         let about = fs::symlink_metadata(&path)?;
-        if !about.is_file() || about.len() > LARGEST {
+        if !about.is_file() || about.len() > largest {
             continue;
         }
-        let target = to.join(path.strip_prefix(from)?);
+        let below = path.strip_prefix(from)?;
+        let target = to.join(below);
         if let Some(folder) = target.parent() {
             fs::create_dir_all(folder)?;
         }
         fs::copy(&path, &target)?;
-        copied += 1;
+        copied.push((below.to_owned(), about.len()));
     }
     Ok(copied)
 }
@@ -110,6 +130,21 @@ mod tests {
         let copied = sources(root.path(), 50)?;
         assert!((50..2000).contains(&copied), "{copied}");
         assert_eq!(crate::Tree::read(root.path())?.files(), copied);
+        Ok(())
+    }
+
+    #[test]
+    fn a_source_tree_is_whole_crates_the_same_each_time() -> Result<()> {
+        let (one, two) = (tempfile::tempdir()?, tempfile::tempdir()?);
+        let first = source_tree(one.path(), 100, u64::MAX)?;
+        assert!(first.len() >= 100 && first.len() < 5000, "{}", first.len());
+        for (path, len) in &first {
+            assert_eq!(fs::metadata(one.path().join(path))?.len(), *len);
+        }
+        assert_eq!(source_tree(two.path(), 100, u64::MAX)?, first);
+        // One crate is the least that there is.
+        let by_bytes = source_tree(&two.path().join("again"), usize::MAX, 1)?;
+        assert!(!by_bytes.is_empty() && by_bytes.len() < first.len());
         Ok(())
     }
 }

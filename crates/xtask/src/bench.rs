@@ -4,23 +4,31 @@
 
 mod arrival;
 mod contestant;
+mod disk;
+mod figure;
 mod http;
+mod lone;
+mod measure;
+mod pair;
 mod report;
+mod size;
 mod syncthing;
+mod wire;
 mod work;
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
-use std::time::Instant;
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use peerdrive_tests::Binary;
+use peerdrive_tests::{Binary, run as run_to_its_end, workspace};
 
 use crate::cargo::{self, Profile};
 use crate::interrupt::Interrupt;
 use crate::{machine, setup};
 use contestant::Contestant;
 use report::{Cell, Report};
+use size::Size;
 use work::Work;
 
 /// What to measure, and how often.
@@ -109,30 +117,16 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
                     contestant.name()
                 );
                 let size = if options.quick {
-                    work::Size::QUICK
+                    Size::QUICK
                 } else {
-                    work::Size::for_memory(place)
+                    Size::full(place)
                 };
-                let measured = work::measure(contestant, &works, &size, place, &interrupt);
-                match measured {
-                    Ok(measured) => cells.extend(measured),
-                    Err(error) => {
-                        interrupt.check()?;
-                        println!("    failed: {error:#}");
-                        cells.extend(works.iter().map(|work| {
-                            Cell::failed(
-                                contestant.name(),
-                                *work,
-                                place.name,
-                                &format!("{error:#}"),
-                            )
-                        }));
-                    }
-                }
+                cells.extend(measure::all(contestant, &works, &size, place, &interrupt)?);
             }
         }
     }
     let report = Report {
+        taken: taken()?,
         machine: machine::described(),
         places: places
             .iter()
@@ -143,10 +137,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         took: start.elapsed(),
         cells,
     };
-    let text = report.markdown()?;
-    println!("\n{text}");
+    println!("\n{}", report.markdown());
     if options.write {
-        report::write(&text)?;
+        report::write(&report)?;
         println!("written to {}", report::FILE);
     }
     Ok(ExitCode::SUCCESS)
@@ -196,4 +189,22 @@ fn places() -> Result<Vec<Place>> {
         println!("/dev/shm is no tmpfs: on disk only");
     }
     Ok(places)
+}
+
+/// Today, and what is measured.
+fn taken() -> Result<String> {
+    let today = said("date", &["+%Y-%m-%d"])?;
+    let commit = said("git", &["rev-parse", "--short", "HEAD"])?;
+    Ok(match std::env::var_os("PEERDRIVE_BIN") {
+        // Whatever that was built from.
+        Some(_) => format!("{today} with the program that PEERDRIVE_BIN named, at commit {commit}"),
+        None => format!("{today} at commit {commit}"),
+    })
+}
+
+fn said(program: &str, words: &[&str]) -> Result<String> {
+    let mut command = Command::new(program);
+    command.args(words).current_dir(workspace());
+    let answer = run_to_its_end(&mut command, Duration::from_secs(10))?.ok()?;
+    Ok(answer.stdout.trim().to_owned())
 }

@@ -27,7 +27,8 @@ cargo xtask demo [--once] [--quick]   three devices on this machine, live; Ctrl-
 cargo xtask test                      everything that must pass: what CI runs
 cargo xtask bench [--only B1,B5] [--rounds N] [--quick] [--no-write]
                   [--alone | --without-peerdrive]
-                                      beside cp, rsync and Syncthing, into docs/BENCHMARKS.md
+                                      beside cp, rsync and Syncthing, into docs/BENCHMARKS.md; the works are
+                                      B1 B2 B3 B4 B5 B6 B12 B14 B17, with no --only all; B4 and B12 need root
 cargo xtask mutants [--shard K/N]     small faults put into the rules of the folder tree: do its tests notice?
 cargo xtask fuzz [--minutes N] [--target T]
                                       random bytes for every decoder, 10 minutes each; installs cargo-fuzz

@@ -1,112 +1,37 @@
 //! The table: medians and ranges of what was measured, beside what is to be reached. Knows figures and
 //! names, and not how they came about.
 
+mod aims;
+mod page;
+
 use std::fmt;
-use std::fs;
-use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use peerdrive_tests::{run, workspace};
-
+use super::contestant::Contestant;
+use super::figure::{Figure, Part, median_words, spread};
 use super::work::Work;
 
-/// Where the table is kept, from the workspace's root.
-pub(crate) const FILE: &str = "docs/BENCHMARKS.md";
-const BEGIN: &str = "<!-- cargo xtask bench: begin -->";
-const END: &str = "<!-- cargo xtask bench: end -->";
+pub(crate) use page::{FILE, write};
 
-/// One result.
-#[derive(Clone, Debug)]
-pub(crate) enum Figure {
-    /// One time, in seconds.
-    Seconds(f64),
-    /// Many times of the same small thing: median, 99th percentile (the worst, if there are fewer than
-    /// a hundred), and how many.
-    Times { p50: f64, p99: f64, count: usize },
-    /// It did not work out.
-    Failed(String),
-}
-
-impl Figure {
-    /// From many times.
-    pub(crate) fn times(mut times: Vec<f64>) -> Self {
-        times.sort_by(f64::total_cmp);
-        let at = |part: usize| {
-            times.get(((times.len() * part) / 100).min(times.len().saturating_sub(1)))
-        };
-        Self::Times {
-            p50: at(50).copied().unwrap_or(f64::NAN),
-            p99: at(99).copied().unwrap_or(f64::NAN),
-            count: times.len(),
-        }
-    }
-
-    /// The time that stands for it.
-    fn main(&self) -> Option<f64> {
-        match self {
-            Self::Seconds(seconds) => Some(*seconds),
-            Self::Times { p50, .. } => Some(*p50),
-            Self::Failed(_) => None,
-        }
-    }
-}
+/// What stands above the notes of a run.
+const NOTES: &str = "Notes of the last round; memory and processor time are the most that was resident and all that was used until \
+                     then, sender / receiver:";
 
 /// One contestant, one work, one place, one round.
 #[derive(Clone, Debug)]
 pub(crate) struct Cell {
-    contestant: &'static str,
-    work: Work,
-    place: &'static str,
-    figure: Figure,
-    note: String,
-}
-
-impl Cell {
-    /// What was measured, with a note for the print-out.
-    pub(crate) fn measured(
-        contestant: &'static str,
-        work: Work,
-        place: &'static str,
-        figure: Figure,
-        note: String,
-    ) -> Self {
-        Self {
-            contestant,
-            work,
-            place,
-            figure,
-            note,
-        }
-    }
-
-    /// What could not be measured.
-    pub(crate) fn failed(
-        contestant: &'static str,
-        work: Work,
-        place: &'static str,
-        why: &str,
-    ) -> Self {
-        Self {
-            contestant,
-            work,
-            place,
-            figure: Figure::Failed(why.to_owned()),
-            note: String::new(),
-        }
-    }
+    pub(crate) contestant: &'static str,
+    pub(crate) work: Work,
+    /// The place's name.
+    pub(crate) place: &'static str,
+    pub(crate) figure: Figure,
+    /// For the print-out and below the table.
+    pub(crate) note: String,
 }
 
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ", self.work.id())?;
-        match &self.figure {
-            Figure::Seconds(seconds) => write!(f, "{}", time(*seconds))?,
-            Figure::Times { p50, p99, count } => {
-                write!(f, "p50 {}, p99 {} of {count}", time(*p50), time(*p99))?;
-            }
-            Figure::Failed(why) => write!(f, "failed: {why}")?,
-        }
+        write!(f, "{} {}", self.work.id(), self.figure)?;
         if !self.note.is_empty() {
             write!(f, " ({})", self.note)?;
         }
@@ -117,6 +42,8 @@ impl fmt::Display for Cell {
 /// Everything of one run.
 #[derive(Debug)]
 pub(crate) struct Report {
+    /// When, and of what: a day and a commit.
+    pub(crate) taken: String,
     pub(crate) machine: String,
     /// Names of the places and their file systems.
     pub(crate) places: Vec<(&'static str, String)>,
@@ -126,30 +53,35 @@ pub(crate) struct Report {
     pub(crate) cells: Vec<Cell>,
 }
 
-const COLUMNS: [&str; 6] = [
-    "`cp -a`",
-    "`rsync -a`",
-    "Syncthing",
-    "Syncthing, tuned",
-    "PeerDrive",
-    "PeerDrive, mounts",
-];
-
 impl Report {
-    /// The page's part that a run writes.
-    pub(crate) fn markdown(&self) -> Result<String> {
+    /// What was measured, or tried.
+    pub(crate) fn works(&self) -> Vec<Work> {
+        let measured = |work: &Work| self.cells.iter().any(|cell| cell.work == *work);
+        Work::ALL.into_iter().filter(measured).collect()
+    }
+
+    /// The part of the page that this run is.
+    pub(crate) fn markdown(&self) -> String {
+        let columns: Vec<&str> = Contestant::NAMES
+            .into_iter()
+            .filter(|name| self.cells.iter().any(|cell| cell.contestant == *name))
+            .collect();
         let mut text = format!(
-            "{BEGIN}\nMeasured on {} at commit {}: {}. Places: {}. {} rounds, interleaved (each round in the \
-             opposite order of the one before), {} minutes in all. Median, and in brackets least and most.{}\n\n",
-            today()?,
-            commit()?,
+            "{} {}: {}. Places: {}. {}, {} min in all. Median, and in brackets least and most.{}\n\n",
+            page::MEASURED,
+            self.taken,
             self.machine,
             self.places
                 .iter()
                 .map(|(name, kind)| format!("{name} is {kind}"))
                 .collect::<Vec<_>>()
                 .join(", "),
-            self.rounds,
+            match self.rounds {
+                1 => "1 round".to_owned(),
+                many => format!(
+                    "{many} rounds, interleaved (each round in the opposite order of the one before)"
+                ),
+            },
             self.took.as_secs() / 60,
             if self.quick {
                 " **A quick run with small sizes: a look, not a figure.**"
@@ -157,30 +89,37 @@ impl Report {
                 ""
             },
         );
-        text += &format!("| work | where | {} |\n", COLUMNS.join(" | "));
-        text += &format!("|---|---|{}\n", "---|".repeat(COLUMNS.len()));
+        text += &format!("| work | where | {} |\n", columns.join(" | "));
+        text += &format!("|---|---|{}\n", "---|".repeat(columns.len()));
         for work in Work::ALL {
             for (place, _) in &self.places {
-                let row: Vec<String> = COLUMNS
+                let row: Vec<String> = columns
                     .iter()
                     .map(|contestant| self.cell(contestant, work, place))
                     .collect();
                 if row.iter().any(|cell| !cell.is_empty()) {
-                    text += &format!("| {} | {place} | {} |\n", title(work), row.join(" | "));
+                    let title = format!("**{}** {}", work.id(), work.title());
+                    text += &format!("| {title} | {place} | {} |\n", row.join(" | "));
                 }
             }
         }
-        text += "\n";
-        for line in self.verdicts() {
+        let verdicts = aims::verdicts(self);
+        if !verdicts.is_empty() {
+            text += "\n";
+        }
+        for line in verdicts {
             text += &format!("- {line}\n");
         }
-        text += &self.notes();
-        text += END;
-        text += "\n";
-        Ok(text)
+        text + &self.notes(&columns)
     }
 
-    fn figures(&self, contestant: &str, work: Work, place: &str) -> Vec<&Cell> {
+    /// What one contestant did, round by round.
+    fn figures(&self, contestant: &str, work: Work, place: &str) -> Vec<&Figure> {
+        let cells = self.cells_of(contestant, work, place);
+        cells.into_iter().map(|cell| &cell.figure).collect()
+    }
+
+    fn cells_of(&self, contestant: &str, work: Work, place: &str) -> Vec<&Cell> {
         let ours = |cell: &&Cell| {
             cell.contestant == contestant && cell.work == work && cell.place == place
         };
@@ -188,133 +127,43 @@ impl Report {
     }
 
     fn cell(&self, contestant: &str, work: Work, place: &str) -> String {
-        let cells = self.figures(contestant, work, place);
-        let mut times: Vec<f64> = cells.iter().filter_map(|cell| cell.figure.main()).collect();
-        if times.is_empty() {
-            return if cells.is_empty() {
-                String::new()
-            } else {
-                "failed".to_owned()
-            };
-        }
-        times.sort_by(f64::total_cmp);
-        let tails: Vec<f64> = cells
-            .iter()
-            .filter_map(|cell| {
-                if let Figure::Times { p99, .. } = cell.figure {
-                    Some(p99)
-                } else {
-                    None
-                }
-            })
-            .collect();
-        let tail = median(tails).map_or(String::new(), |p99| format!(", p99 {}", time(p99)));
-        let (least, most) = (times[0], times[times.len() - 1]);
-        let middle = median(times).unwrap_or(f64::NAN);
-        format!("{}{tail} ({} – {})", time(middle), time(least), time(most))
-    }
-
-    fn median(&self, contestant: &str, work: Work, place: &str) -> Option<f64> {
-        let cells = self.figures(contestant, work, place);
-        median(cells.iter().filter_map(|cell| cell.figure.main()).collect())
-    }
-
-    /// What is to be reached, and whether it is.
-    fn verdicts(&self) -> Vec<String> {
-        let mut lines = Vec::new();
-        let mut ratio =
-            |work, place, of: &str, to: &str, wanted: f64, at_least: bool| {
-                let (Some(of_time), Some(to_time)) =
-                    (self.median(of, work, place), self.median(to, work, place))
-                else {
-                    return;
-                };
-                let measured = of_time / to_time;
-                let reached = if at_least {
-                    measured >= wanted
-                } else {
-                    measured <= wanted
-                };
-                lines.push(format!(
-                "{}, {place}: {of} takes {measured:.2} times as long as {to}; to reach: {} {}: {}.",
-                work.id(),
-                if at_least { "at least" } else { "at most" },
-                (wanted * 100.0).round() / 100.0,
-                if reached { "reached" } else { "**not reached**" },
-            ));
-            };
-        ratio(Work::ManyFiles, "disk", "Syncthing", "PeerDrive", 7.0, true);
-        ratio(
-            Work::ManyFiles,
-            "disk",
-            "Syncthing, tuned",
-            "PeerDrive",
-            1.0,
-            true,
-        );
-        ratio(
-            Work::ManyFiles,
-            "disk",
-            "PeerDrive",
-            "`rsync -a`",
-            3.5,
-            false,
-        );
-        ratio(
-            Work::OneFile,
-            "memory",
-            "Syncthing, tuned",
-            "PeerDrive",
-            1.5,
-            true,
-        );
-        ratio(
-            Work::OneFile,
-            "disk",
-            "PeerDrive",
-            "`cp -a`",
-            1.0 / 0.75,
-            false,
-        );
-        let mut below = |contestant: &str, work, wanted: f64| {
-            if let Some(measured) = self.median(contestant, work, "disk") {
-                lines.push(format!(
-                    "{}: {contestant} {}; to reach: {}: {}.",
-                    work.id(),
-                    time(measured),
-                    time(wanted),
-                    if measured <= wanted {
-                        "reached"
-                    } else {
-                        "**not reached**"
-                    },
-                ));
-            }
+        let figures = self.figures(contestant, work, place);
+        let Some([least, _, most]) = spread(&figures, Part::Main) else {
+            let tried = !figures.is_empty();
+            return if tried { "failed" } else { "" }.to_owned();
         };
-        below("PeerDrive", Work::Rename, 0.060);
-        below("PeerDrive", Work::Edit, 0.035);
-        below("PeerDrive, mounts", Work::Edit, 0.010);
-        lines
+        let words: Vec<String> = [Part::Main, Part::Beside]
+            .into_iter()
+            .filter_map(|part| median_words(&figures, part))
+            .collect();
+        format!("{} ({least} – {most})", words.join(", "))
     }
 
     /// Notes of the last round, one line each: memory, processor, rates.
-    fn notes(&self) -> String {
+    fn notes(&self, columns: &[&str]) -> String {
         let mut text = String::new();
-        for contestant in COLUMNS {
+        for contestant in columns {
             for work in Work::ALL {
                 for (place, _) in &self.places {
-                    let cells = self.figures(contestant, work, place);
+                    let cells = self.cells_of(contestant, work, place);
+                    let id = work.id();
                     if let Some(cell) = cells.last().filter(|cell| !cell.note.is_empty()) {
                         let note = &cell.note;
-                        text += &format!(
-                            "- {contestant}, {}, {place}, last round: {note}.\n",
-                            work.id()
-                        );
+                        text += &format!("- {contestant}, {id}, {place}, last round: {note}.\n");
                     }
-                    if let Some(Figure::Failed(why)) = cells.last().map(|cell| &cell.figure) {
-                        let why = why.lines().next().unwrap_or_default();
-                        text +=
-                            &format!("- {contestant}, {}, {place}: failed: {why}.\n", work.id());
+                    let failed: Vec<&str> = cells
+                        .iter()
+                        .filter_map(|cell| match &cell.figure {
+                            Figure::Failed(why) => why.lines().next(),
+                            _ => None,
+                        })
+                        .collect();
+                    if let Some(why) = failed.last() {
+                        text += &format!(
+                            "- {contestant}, {id}, {place}: {} of {} failed: {why}.\n",
+                            failed.len(),
+                            cells.len()
+                        );
                     }
                 }
             }
@@ -322,128 +171,96 @@ impl Report {
         if text.is_empty() {
             text
         } else {
-            format!(
-                "\nSender / receiver, most memory resident and processor time until then:\n\n{text}"
-            )
+            format!("\n{NOTES}\n\n{text}")
         }
     }
-}
-
-fn title(work: Work) -> &'static str {
-    match work {
-        Work::ManyFiles => "**B1** 10,000 files of 4 KiB in 100 folders",
-        Work::OneFile => "**B3** one large file",
-        Work::Rename => "**B5** rename a folder of 10,000 files",
-        Work::Edit => "**B6** one saved edit among 10,000 files, readable there",
-    }
-}
-
-fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() {
-        0 => None,
-        len if len % 2 == 1 => values.get(middle).copied(),
-        _ => Some((values[middle - 1] + values[middle]) / 2.0),
-    }
-}
-
-fn time(seconds: f64) -> String {
-    match seconds {
-        s if s < 0.0995 => format!("{:.1} ms", s * 1e3),
-        s if s < 0.995 => format!("{:.0} ms", s * 1e3),
-        s if s < 99.95 => format!("{s:.2} s"),
-        s => format!("{s:.0} s"),
-    }
-}
-
-/// Replaces what the last run wrote in the page, and nothing else of it.
-pub(crate) fn write(text: &str) -> Result<()> {
-    let path = workspace().join(FILE);
-    let page =
-        fs::read_to_string(&path).unwrap_or_else(|_| format!("# Benchmarks\n\n{BEGIN}\n{END}\n"));
-    let (before, rest) = page
-        .split_once(BEGIN)
-        .with_context(|| format!("{FILE} has no line {BEGIN}"))?;
-    let (_, after) = rest
-        .split_once(END)
-        .with_context(|| format!("{FILE} has no line {END}"))?;
-    fs::write(&path, format!("{before}{}{after}", text.trim_end()))?;
-    Ok(())
-}
-
-fn today() -> Result<String> {
-    said("date", &["+%Y-%m-%d"])
-}
-
-fn commit() -> Result<String> {
-    said("git", &["rev-parse", "--short", "HEAD"])
-}
-
-fn said(program: &str, words: &[&str]) -> Result<String> {
-    let mut command = Command::new(program);
-    command.args(words).current_dir(workspace());
-    Ok(run(&mut command, Duration::from_secs(10))?
-        .ok()?
-        .stdout
-        .trim()
-        .to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn cell(contestant: &'static str, seconds: f64) -> Cell {
-        Cell::measured(
+    fn cell(contestant: &'static str, work: Work, figure: Figure) -> Cell {
+        Cell {
             contestant,
-            Work::ManyFiles,
-            "disk",
-            Figure::Seconds(seconds),
-            String::new(),
-        )
+            work,
+            place: "disk",
+            figure,
+            note: String::new(),
+        }
     }
 
-    #[test]
-    fn the_table_shows_medians_ranges_and_whether_the_aim_is_reached() -> Result<()> {
-        let report = Report {
+    fn report(cells: Vec<Cell>) -> Report {
+        Report {
+            taken: "2026-11-29 at commit 0".into(),
             machine: "a machine".into(),
             places: vec![("disk", "ext4".into())],
             rounds: 3,
             quick: false,
             took: Duration::from_secs(600),
-            cells: vec![
-                cell("Syncthing", 10.0),
-                cell("PeerDrive", 1.0),
-                cell("PeerDrive", 3.0),
-                cell("PeerDrive", 2.0),
-            ],
-        };
-        let text = report.markdown()?;
+            cells,
+        }
+    }
+
+    #[test]
+    fn the_table_shows_medians_ranges_and_whether_the_aim_is_reached() {
+        let cell =
+            |contestant, seconds| cell(contestant, Work::ManyFiles, Figure::Seconds(seconds));
+        let text = report(vec![
+            cell("Syncthing", 10.0),
+            cell("PeerDrive", 1.0),
+            cell("PeerDrive", 3.0),
+            cell("PeerDrive", 2.0),
+        ])
+        .markdown();
         assert!(
-            text.contains("| 10.00 s (10.00 s – 10.00 s) |  | 2.00 s (1.00 s – 3.00 s) |"),
+            text.contains("| 10.00 s (10.00 s – 10.00 s) | 2.00 s (1.00 s – 3.00 s) |"),
             "{text}"
         );
         assert!(
             text.contains("5.00 times as long as PeerDrive; to reach: at least 7: **not reached**"),
             "{text}"
         );
-        Ok(())
+        assert!(!text.contains("rsync"), "nobody who took no part: {text}");
     }
 
     #[test]
-    fn a_tail_of_few_times_is_the_worst_of_them() {
-        let figure = Figure::times(vec![3.0, 1.0, 2.0]);
-        assert!(
-            matches!(
-                figure,
-                Figure::Times {
-                    p50: 2.0,
-                    p99: 3.0,
-                    count: 3
-                }
-            ),
-            "{figure:?}"
-        );
+    fn bytes_and_shares_are_judged_as_what_they_are() {
+        let carried = |wire| Figure::Carried { seconds: 1.0, wire };
+        let disk = Figure::Disk {
+            sharer: 3.0,
+            keeper: 16.0,
+        };
+        let text = report(vec![
+            cell("PeerDrive", Work::Insertion, carried(3 << 20)),
+            cell("PeerDrive", Work::Disk, disk),
+        ])
+        .markdown();
+        for line in [
+            "| 1.00 s, 3.0 MiB on the wire (1.00 s – 1.00 s) |",
+            "B4: PeerDrive: 3.0 MiB on the wire; to reach: at most 8.0 MiB: reached",
+            "B17: PeerDrive: +3.0 % at the sharer; to reach: at most +15.0 %: reached",
+            "B17: PeerDrive: +16.0 % at the keeper; to reach: at most +15.0 %: **not reached**",
+        ] {
+            assert!(text.contains(line), "{line} is not in {text}");
+        }
+    }
+
+    #[test]
+    fn what_failed_says_why_and_hides_nothing_that_did_not() {
+        let failed = || Figure::Failed("no disk\nand more".into());
+        let text = report(vec![
+            cell("PeerDrive", Work::Apart, Figure::Seconds(2.0)),
+            cell("PeerDrive", Work::Apart, failed()),
+            cell("Syncthing, tuned", Work::Apart, failed()),
+        ])
+        .markdown();
+        for line in [
+            "| failed | 2.00 s (2.00 s – 2.00 s) |",
+            "- PeerDrive, B12, disk: 1 of 2 failed: no disk.",
+            "- Syncthing, tuned, B12, disk: 1 of 1 failed: no disk.",
+        ] {
+            assert!(text.contains(line), "{line} is not in {text}");
+        }
     }
 }
