@@ -17,9 +17,10 @@ const FILES: [&str; 3] = [
 ];
 
 /// The tests that should notice: those of rules and doors, and as many random histories as take seconds.
-const TESTS: [&str; 10] = [
+const TESTS: [&str; 11] = [
     "basics",
     "doors",
+    "foreign",
     "future",
     "glance",
     "histories",
