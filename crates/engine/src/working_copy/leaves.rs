@@ -52,27 +52,34 @@ impl<D: Drive> Keeper<D> {
                 gone_by_content.insert((hash.0, len), *id);
             }
         }
-        let mut rest = leaves.into_iter().peekable();
-        while rest.peek().is_some() {
-            let portion: Vec<Change> = rest.by_ref().take(BATCH).collect();
-            let taken: Vec<(Change, Taken)> = {
-                let this = &*self;
-                stream::iter(portion)
-                    .map(|change| async move {
-                        let taken = this.read(&change).await;
-                        this.count_in(&change);
-                        (change, taken)
-                    })
-                    .buffered(READERS)
-                    .collect()
-                    .await
-            };
+        let mut rest = leaves.into_iter();
+        let mut taken = self.read_some(&mut rest).await;
+        while !taken.is_empty() {
             for (change, taken) in taken {
                 self.leaf(work, change, taken, &mut gone_by_content).await?;
             }
-            self.send(work).await?;
+            // The next are read while these are made durable and told.
+            let batch = std::mem::take(&mut work.batch);
+            let this = &*self;
+            let (told, next) = tokio::join!(this.tell(batch), this.read_some(&mut rest));
+            self.told(work, told?).await;
+            taken = next;
         }
         Ok(())
+    }
+
+    /// Reads the next portion of changed files and symlinks.
+    async fn read_some(&self, rest: &mut impl Iterator<Item = Change>) -> Vec<(Change, Taken)> {
+        let portion: Vec<Change> = rest.take(BATCH).collect();
+        stream::iter(portion)
+            .map(|change| async move {
+                let taken = self.read(&change).await;
+                self.count_in(&change);
+                (change, taken)
+            })
+            .buffered(READERS)
+            .collect()
+            .await
     }
 
     /// Every file that is going to be read is counted once when it has been, whatever became of it: what

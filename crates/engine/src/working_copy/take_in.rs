@@ -19,6 +19,9 @@ use super::scan::Observed;
 
 /// Nodes in one batch of edits: one action of the drive.
 pub(super) const BATCH: usize = 800;
+/// What the drive answered to each edit of a batch, and what follows if it went through.
+pub(super) type Told = Vec<(Result<NodeId, String>, After)>;
+
 impl<D: Drive> Keeper<D> {
     /// Looks at some paths and takes in what changed there. Returns whether the drive was told
     /// anything.
@@ -129,8 +132,15 @@ impl<D: Drive> Keeper<D> {
     /// Sends the batch and notes what came of it.
     pub(super) async fn send(&mut self, work: &mut Work<'_>) -> Result<(), Pause> {
         let batch = std::mem::take(&mut work.batch);
+        let told = self.tell(batch).await?;
+        self.told(work, told).await;
+        Ok(())
+    }
+
+    /// Has the drive take a batch, durably; what comes of it is for [`Keeper::told`] to note.
+    pub(super) async fn tell(&self, batch: Batch) -> Result<Told, Pause> {
         if batch.edits.is_empty() {
-            return Ok(());
+            return Ok(Told::new());
         }
         self.drive
             .flush()
@@ -147,9 +157,13 @@ impl<D: Drive> Keeper<D> {
             }
         };
         crate::failpoint::pass("import.told");
-        work.told = true;
+        Ok(results.into_iter().zip(batch.after).collect())
+    }
+
+    pub(super) async fn told(&mut self, work: &mut Work<'_>, told: Told) {
+        work.told |= !told.is_empty();
         let mut created = HashMap::new();
-        for (at, (result, after)) in results.into_iter().zip(batch.after).enumerate() {
+        for (at, (result, after)) in told.into_iter().enumerate() {
             match result {
                 Ok(id) => {
                     created.insert(at, id);
@@ -161,7 +175,6 @@ impl<D: Drive> Keeper<D> {
                 Err(reason) => self.refused(work, after, &reason),
             }
         }
-        Ok(())
     }
 
     fn sent(
