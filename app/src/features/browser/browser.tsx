@@ -21,13 +21,14 @@ import { Preview } from "./preview";
 import { Results } from "./results";
 import type { GridHandle } from "./rows";
 import type { Chosen } from "./selection";
-import { alone, at, everything, followed, has, none, nothing, only, pointed, ranged, size, spanned, toggled, without } from "./selection";
+import { alone, at, everything, has, none, nothing, only, pointed, ranged, size, spanned, toggled } from "./selection";
 import { rowId } from "./slot";
 import { StatusLine } from "./status-line";
 import { Toolbar } from "./toolbar";
 import { useDrag } from "./use-drag";
 import { useDrops } from "./use-drops";
 import { useGathered } from "./use-gathered";
+import { useKeptTrue } from "./use-kept-true";
 import type { Order } from "./use-listing";
 import { useListing } from "./use-listing";
 import { usePeople } from "./use-people";
@@ -38,8 +39,6 @@ type Dialog = { of: "delete"; rows: Placed[] } | { of: "move"; rows: Placed[] } 
 const TYPED_FOR = 900;
 /** A range up to this long whose rows are all here is chosen row by row. */
 const BY_ID = 2_000;
-
-const NONE: ReadonlySet<string> = new Set();
 
 interface BrowserProps {
   drive: string;
@@ -87,14 +86,9 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
     setRenaming(null);
   }
 
+  useKeptTrue(listing, chosen, setChosen);
+
   useEffect(() => {
-    setChosen((now) => {
-      const { ids, all } = now.rows.size > 0 ? outline.here() : { ids: NONE, all: false };
-      // Of a row that is not here it is known that it went if all rows are here, or if somebody was seen to take it away.
-      const left = (id: string): boolean => ["deleted", "moved"].includes(news.touch(id)?.change.what ?? "");
-      const kept = without(now, (id) => !ids.has(id) && (all || left(id)));
-      return followed(kept, (id) => outline.lineOf(id), outline.length, (line) => outline.at(line)?.row?.id ?? null);
-    });
     const want = sought.current;
     if (!want) return;
     const line = outline.lineOf(want.node);
@@ -104,7 +98,7 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
     setChosen(only(row, line));
     handle.current?.show(line);
     if (want.rename) setRenaming(row.id);
-  }, [outline, news]);
+  }, [outline]);
 
   const shownId = place?.id;
   useEffect(() => {

@@ -8,6 +8,7 @@ import type { What } from "../../listing/pages";
 import { Pages } from "../../listing/pages";
 import { useNews } from "../../live/news";
 import { usePlatform } from "../../platform/context";
+import { CallError } from "../../platform/types";
 
 export interface Order {
   sort: SortKey;
@@ -42,10 +43,19 @@ export interface Listing {
   seek: (text: string, from: number) => Promise<number>;
   /** The line of this node in the folder that is open. */
   locate: (node: string) => Promise<number>;
+  /** How often the list was said to have changed. */
+  changes: () => number;
+  /** Looks up rows that are not here; yields those that are no more in the list. The first of the others are here
+   * afterwards. */
+  lookUp: (ids: readonly string[], signal: AbortSignal) => Promise<string[]>;
 }
 
 /** Answers that come closer together than this are one refresh: a storm of news is not one of requests. */
 const CALM = 60;
+
+/** Rows that are brought here with those around them when they are looked up: rows that were chosen together mostly
+ * stand together, and the others come with them. */
+const MOST_BROUGHT = 20;
 
 /** How long after an answer a window that draws no frames takes it in. */
 const UNSEEN = 100;
@@ -60,6 +70,12 @@ function atNextFrame(run: () => void): void {
   };
   const frame = requestAnimationFrame(now);
   const timer = setTimeout(now, UNSEEN);
+}
+
+/** A folder that is gone has no rows; whatever else fails tells nothing. */
+function nowhere(error: unknown): number {
+  if (error instanceof CallError && error.code === "node_not_found") return -1;
+  throw error;
 }
 
 export function useListing(drive: string, folder: string | null, { sort, descending }: Order): Listing {
@@ -170,11 +186,9 @@ export function useListing(drive: string, folder: string | null, { sort, descend
   }, []);
 
   const found = useCallback(
-    async (of: string | null, seek: { node: string } | { prefix: { text: string; from: number } }): Promise<number> => {
-      const answer = await platform.call("folder", {
-        drive, offset: 0, count: 0, sort, descending, folders_first: true, seek,
-        ...(of === null ? {} : { folder: of }),
-      });
+    async (of: string | null, seek: { node: string } | { prefix: { text: string; from: number } }, signal?: AbortSignal): Promise<number> => {
+      const request = { drive, offset: 0, count: 0, sort, descending, folders_first: true, seek, ...(of === null ? {} : { folder: of }) };
+      const answer = await platform.call("folder", request, signal ? { signal } : {});
       return answer.found ?? -1;
     },
     [platform, drive, sort, descending],
@@ -199,6 +213,28 @@ export function useListing(drive: string, folder: string | null, { sort, descend
       for (const pages of opened.values()) pages.patch(id, change);
     }, [root, opened]),
     seek: useCallback((text, line) => outline.seek(line, (of, from) => found(of === "" ? folder : of, { prefix: { text, from } })), [outline, folder, found]),
+    changes: useCallback(() => [...opened.values()].reduce((sum, pages) => sum + pages.refreshed, root.refreshed), [root, opened]),
+    lookUp: useCallback(
+      async (ids, signal) => {
+        const gone: string[] = [];
+        const folders: [string | null, Pages<Row, Place>][] = [[folder, root], ...opened];
+        let brought = 0;
+        for (const id of ids) {
+          let there = folders.some(([, pages]) => pages.has(id));
+          for (const [of, pages] of folders) {
+            if (there) break;
+            const at = await found(of, { node: id }, signal).catch(nowhere);
+            if (at < 0) continue;
+            there = true;
+            if (brought < MOST_BROUGHT) await pages.reach(at, signal);
+            brought += 1;
+          }
+          if (!there) gone.push(id);
+        }
+        return gone;
+      },
+      [folder, root, opened, found],
+    ),
     locate: useCallback(async (node) => outline.lineAt(root, await found(folder, { node })), [outline, root, folder, found]),
   };
 }
