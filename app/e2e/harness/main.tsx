@@ -64,6 +64,20 @@ if (wanted.has("words")) daemon.words = "amber lake orbit stone velvet wheat";
 daemon.uploadTakes = Number(wanted.get("upload") ?? 0);
 // As in the desktop window, which takes no files.
 if (wanted.has("noupload")) Object.assign(daemon, { upload: undefined });
+// As the desktop window: it shows notices, and is told of links that are opened elsewhere.
+if (wanted.has("notices")) {
+  const notices: string[] = [];
+  Object.assign(window, { notices });
+  Object.assign(daemon, { notify: (_title: string, body: string) => Promise.resolve(void notices.push(body)) });
+}
+if (wanted.has("links")) {
+  Object.assign(daemon, {
+    onLink: (listener: (link: string) => void) => {
+      Object.assign(window, { link: listener });
+      return () => undefined;
+    },
+  });
+}
 const fail = (command: string): void => {
   daemon.failing.set(command as Command, new CallError({ code: "io", message: "the disk does not answer", hint: "check the disk", retryable: false }));
 };

@@ -193,6 +193,9 @@ export class FakeDaemon implements Platform {
       case "drives":
         return { version: "0.1.0", device: "device-a", drives: this.empty ? [] : [this.card()], broken: [] };
       case "folder": {
+        if (folder !== ROOT && !this.nodes.has(folder)) {
+          throw new CallError({ code: "node_not_found", message: "this file or folder is no longer there", hint: "it may have been deleted meanwhile; look into the trash", retryable: false });
+        }
         const rows = this.rows(folder, asked);
         const [offset, count] = [Number(asked["offset"]), Number(asked["count"])];
         this.windows.push([offset, count]);

@@ -72,9 +72,14 @@ function atNextFrame(run: () => void): void {
   const timer = setTimeout(now, UNSEEN);
 }
 
+/** Whether the folder itself is no more. */
+function isGone(error: unknown): boolean {
+  return error instanceof CallError && error.code === "node_not_found";
+}
+
 /** A folder that is gone has no rows; whatever else fails tells nothing. */
 function nowhere(error: unknown): number {
-  if (error instanceof CallError && error.code === "node_not_found") return -1;
+  if (isGone(error)) return -1;
   throw error;
 }
 
@@ -128,6 +133,12 @@ export function useListing(drive: string, folder: string | null, { sort, descend
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const stale = new Set<Pages<Row, Place>>();
+    const refresh = (): void => {
+      clearTimeout(timer);
+      timer = undefined;
+      for (const pages of stale) pages.refresh();
+      stale.clear();
+    };
     const off = news.onFolders(drive, (folders) => {
       const changed = (id: string | null): boolean => folders === "all" || id === null || folders.has(id);
       if (changed(root.about?.id ?? null)) stale.add(root);
@@ -137,15 +148,12 @@ export function useListing(drive: string, folder: string | null, { sort, descend
         for (const id of folders) if (root.indexOf(id) >= 0) stale.add(root);
         if (root.about?.path.some((crumb) => folders.has(crumb.id)) === true) stale.add(root);
       }
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        for (const pages of stale) pages.refresh();
-        stale.clear();
-      }, CALM);
+      timer ??= setTimeout(refresh, CALM);
     });
     return () => {
       off();
-      clearTimeout(timer);
+      // What was heard just before another folder was opened or closed counts for those that stay.
+      if (timer !== undefined) refresh();
     };
   }, [news, drive, root, opened]);
 
@@ -185,6 +193,12 @@ export function useListing(drive: string, folder: string | null, { sort, descend
     });
   }, []);
 
+  // A folder that somebody deleted is open no more.
+  const lost = [...opened].find(([, pages]) => isGone(pages.error))?.[0];
+  useEffect(() => {
+    if (lost !== undefined) close(lost);
+  }, [lost, close]);
+
   const found = useCallback(
     async (of: string | null, seek: { node: string } | { prefix: { text: string; from: number } }, signal?: AbortSignal): Promise<number> => {
       const request = { drive, offset: 0, count: 0, sort, descending, folders_first: true, seek, ...(of === null ? {} : { folder: of }) };
@@ -200,7 +214,7 @@ export function useListing(drive: string, folder: string | null, { sort, descend
     arrivals,
     waiting: shown.total === null && root.error === null,
     loaded: shown.total !== null,
-    error: [root, ...opened.values()].find((pages) => pages.error !== null)?.error ?? null,
+    error: [root, ...opened.values()].find((pages) => pages.error !== null && (pages === root || !isGone(pages.error)))?.error ?? null,
     opened,
     open,
     close,
