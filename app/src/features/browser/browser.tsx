@@ -402,7 +402,7 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
                 {!canWrite
                   ? "You can read this drive, not change it."
                   : takesFiles
-                    ? "Drop files here, or make a folder with F7."
+                    ? "Drop files here, or add files and folders with the buttons above."
                     : `Put files into ${card?.folder ? spoken(card.folder) : "the drive’s folder"} with your file manager, or make a folder with F7.`}
               </Empty>
             }

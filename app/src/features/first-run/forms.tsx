@@ -79,6 +79,11 @@ function Frame({ inDialog, label, onSubmit, children }: { inDialog: boolean; lab
   );
 }
 
+/** Whether a path says where it begins, as on this or another system. */
+function isWhole(path: string): boolean {
+  return path.startsWith("/") || /^[A-Za-z]:\\/.test(path);
+}
+
 /** What appears below a form may be below the window too. */
 function useInSight<E extends HTMLElement>(shown: boolean) {
   const element = useRef<E>(null);
@@ -114,9 +119,21 @@ function Outcome({ error, progress }: { error: unknown; progress: Progress | nul
 
 function FolderField({ label, hint, value, onChange, placeholder }: { label: string; hint: string; value: string; onChange: (path: string) => void; placeholder: string }) {
   const { pickFolder } = usePlatform();
+  const [left, setLeft] = useState(false);
+  const fault = left && value.trim() !== "" && !isWhole(value.trim()) ? `Write the whole path, as in ${placeholder}` : null;
   return (
     <div className="folder-field">
-      <TextField label={label} hint={hint} placeholder={placeholder} value={value} onChange={(event) => onChange(event.target.value)} required data-autofocus="" />
+      <TextField
+        label={label}
+        hint={hint}
+        fault={fault}
+        placeholder={placeholder}
+        value={value}
+        onChange={(event) => onChange(event.target.value)}
+        onBlur={() => setLeft(true)}
+        required
+        data-autofocus=""
+      />
       {pickFolder && (
         <Button
           icon={<FolderSearch size={15} aria-hidden />}
@@ -134,7 +151,7 @@ export function ShareForm({ onDone, inDialog = false }: FormProps) {
   const [path, setPath] = useState("");
   const [name, setName] = useState("");
   const { busy, error, progress, run } = useRun({ onDone, inDialog }, (drive) => `“${spoken(drive.name)}” is shared. Invite others whenever you like.`);
-  const ready = path.trim().startsWith("/") || /^[A-Za-z]:\\/.test(path.trim());
+  const ready = isWhole(path.trim());
   const submit = (): void => {
     if (!ready) return;
     void run((onProgress, signal) =>
@@ -163,7 +180,7 @@ export function JoinForm({ invite = "", onDone, inDialog = false }: FormProps & 
   const [words, setWords] = useState<string | null>(null);
   const { busy, error, progress, left, run, stop } = useRun({ onDone, inDialog }, (drive) => `You are in “${spoken(drive.name)}”. Its files are arriving.`);
   const sight = useInSight<HTMLDivElement>(words !== null || left);
-  const ready = ticket.trim() !== "" && path.trim().startsWith("/");
+  const ready = ticket.trim() !== "" && isWhole(path.trim());
   const submit = (): void => {
     if (!ready) return;
     setWords(null);

@@ -147,7 +147,7 @@ function Content({ route, open, onLook }: ContentProps) {
   }
   return (
     <>
-      <DriveHeader card={open} view={route.view} />
+      <DriveHeader key={`head ${open.id}`} card={open} view={route.view} />
       {open.role === null && (
         <div className="banner banner-warn" role="alert">
           <span>
@@ -156,7 +156,7 @@ function Content({ route, open, onLook }: ContentProps) {
         </div>
       )}
       {route.view === "files" && <Browser key={open.id} drive={open.id} folder={route.folder} onLook={onLook} />}
-      {route.view === "people" && <PeoplePage card={open} />}
+      {route.view === "people" && <PeoplePage key={open.id} card={open} />}
       {route.view === "activity" && <ActivityPage drive={open.id} />}
       {route.view === "attention" && <AttentionPage drive={open.id} />}
     </>
