@@ -32,7 +32,7 @@ export function AttentionPage({ drive }: { drive: string }) {
         </Empty>
       )}
       {waits > 0 && (
-        <Section title="Waiting" about="Tried again by itself.">
+        <Section title="Waiting" about="Each is tried again by itself.">
           <ul className="card">
             {problems.data?.map((problem, at) => (
               <li key={at} className="item">
