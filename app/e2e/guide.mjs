@@ -96,6 +96,8 @@ try {
   await hers.bringToFront();
   await row(hers, "launch plan final.md").getByRole("img", { name: /Ben Okafor is here/ }).waitFor();
   await row(hers, "Launch 2027").getByRole("img", { name: /Chen Wei is here/ }).waitFor();
+  await ana.run("wait", "Studio");
+  await hers.locator(".mark-faint").first().waitFor({ state: "detached" });
   await row(hers, "Brand").click();
   await take(hers, "files");
   await row(hers, "launch plan final.md").click();

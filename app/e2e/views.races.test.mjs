@@ -129,3 +129,15 @@ test("an invite link that was opened before the first drive is asked for once", 
   assert.equal(await page.getByLabel("Invite", { exact: true }).inputValue(), "");
   assert.deepEqual(faults, []);
 });
+
+test("a file that was still to come is marked no more once it is on this device", options, async () => {
+  await open();
+  const mark = row("keynote.mp4").getByRole("img", { name: /Not on this device/ });
+  await mark.waitFor();
+  await page.evaluate(() => {
+    [...window.daemon.nodes.values()].find((node) => node.name === "keynote.mp4").here = true;
+    window.daemon.tell({ type: "peers", drive: "drive-1", connected: 2, pending_up: 0, pending_down: 0 });
+  });
+  await mark.waitFor({ state: "detached", timeout: 3_000 });
+  assert.deepEqual(faults, []);
+});

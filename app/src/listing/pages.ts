@@ -86,6 +86,12 @@ export class Pages<Row extends { id: string }, About = null> {
     for (const { rows, stale } of this.pages.values()) if (!stale) for (const { id } of rows) yield id;
   }
 
+  /** Whether any row that is here is like this. */
+  some(is: (row: Row) => boolean): boolean {
+    for (const { rows } of this.pages.values()) if (rows.some(is)) return true;
+    return false;
+  }
+
   /** Whether this row is here, as the list is now. */
   has(id: string): boolean {
     for (const { rows, stale } of this.pages.values()) if (!stale && rows.some((row) => row.id === id)) return true;

@@ -1,7 +1,7 @@
 // The rows of the folder that is open and of those opened inside it, kept fresh by the news.
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { flushSync } from "react-dom";
-import type { Crumb, Row, SortKey } from "../../bindings/api";
+import type { Crumb, Event, Row, SortKey } from "../../bindings/api";
 import { Arrivals } from "../../listing/arrivals";
 import { Outline } from "../../listing/outline";
 import type { What } from "../../listing/pages";
@@ -56,6 +56,9 @@ const CALM = 60;
 /** Rows that are brought here with those around them when they are looked up: rows that were chosen together mostly
  * stand together, and the others come with them. */
 const MOST_BROUGHT = 20;
+
+/** How long after bytes may have come rows are asked for again. */
+const ARRIVED = 1_000;
 
 /** How long after an answer a window that draws no frames takes it in. */
 const UNSEEN = 100;
@@ -154,6 +157,24 @@ export function useListing(drive: string, folder: string | null, { sort, descend
       off();
       // What was heard just before another folder was opened or closed counts for those that stay.
       if (timer !== undefined) refresh();
+    };
+  }, [news, drive, root, opened]);
+
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const look = (): void => {
+      clearTimeout(timer);
+      timer = undefined;
+      for (const pages of [root, ...opened.values()]) if (pages.some((row) => row.here === false)) pages.refresh();
+    };
+    // No news say that the bytes of a file came, but those of transfers and of other devices do when some may have.
+    const onEvent = (event: Event): void => {
+      if ((event.type === "transfers" || event.type === "peers") && event.drive === drive) timer ??= setTimeout(look, ARRIVED);
+    };
+    const off = news.live.on({ onEvent, onGap: () => undefined });
+    return () => {
+      off();
+      if (timer !== undefined) look();
     };
   }, [news, drive, root, opened]);
 
