@@ -146,3 +146,21 @@ it("an answer that was under way when news came does not put old things in their
   off();
   queries.clear();
 });
+
+it("a first answer that is older than news of transfers is asked for once more", async () => {
+  const queries = new QueryClient();
+  new News(live, queries);
+  wire.say(hello(false));
+  const answers: ((transfers: unknown) => void)[] = [];
+  const view = new QueryObserver(queries, { queryKey: keys.transfers, queryFn: () => new Promise((resolve) => answers.push(resolve)) });
+  const off = view.subscribe(() => undefined);
+  wire.say({ frame: "event", seq: 5, event: { type: "transfers", drive: "d", transfers: [] } });
+  await vi.advanceTimersByTimeAsync(10);
+  answers[0]?.([{ drive: "d", way: "import" }]);
+  await vi.advanceTimersByTimeAsync(10);
+  answers[1]?.([]);
+  await vi.advanceTimersByTimeAsync(10);
+  expect(queries.getQueryData(keys.transfers)).toEqual([]);
+  off();
+  queries.clear();
+});

@@ -135,9 +135,13 @@ export class News {
 
   /** Puts news in the place of an answer. One that is under way may be from before them, and is asked for anew. */
   private put<T>(queryKey: readonly string[], change: (old: T | undefined) => T | undefined): void {
-    const asked = this.queries.isFetching({ queryKey, exact: true }) > 0;
-    this.queries.setQueryData<T>(queryKey, change);
-    if (asked) void this.queries.invalidateQueries({ queryKey, exact: true });
+    const which = { queryKey, exact: true };
+    const asked = this.queries.isFetching(which) > 0;
+    const known = this.queries.setQueryData<T>(queryKey, change) !== undefined;
+    if (!asked) return;
+    // A first answer is not given up by itself for another one.
+    const over = known ? Promise.resolve() : this.queries.cancelQueries(which);
+    void over.then(() => this.queries.invalidateQueries(which));
   }
 
   private tree({ drive, who, folders, all, changes, count }: Event & { type: "tree" }): void {
