@@ -231,7 +231,7 @@ test("one file that two people changed apart is told to both, with the reason", 
     await link.click();
     const item = page.locator(".item").filter({ hasText: "plan.md" });
     await item.getByText("edited twice").waitFor();
-    await item.getByText(/was written by several people at the same time.*beside it, complete: `plan \(.*\)\.md`/).waitFor();
+    await item.getByText(/was written by several people at the same time.*beside it, complete: “plan \(.*\)\.md”/).waitFor();
     await clean(page, "a conflict");
   }
   // Whoever deletes one of both settles it, for both.

@@ -329,7 +329,7 @@ test("what was deleted or moved away is selected no more, whoever did it", optio
   const words = () => status().locator("[role=status]").textContent();
   const until = (text) => page.waitForFunction((text) => document.querySelector(".status [role=status]").textContent === text, text);
   await row("README").click();
-  assert.equal(await words(), "1 item of 17 selected, 640 B");
+  assert.equal(await words(), "1 of 17 selected, 640 B");
   await page.keyboard.press("Delete");
   await page.keyboard.press("Enter");
   await until("16 items");
@@ -339,7 +339,7 @@ test("what was deleted or moved away is selected no more, whoever did it", optio
     const { id } = [...window.daemon.nodes.values()].find((node) => node.name === "cover.png");
     window.daemon.as(window.ben, "deleted", id, () => undefined);
   });
-  await until("1 item of 15 selected, 12.0 KB");
+  await until("1 of 15 selected, 12.0 KB");
   await page.evaluate(() => {
     const find = (name) => [...window.daemon.nodes.values()].find((node) => node.name === name).id;
     const photos = find("Photos");

@@ -14,5 +14,6 @@ it("every view has an address that leads back to it", () => {
 
 it("an address that means nothing is the start, not an error", () => {
   expect(parse("#/nowhere/at/all")).toEqual({ at: "start" });
+  expect(parse("#/d/%E0%A4%A")).toEqual({ at: "start" });
   expect(parse("#/d/x/strange")).toEqual({ at: "drive", drive: "x", view: "files", folder: null });
 });

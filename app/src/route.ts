@@ -10,8 +10,17 @@ export type Route =
 
 const VIEWS: readonly View[] = ["files", "people", "activity", "attention"];
 
+/** The words of an address; none if it is not one, as one that was cut off. */
+function words(hash: string): string[] {
+  try {
+    return hash.replace(/^#?\/?/, "").split("/").map(decodeURIComponent);
+  } catch {
+    return [];
+  }
+}
+
 export function parse(hash: string): Route {
-  const [place, drive, view, folder] = hash.replace(/^#?\/?/, "").split("/").map(decodeURIComponent);
+  const [place, drive, view, folder] = words(hash);
   if (place === "transfers") return { at: "transfers" };
   if (place !== "d" || !drive) return { at: "start" };
   const known = VIEWS.find((one) => one === view) ?? "files";

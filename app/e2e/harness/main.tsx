@@ -32,22 +32,19 @@ if (folders > 0) {
   daemon.add("server.rs", { size: 12_007 });
   daemon.add("README", { size: 640 });
   daemon.add("shared fonts", { kind: "symlink", target: "/usr/share/fonts", size: 16 });
-  // Names that are there to do harm, or to be too long; the pictures of the guide go without.
-  const plain = wanted.has("plain");
-  if (!plain) {
-    daemon.add("invoice\u202Efdp.exe", { size: 88 });
-    daemon.add("pass\u200bword.txt", { size: 12 });
-    daemon.add("<script>alert(1)</script>.html", { size: 25 });
-    daemon.add(`${"a very long name ".repeat(14)}end.txt`, { size: 1, problem: "the name is too long for this system" });
-    daemon.add("Übersicht – 報告書 مرحبا.pdf", { size: 733_000 });
-  }
+  // Names that are there to do harm, or to be too long.
+  daemon.add("invoice\u202Efdp.exe", { size: 88 });
+  daemon.add("pass\u200bword.txt", { size: 12 });
+  daemon.add("<script>alert(1)</script>.html", { size: 25 });
+  daemon.add(`${"a very long name ".repeat(14)}end.txt`, { size: 1, problem: "the name is too long for this system" });
+  daemon.add("Übersicht – 報告書 مرحبا.pdf", { size: 733_000 });
   daemon.as(ben, "edited", budget);
   daemon.as(ben, "renamed", plan, (node) => { node.name = "launch plan final.md"; });
   daemon.presence = [
     { member: "ben", name: "Ben Okafor", device: "ben-1", you: false, folder: ROOT, viewing: null, editing: [budget], idle: false },
     { member: "chen", name: "Chen Wei", device: "chen-1", you: false, folder: launch, viewing: null, editing: [], idle: true },
   ];
-  daemon.problems = plain ? [] : [{ path: `${"a very long name ".repeat(14)}end.txt`, reason: "The name is too long for the file system of this folder.", hint: "Give it a shorter name; it is tried again by itself." }];
+  daemon.problems = [{ path: `${"a very long name ".repeat(14)}end.txt`, reason: "The name is too long for the file system of this folder.", hint: "Give it a shorter name; it is tried again by itself." }];
   daemon.transfers = [
     { drive: "drive-1", way: "checkout", files: 31, files_total: 128, bytes: 1_310_000_000, bytes_total: 4_200_000_000, rate: 48_000_000, left: 61_000 },
   ];
@@ -64,6 +61,20 @@ if (wanted.has("words")) daemon.words = "amber lake orbit stone velvet wheat";
 daemon.uploadTakes = Number(wanted.get("upload") ?? 0);
 // As in the desktop window, which takes no files.
 if (wanted.has("noupload")) Object.assign(daemon, { upload: undefined });
+// As the desktop window: it shows notices, and is told of links that are opened elsewhere.
+if (wanted.has("notices")) {
+  const notices: string[] = [];
+  Object.assign(window, { notices });
+  Object.assign(daemon, { notify: (_title: string, body: string) => Promise.resolve(void notices.push(body)) });
+}
+if (wanted.has("links")) {
+  Object.assign(daemon, {
+    onLink: (listener: (link: string) => void) => {
+      Object.assign(window, { link: listener });
+      return () => undefined;
+    },
+  });
+}
 const fail = (command: string): void => {
   daemon.failing.set(command as Command, new CallError({ code: "io", message: "the disk does not answer", hint: "check the disk", retryable: false }));
 };

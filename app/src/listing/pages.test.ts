@@ -211,4 +211,24 @@ describe("pages", () => {
     await settled();
     expect(told[0]).toBe("list");
   });
+
+  it("what was here before the list changed is not surely there, until it is fetched anew", async () => {
+    const shelf = new Shelf(1_000);
+    const pages = new Pages(shelf.source);
+    pages.want(0, 1);
+    await settled();
+    pages.want(800, 801);
+    await settled();
+    expect([pages.has("n5"), [...pages.ids()].length]).toEqual([true, 2 * PAGE]);
+    shelf.rows.unshift({ id: "new" });
+    shelf.revision = "2";
+    pages.refresh();
+    await settled();
+    expect([pages.has("n5"), pages.indexOf("n5"), pages.has("n805")]).toEqual([false, 5, true]);
+    await pages.reach(6, new AbortController().signal);
+    expect([pages.has("n5"), pages.indexOf("n5")]).toEqual([true, 6]);
+    const asked = shelf.asked.length;
+    await pages.reach(6, new AbortController().signal);
+    expect(shelf.asked.length).toBe(asked);
+  });
 });

@@ -51,6 +51,8 @@ export class Pages<Row extends { id: string }, About = null> {
   total: number | null = null;
   /** What the source says of the list itself; null before the first answer. */
   about: About | null = null;
+  /** How often the list was said to have changed. */
+  refreshed = 0;
   private readonly pages = new Map<number, Page<Row>>();
   /** Pages that could not be fetched, and why. They are left alone until somebody refreshes: whoever shows
    * a failure looks at the same rows again, and would ask without end. */
@@ -79,9 +81,21 @@ export class Pages<Row extends { id: string }, About = null> {
     return this.pages.get(Math.floor(index / PAGE))?.rows[index % PAGE];
   }
 
-  /** The ids of the rows that are here. */
+  /** The ids of the rows that are here, as the list is now: what was here before it changed is not surely there. */
   *ids(): Iterable<string> {
-    for (const { rows } of this.pages.values()) for (const { id } of rows) yield id;
+    for (const { rows, stale } of this.pages.values()) if (!stale) for (const { id } of rows) yield id;
+  }
+
+  /** Whether any row that is here is like this. */
+  some(is: (row: Row) => boolean): boolean {
+    for (const { rows } of this.pages.values()) if (rows.some(is)) return true;
+    return false;
+  }
+
+  /** Whether this row is here, as the list is now. */
+  has(id: string): boolean {
+    for (const { rows, stale } of this.pages.values()) if (!stale && rows.some((row) => row.id === id)) return true;
+    return false;
   }
 
   /** Whether every row is here, as it is now. */
@@ -94,13 +108,16 @@ export class Pages<Row extends { id: string }, About = null> {
     return rows === this.total;
   }
 
-  /** Where this row is, as far as it is here; -1 if it is not. */
+  /** Where this row is, as far as it is here; -1 if it is not. Where it was before the list changed counts only if
+   * nothing newer tells. */
   indexOf(id: string): number {
-    for (const [page, { rows }] of this.pages) {
+    let before = -1;
+    for (const [page, { rows, stale }] of this.pages) {
       const at = rows.findIndex((row) => row.id === id);
-      if (at >= 0) return page * PAGE + at;
+      if (at >= 0 && !stale) return page * PAGE + at;
+      if (at >= 0 && before < 0) before = page * PAGE + at;
     }
-    return -1;
+    return before;
   }
 
   /** Says which rows are in sight; what is missing of them is fetched. */
@@ -115,6 +132,7 @@ export class Pages<Row extends { id: string }, About = null> {
   /** The list has changed: what is here is shown until it is fetched anew. What is under way goes on: were
    * it stopped, changes that come faster than answers would keep every answer away. */
   refresh(): void {
+    this.refreshed += 1;
     for (const page of this.pages.values()) page.stale = true;
     for (const one of this.underWay.values()) one.again = true;
     this.failed.clear();
@@ -162,6 +180,16 @@ export class Pages<Row extends { id: string }, About = null> {
       const start = (first + at) * PAGE;
       return rows.slice(Math.max(0, from - start), Math.max(0, to + 1 - start));
     });
+  }
+
+  /** Fetches the rows around a place that is not in sight. */
+  async reach(index: number, signal: AbortSignal): Promise<void> {
+    const page = Math.floor(index / PAGE);
+    const known = this.pages.get(page);
+    if (known && !known.stale) return;
+    const { refreshed } = this;
+    const run = await this.source(page * PAGE, PAGE, signal);
+    if (!signal.aborted) this.take(page, run, this.refreshed !== refreshed);
   }
 
   /** Nobody looks any more. */

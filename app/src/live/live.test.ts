@@ -1,4 +1,4 @@
-import { QueryClient } from "@tanstack/react-query";
+import { QueryClient, QueryObserver } from "@tanstack/react-query";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { Frame } from "../bindings/api";
 import type { Cursor, FrameListener } from "../platform/types";
@@ -106,5 +106,61 @@ it("a refused connection asks for the drives once, which tells whether this wind
   vi.advanceTimersByTime(200);
   wire.listener?.onEnd();
   expect(asked).toHaveBeenCalledTimes(1);
+  queries.clear();
+});
+
+it("activity of every drive in which something happened is asked for, not of the first alone", () => {
+  const queries = new QueryClient();
+  const asked = vi.spyOn(queries, "invalidateQueries");
+  new News(live, queries);
+  wire.say(hello(false));
+  asked.mockClear();
+  const tree = (seq: number, drive: string): Frame => ({
+    frame: "event", seq, event: { type: "tree", drive, who: { member: "b", name: "Ben", you: false }, folders: [], all: false, changes: [], count: 1 },
+  });
+  wire.say(tree(5, "one"));
+  wire.say(tree(6, "two"));
+  wire.say(tree(7, "one"));
+  vi.advanceTimersByTime(1_000);
+  expect(asked.mock.calls.map(([filter]) => filter?.queryKey)).toEqual([keys.drives, keys.activity("one"), keys.activity("two")]);
+  queries.clear();
+});
+
+it("an answer that was under way when news came does not put old things in their place", async () => {
+  const queries = new QueryClient();
+  new News(live, queries);
+  wire.say(hello(false));
+  const key = keys.presence("d");
+  const answers: ((here: unknown) => void)[] = [];
+  const view = new QueryObserver(queries, { queryKey: key, queryFn: () => new Promise((resolve) => answers.push(resolve)) });
+  const off = view.subscribe(() => undefined);
+  const here = [{ member: "ben", name: "Ben", device: "b", you: false, folder: null, viewing: null, editing: [], idle: false }];
+  wire.say({ frame: "event", seq: 5, event: { type: "presence", drive: "d", here } });
+  expect(queries.getQueryData(key)).toEqual(here);
+  answers[0]?.([]);
+  await vi.advanceTimersByTimeAsync(10);
+  expect(queries.getQueryData(key)).toEqual(here);
+  answers[1]?.(here);
+  await vi.advanceTimersByTimeAsync(10);
+  expect([queries.getQueryData(key), answers.length]).toEqual([here, 2]);
+  off();
+  queries.clear();
+});
+
+it("a first answer that is older than news of transfers is asked for once more", async () => {
+  const queries = new QueryClient();
+  new News(live, queries);
+  wire.say(hello(false));
+  const answers: ((transfers: unknown) => void)[] = [];
+  const view = new QueryObserver(queries, { queryKey: keys.transfers, queryFn: () => new Promise((resolve) => answers.push(resolve)) });
+  const off = view.subscribe(() => undefined);
+  wire.say({ frame: "event", seq: 5, event: { type: "transfers", drive: "d", transfers: [] } });
+  await vi.advanceTimersByTimeAsync(10);
+  answers[0]?.([{ drive: "d", way: "import" }]);
+  await vi.advanceTimersByTimeAsync(10);
+  answers[1]?.([]);
+  await vi.advanceTimersByTimeAsync(10);
+  expect(queries.getQueryData(keys.transfers)).toEqual([]);
+  off();
   queries.clear();
 });

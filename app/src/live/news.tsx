@@ -32,6 +32,8 @@ export class News {
   private readonly touches = new Map<string, Touch>();
   private readonly folders = new Map<string, Set<FolderListener>>();
   private readonly watchers = new Set<() => void>();
+  /** Drives in which something happened since counts were last asked for. */
+  private readonly changing = new Set<string>();
   private refreshing: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -112,16 +114,13 @@ export class News {
         break;
       }
       case "presence":
-        this.queries.setQueryData(keys.presence(event.drive), event.here);
+        this.put(keys.presence(event.drive), () => event.here);
         break;
       case "transfers":
-        this.queries.setQueryData<Transfer[]>(keys.transfers, (old = []) => [
-          ...old.filter((one) => one.drive !== event.drive),
-          ...event.transfers,
-        ]);
+        this.put<Transfer[]>(keys.transfers, (old) => old && [...old.filter((one) => one.drive !== event.drive), ...event.transfers]);
         break;
       case "problems":
-        this.queries.setQueryData(keys.problems(event.drive), event.problems);
+        this.put(keys.problems(event.drive), () => event.problems);
         this.card(event.drive, { problems: event.problems.length });
         break;
       case "drives":
@@ -131,9 +130,18 @@ export class News {
   }
 
   private card(drive: string, change: Partial<DrivesReply["drives"][number]>): void {
-    this.queries.setQueryData<DrivesReply>(keys.drives, (old) =>
-      old ? { ...old, drives: old.drives.map((one) => (one.id === drive ? { ...one, ...change } : one)) } : old,
-    );
+    this.put<DrivesReply>(keys.drives, (old) => old && { ...old, drives: old.drives.map((one) => (one.id === drive ? { ...one, ...change } : one)) });
+  }
+
+  /** Puts news in the place of an answer. One that is under way may be from before them, and is asked for anew. */
+  private put<T>(queryKey: readonly string[], change: (old: T | undefined) => T | undefined): void {
+    const which = { queryKey, exact: true };
+    const asked = this.queries.isFetching(which) > 0;
+    const known = this.queries.setQueryData<T>(queryKey, change) !== undefined;
+    if (!asked) return;
+    // A first answer is not given up by itself for another one.
+    const over = known ? Promise.resolve() : this.queries.cancelQueries(which);
+    void over.then(() => this.queries.invalidateQueries(which));
   }
 
   private tree({ drive, who, folders, all, changes, count }: Event & { type: "tree" }): void {
@@ -158,10 +166,12 @@ export class News {
       }
     }
     // A storm of changes asks for counts and activity once a second, not once each.
+    this.changing.add(drive);
     this.refreshing ??= setTimeout(() => {
       this.refreshing = undefined;
       void this.queries.invalidateQueries({ queryKey: keys.drives });
-      void this.queries.invalidateQueries({ queryKey: keys.activity(drive) });
+      for (const one of this.changing) void this.queries.invalidateQueries({ queryKey: keys.activity(one) });
+      this.changing.clear();
     }, 1_000);
   }
 }

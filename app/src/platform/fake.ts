@@ -73,6 +73,21 @@ export class FakeDaemon implements Platform {
     this.tell({ type: "tree", drive: DRIVE, who, folders: [...folders], all: false, changes, count: 1 });
   }
 
+  /** Deletes many, or moves them into a folder. As a drive does it: one change of many, told once. */
+  together(who: Who, what: "deleted" | "moved", nodes: readonly string[], folder = ROOT): void {
+    const folders = new Set([folder]);
+    const changes = nodes.slice(0, 32).map((id) => ({ what, node: id, folder, path: this.path(id) }));
+    for (const id of nodes) {
+      const node = this.nodes.get(id);
+      if (!node) continue;
+      folders.add(node.parent);
+      if (what === "deleted") this.nodes.delete(id);
+      else node.parent = folder;
+    }
+    this.sorted.clear();
+    this.tell({ type: "tree", drive: DRIVE, who, folders: [...folders], all: false, changes, count: nodes.length });
+  }
+
   tell(event: Event): void {
     this.seq += 1;
     this.send({ frame: "event", seq: this.seq, event });
@@ -178,6 +193,9 @@ export class FakeDaemon implements Platform {
       case "drives":
         return { version: "0.1.0", device: "device-a", drives: this.empty ? [] : [this.card()], broken: [] };
       case "folder": {
+        if (folder !== ROOT && !this.nodes.has(folder)) {
+          throw new CallError({ code: "node_not_found", message: "this file or folder is no longer there", hint: "it may have been deleted meanwhile; look into the trash", retryable: false });
+        }
         const rows = this.rows(folder, asked);
         const [offset, count] = [Number(asked["offset"]), Number(asked["count"])];
         this.windows.push([offset, count]);
@@ -223,19 +241,7 @@ export class FakeDaemon implements Platform {
       case "delete_nodes": {
         this.refuse();
         const nodes = asked["nodes"] as string[];
-        const what = command === "delete_nodes" ? ("deleted" as const) : ("moved" as const);
-        // As a drive does it: one change of many, told once.
-        const folders = new Set([folder]);
-        const changes = nodes.slice(0, 32).map((id) => ({ what, node: id, folder, path: this.path(id) }));
-        for (const id of nodes) {
-          const node = this.nodes.get(id);
-          if (!node) continue;
-          folders.add(node.parent);
-          if (what === "deleted") this.nodes.delete(id);
-          else node.parent = folder;
-        }
-        this.sorted.clear();
-        this.tell({ type: "tree", drive: DRIVE, who: you, folders: [...folders], all: false, changes, count: nodes.length });
+        this.together(you, command === "delete_nodes" ? "deleted" : "moved", nodes, folder);
         return { done: nodes.length, refused: [] };
       }
       case "focus":

@@ -1,6 +1,7 @@
 // What the app may ask of where it runs, and nothing else. Three implementations: the desktop window,
 // a browser before a daemon's loopback port, and a fake for tests.
 import type { ApiError, Code, Frame, Progress } from "../bindings/api";
+import { quoted } from "../text/words";
 import type { Calls } from "./commands";
 
 export type Command = keyof Calls;
@@ -90,6 +91,6 @@ export function told(error: unknown): { message: string; hint: string | null } {
 
 /** Errors are written for a command line, in lower case and without a full stop. */
 function sentence(text: string): string {
-  const whole = text.charAt(0).toLocaleUpperCase() + text.slice(1);
+  const whole = quoted(text.charAt(0).toLocaleUpperCase() + text.slice(1));
   return /[.!?…]$/u.test(whole) ? whole : `${whole}.`;
 }

@@ -38,9 +38,15 @@ export function did(change: Change): string {
   }
 }
 
-export const ROLE_WORDS: Record<Role, { label: string; can: string }> = {
-  reader: { label: "Reader", can: "sees everything, changes nothing" },
-  writer: { label: "Writer", can: "adds, changes and deletes files" },
-  admin: { label: "Admin", can: "changes files, invites and removes people" },
-  owner: { label: "Owner", can: "may do everything, and appoints admins" },
+/** What a role is called, what such a person does, and what to tell one of it. */
+export const ROLE_WORDS: Record<Role, { label: string; can: string; you: string }> = {
+  reader: { label: "Reader", can: "sees everything, changes nothing", you: "You are a reader here: you see everything and change nothing." },
+  writer: { label: "Writer", can: "adds, changes and deletes files", you: "You are a writer here: you add, change and delete files." },
+  admin: { label: "Admin", can: "changes files, invites and removes people", you: "You are an admin here: you change files, invite people and remove them." },
+  owner: { label: "Owner", can: "may do everything, and appoints admins", you: "You are an owner here: you may do everything, and you appoint admins." },
 };
+
+/** Words of the daemon, who marks names and commands as on a command line, with quotes as everywhere else here. */
+export function quoted(text: string): string {
+  return text.replaceAll(/`([^`]*)`/g, "“$1”");
+}

@@ -34,17 +34,21 @@ export function Menu({ label, items, at, onClose }: MenuProps) {
     });
   }, [at.x, at.y]);
 
+  const { shown } = place;
   useEffect(() => {
+    // What is not yet visible takes no focus.
+    if (!shown) return undefined;
     const before = document.activeElement;
     const menu = list.current;
-    buttons(menu)[0]?.focus({ preventScroll: true });
+    // With nothing to choose the keys still go to the menu, or nothing would close it.
+    (buttons(menu)[0] ?? menu)?.focus({ preventScroll: true });
     return () => {
       // An item may have moved the focus on purpose, to a dialog or a field.
       if (menu?.contains(document.activeElement) !== false || document.activeElement === document.body) {
         if (before instanceof HTMLElement) before.focus({ preventScroll: true });
       }
     };
-  }, []);
+  }, [shown]);
 
   useEffect(() => {
     const outside = (event: Event): void => {

@@ -21,13 +21,14 @@ import { Preview } from "./preview";
 import { Results } from "./results";
 import type { GridHandle } from "./rows";
 import type { Chosen } from "./selection";
-import { alone, at, everything, followed, has, none, nothing, only, pointed, ranged, size, spanned, toggled, without } from "./selection";
+import { alone, at, everything, has, none, nothing, only, pointed, ranged, size, spanned, toggled } from "./selection";
 import { rowId } from "./slot";
 import { StatusLine } from "./status-line";
 import { Toolbar } from "./toolbar";
 import { useDrag } from "./use-drag";
 import { useDrops } from "./use-drops";
 import { useGathered } from "./use-gathered";
+import { useKeptTrue } from "./use-kept-true";
 import type { Order } from "./use-listing";
 import { useListing } from "./use-listing";
 import { usePeople } from "./use-people";
@@ -39,7 +40,13 @@ const TYPED_FOR = 900;
 /** A range up to this long whose rows are all here is chosen row by row. */
 const BY_ID = 2_000;
 
-const NONE: ReadonlySet<string> = new Set();
+/** A node that is to be under the cursor, in its folder; whether its place was asked for already. */
+interface Sought {
+  node: string;
+  folder: string;
+  rename: boolean;
+  asked: boolean;
+}
 
 interface BrowserProps {
   drive: string;
@@ -70,7 +77,7 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
   const searchField = useRef<HTMLInputElement>(null);
   const typed = useRef({ text: "", at: -Infinity });
   /** A node that is to be under the cursor as soon as it is here. */
-  const sought = useRef<{ node: string; rename: boolean } | null>(null);
+  const sought = useRef<Sought | null>(null);
   const presence = usePresence(drive);
   const activity = useActivity(drive);
   const canWrite = place?.canWrite ?? false;
@@ -87,24 +94,7 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
     setRenaming(null);
   }
 
-  useEffect(() => {
-    setChosen((now) => {
-      const { ids, all } = now.rows.size > 0 ? outline.here() : { ids: NONE, all: false };
-      // Of a row that is not here it is known that it went if all rows are here, or if somebody was seen to take it away.
-      const left = (id: string): boolean => ["deleted", "moved"].includes(news.touch(id)?.change.what ?? "");
-      const kept = without(now, (id) => !ids.has(id) && (all || left(id)));
-      return followed(kept, (id) => outline.lineOf(id), outline.length, (line) => outline.at(line)?.row?.id ?? null);
-    });
-    const want = sought.current;
-    if (!want) return;
-    const line = outline.lineOf(want.node);
-    const row = outline.at(line)?.row;
-    if (!row) return;
-    sought.current = null;
-    setChosen(only(row, line));
-    handle.current?.show(line);
-    if (want.rename) setRenaming(row.id);
-  }, [outline, news]);
+  useKeptTrue(listing, chosen, setChosen);
 
   const shownId = place?.id;
   useEffect(() => {
@@ -112,6 +102,28 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
     // Keys work at once, unless the person is already somewhere else.
     if (shownId !== undefined && (document.activeElement === document.body || document.activeElement?.closest(".crumbs"))) focusGrid(box.current);
   }, [shownId]);
+
+  const { locate, loaded } = listing;
+  useEffect(() => {
+    const want = sought.current;
+    if (!want || !loaded || want.folder !== shownId) return;
+    const line = outline.lineOf(want.node);
+    const row = outline.at(line)?.row;
+    if (row) {
+      sought.current = null;
+      setChosen(only(row, line));
+      handle.current?.show(line);
+      if (want.rename) setRenaming(row.id);
+    } else if (!want.asked) {
+      want.asked = true;
+      const scroll = (line: number): void => {
+        if (sought.current !== want) return;
+        if (line >= 0) handle.current?.show(line);
+        else sought.current = null;
+      };
+      locate(want.node).then(scroll, () => scroll(-1));
+    }
+  }, [outline, shownId, loaded, locate]);
 
   const cursorRow = outline.at(chosen.cursor.line)?.row;
   const many = size(chosen);
@@ -133,6 +145,7 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
   const moveTo = (line: number, extend: boolean): void => {
     const to = Math.max(0, Math.min(line, outline.length - 1));
     const row = outline.at(to)?.row;
+    sought.current = null;
     show(to);
     if (extend) extendTo(to);
     else if (row) setChosen(only(row, to));
@@ -155,12 +168,12 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
   const up = (): void => {
     const parent = place?.path.at(-2);
     if (!parent || !place) return;
-    sought.current = { node: place.id, rename: false };
+    sought.current = { node: place.id, folder: parent.id, rename: false, asked: false };
     go({ at: "drive", drive, view: "files", folder: place.path.length === 2 ? null : parent.id });
   };
 
-  const reveal = async (node: string): Promise<void> => {
-    sought.current = { node, rename: false };
+  const reveal = async (node: string, folder: string): Promise<void> => {
+    sought.current = { node, folder, rename: false, asked: true };
     const line = await listing.locate(node).catch(() => -1);
     if (line >= 0) show(line);
   };
@@ -169,7 +182,7 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
     if (!place || !canWrite) return;
     const node = await actions.makeFolder(place.id);
     if (node === null) return;
-    sought.current = { node, rename: true };
+    sought.current = { node, folder: place.id, rename: true, asked: true };
     listing.refresh();
     const line = await listing.locate(node).catch(() => -1);
     if (line >= 0) show(line);
@@ -197,10 +210,10 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
       focusGrid(box.current);
       if (name === null || name === row.name) return;
       listing.patch(row.id, (old) => ({ ...old, name }));
-      sought.current = { node: row.id, rename: false };
+      sought.current = { node: row.id, folder: shownId ?? "", rename: false, asked: true };
       void actions.rename(row, name).then(() => listing.refresh());
     },
-    [actions, listing],
+    [actions, listing, shownId],
   );
 
   const typeAhead = async (letter: string): Promise<void> => {
@@ -268,6 +281,7 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
 
   const mouseDown = (event: MouseEvent, line: number | null, onTwist: boolean): void => {
     if (event.target instanceof HTMLInputElement) return;
+    sought.current = null;
     if (line === null) {
       if (event.button === 0) setChosen(none);
       return;
@@ -359,10 +373,9 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
               setSearch("");
               if (hit.row.kind === "folder") go({ at: "drive", drive, view: "files", folder: hit.row.id });
               else {
-                const same = hit.folder === place?.id;
                 go({ at: "drive", drive, view: "files", folder: hit.folder });
-                sought.current = { node: hit.row.id, rename: false };
-                if (same) void reveal(hit.row.id);
+                sought.current = { node: hit.row.id, folder: hit.folder, rename: false, asked: false };
+                if (hit.folder === place?.id) void reveal(hit.row.id, hit.folder);
               }
             }}
             onLeave={() => {
@@ -389,7 +402,7 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
                 {!canWrite
                   ? "You can read this drive, not change it."
                   : takesFiles
-                    ? "Drop files here, or make a folder with F7."
+                    ? "Drop files here, or add files and folders with the buttons above."
                     : `Put files into ${card?.folder ? spoken(card.folder) : "the drive’s folder"} with your file manager, or make a folder with F7.`}
               </Empty>
             }

@@ -133,20 +133,20 @@ export function MoveDialog({ drive, rows, onClose, onMove }: MoveProps) {
 }
 
 const KEYS: readonly [string, readonly [string, string][]][] = [
-  ["Going around", [
-    ["↑ ↓", "Up and down"], ["→ ←", "Open and close a folder in place"], ["Enter", "Open"], ["Backspace", "To the folder above"],
-    ["Home End", "First and last"], ["any letters", "To the name that begins so"], ["/", "Search the drive"],
+  ["Moving around", [
+    ["↑ ↓", "Up and down"], ["→ ←", "Open or close a folder in place"], ["Enter", "Open"], ["Backspace", "Go to the folder above"],
+    ["Home End", "First and last row"], ["any letters", "Go to a name that begins so"], ["/", "Search the drive"],
   ]],
-  ["Choosing", [["Shift + arrows", "More"], ["Ctrl+Space", "One more or less"], ["Ctrl+A", "All"], ["Esc", "None"]]],
-  ["Doing", [
-    ["Space", "Preview"], ["F2", "Rename"], ["F7", "New folder"], ["Ctrl+X, Ctrl+V", "Cut, and move here"],
-    ["Ctrl+M", "Move to…"], ["Delete", "Delete"], ["Shift+F10", "Menu"], ["?", "These keys"],
+  ["Selecting", [["Shift+arrows", "Select more"], ["Ctrl+Space", "Select one more, or one less"], ["Ctrl+A", "Select all"], ["Esc", "Select none"]]],
+  ["Files", [
+    ["Space", "Preview"], ["F2", "Rename"], ["F7", "New folder"], ["Ctrl+X, Ctrl+V", "Cut, then move here"],
+    ["Ctrl+M", "Move to…"], ["Delete", "Delete"], ["Shift+F10", "Menu"], ["?", "Show these shortcuts"],
   ]],
 ];
 
 export function ShortcutsDialog({ onClose }: { onClose: () => void }) {
   return (
-    <Dialog title="Keys" onClose={onClose} wide>
+    <Dialog title="Keyboard shortcuts" onClose={onClose} wide>
       <div className="keys">
         {KEYS.map(([title, keys]) => (
           <section key={title} aria-label={title}>

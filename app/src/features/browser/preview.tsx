@@ -62,7 +62,7 @@ export function Preview({ drive, row, onClose }: { drive: string; row: Row; onCl
         <dd>{exactly(row.mtime)}</dd>
         {touch && (
           <>
-            <dt>Last seen</dt>
+            <dt>Last change</dt>
             <dd className="facts-who">
               <Avatar size={16} person={{ id: touch.who.member ?? "", name: whoName(touch.who) }} />
               <span>
@@ -73,7 +73,7 @@ export function Preview({ drive, row, onClose }: { drive: string; row: Row; onCl
         )}
         {row.here !== undefined && (
           <>
-            <dt>Bytes</dt>
+            <dt>Stored</dt>
             <dd>
               {row.here ? "On this device" : "Not on this device"}
               {row.peers !== undefined && `, on ${count(row.peers, "other device")}`}

@@ -22,6 +22,12 @@ export function Results({ drive, text, empty, onChoose, onLeave }: ResultsProps)
   const platform = usePlatform();
   const wanted = useDeferredValue(text.trim());
   const [at, setAt] = useState(0);
+  // Other words begin with their best match.
+  const [chosenOf, setChosenOf] = useState(wanted);
+  if (chosenOf !== wanted) {
+    setChosenOf(wanted);
+    setAt(0);
+  }
   const client = useQueryClient();
   const search = (text: string) =>
     queryOptions({

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { alone, at, everything, followed, has, none, nothing, only, pointed, ranged, size, spanned, toggled, without } from "./selection";
+import { alone, at, everything, followed, has, none, nothing, only, pointed, ranged, size, spanned, toggled, watched, without } from "./selection";
 
 const row = (id: string) => ({ id });
 
@@ -47,6 +47,30 @@ it("an end whose row comes later is held by it from then on", () => {
   const known = followed(before, (id) => (id === "a" ? 0 : -1), 1_000, () => "z");
   const after = followed(known, (id) => (id === "a" ? 0 : 901), 1_001);
   expect([after.span?.from, after.span?.to]).toEqual([0, 901]);
+});
+
+it("a run whose outermost rows go ends with those that were beside them, and is no more when none is known", () => {
+  const names = Array.from({ length: 100 }, (_, at) => `n${at}`);
+  const list = (ids: readonly string[]) => [(id: string) => ids.indexOf(id), ids.length, (line: number) => ids[line] ?? null] as const;
+  const run = spanned(at<{ id: string }>(10), 20, (line) => names[line] ?? null);
+  const gone = new Set(["n10", "n11", "n19", "n20"]);
+  const kept = names.filter((id) => !gone.has(id));
+  const after = followed(without(run, (id) => gone.has(id)), ...list(kept));
+  expect([after.span?.from, after.span?.to, size(after)].map(String)).toEqual(["10", "16", "7"]);
+  expect([kept[10], kept[16]]).toEqual(["n12", "n18"]);
+  expect(without(run, () => true).span).toBe(null);
+});
+
+it("who is left out of a run and goes is counted out no more", () => {
+  const chosen = toggled(everything(nothing<{ id: string }>(), 1_000), row("x"), 50);
+  const after = followed(without(chosen, (id) => id === "x"), () => -1, 999);
+  expect([size(chosen), size(after)]).toEqual([999, 999]);
+});
+
+it("the rows that are watched are those that are chosen by id, those left out, and the ends of a run", () => {
+  expect(watched(toggled(only(row("a"), 0), row("b"), 1))).toEqual(["a", "b"]);
+  const run = toggled(spanned(at<{ id: string }>(10), 20, (line) => `n${line}`), row("n15"), 15);
+  expect(watched(toggled(run, row("z"), 90))).toEqual(["n10", "n20", "z", "n15"]);
 });
 
 it("all is all, also of a list that grows or shrinks", () => {

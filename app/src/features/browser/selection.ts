@@ -2,12 +2,16 @@
 // never move the choice; a long run of rows of which most are not here is chosen by its lines, and its
 // rows are fetched when something is done with them. Pure.
 
-/** A run of lines, both ends in it, with the rows that stand at its ends as far as they are known. */
+/** Rows that are remembered of each end of a run. */
+const EDGE = 64;
+
+/** A run of lines, both ends in it. Of each end some rows are remembered, the outermost first, as far as they
+ * are known: when that one goes, the run ends with the next. */
 export interface Span {
   from: number;
   to: number;
-  first: string | null;
-  last: string | null;
+  first: readonly string[];
+  last: readonly string[];
   /** Whether it is the whole list, however long that becomes. */
   all: boolean;
   /** Rows in it that are not chosen. */
@@ -97,25 +101,42 @@ export function ranged<Row extends { id: string }>(chosen: Chosen<Row>, rows: re
 /** The lines from the anchor to a line, whoever stands there. */
 export function spanned<Row extends { id: string }>(chosen: Chosen<Row>, line: number, idAt: (line: number) => string | null): Chosen<Row> {
   const [from, to] = [Math.min(chosen.anchor, line), Math.max(chosen.anchor, line)];
-  const span = { from, to, first: idAt(from), last: idAt(to), all: false, except: new Set<string>() };
+  const span = { from, to, ...edges(from, to, idAt), all: false, except: new Set<string>() };
   return { rows: new Map(), span, cursor: { line, id: idAt(line) }, anchor: chosen.anchor };
 }
 
 /** Every line. */
 export function everything<Row extends { id: string }>(chosen: Chosen<Row>, length: number): Chosen<Row> {
   if (length === 0) return none(chosen);
-  const span = { from: 0, to: length - 1, first: null, last: null, all: true, except: new Set<string>() };
+  const span = { from: 0, to: length - 1, first: [], last: [], all: true, except: new Set<string>() };
   return { rows: new Map(), span, cursor: chosen.cursor, anchor: 0 };
+}
+
+/** The rows of which must be known whether they are still in the list, and where. */
+export function watched<Row extends { id: string }>({ rows, span }: Chosen<Row>): string[] {
+  if (span === null) return [...rows.keys()];
+  const ends = [span.first[0], span.last[0]].filter((id) => id !== undefined);
+  return [...new Set([...ends, ...rows.keys(), ...span.except])];
 }
 
 /** The choice without rows that are no more. */
 export function without<Row extends { id: string }>(chosen: Chosen<Row>, gone: (id: string) => boolean): Chosen<Row> {
   const rows = new Map([...chosen.rows].filter(([id]) => !gone(id)));
-  return rows.size === chosen.rows.size ? chosen : { ...chosen, rows };
+  const span = chosen.span && leftOf(chosen.span, gone);
+  return rows.size === chosen.rows.size && span === chosen.span ? chosen : { ...chosen, rows, span };
+}
+
+/** A run without rows that are no more; null if nobody knows any longer where it begins or ends. */
+function leftOf(span: Span, gone: (id: string) => boolean): Span | null {
+  const [except, first, last] = [span.except, span.first, span.last].map((ids) => [...ids].filter((id) => !gone(id)));
+  if (!except || !first || !last) return span;
+  if ((first.length === 0 && span.first.length > 0) || (last.length === 0 && span.last.length > 0)) return null;
+  if (except.length === span.except.size && first.length === span.first.length && last.length === span.last.length) return span;
+  return { ...span, except: new Set(except), first, last };
 }
 
 /** The choice after the list changed: cursor and ends of a run stay on their rows, or on their lines if
- * those are gone. */
+ * those are not here. */
 export function followed<Row extends { id: string }>(
   chosen: Chosen<Row>,
   lineOf: (id: string) => number,
@@ -123,8 +144,8 @@ export function followed<Row extends { id: string }>(
   idAt: (line: number) => string | null = () => null,
 ): Chosen<Row> {
   const { cursor, span } = chosen;
-  const lineFor = (id: string | null, line: number): number => {
-    const found = id === null ? -1 : lineOf(id);
+  const lineFor = (id: string | null | undefined, line: number): number => {
+    const found = id == null ? -1 : lineOf(id);
     return found >= 0 ? found : Math.max(0, Math.min(line, length - 1));
   };
   const line = lineFor(cursor.id, cursor.line);
@@ -135,11 +156,33 @@ export function followed<Row extends { id: string }>(
   return { rows: chosen.rows, span: moved, cursor: { line, id }, anchor: single ? line : chosen.anchor };
 }
 
-function followedSpan(span: Span | null, lineFor: (id: string | null, line: number) => number, length: number, idAt: (line: number) => string | null): Span | null {
+function followedSpan(span: Span | null, lineFor: (id: string | undefined, line: number) => number, length: number, idAt: (line: number) => string | null): Span | null {
   if (span === null || length === 0) return null;
-  const [a, b] = span.all ? [0, length - 1] : [lineFor(span.first, span.from), lineFor(span.last, span.to)];
+  const [a, b] = span.all ? [0, length - 1] : [lineFor(span.first[0], span.from), lineFor(span.last[0], span.to)];
   const [from, to] = [Math.min(a, b), Math.max(a, b)];
-  const first = span.all ? null : (span.first ?? idAt(from));
-  const last = span.all ? null : (span.last ?? idAt(to));
+  const ends = span.all ? span : edges(from, to, idAt);
+  const first = remembered(span.first, ends.first);
+  const last = remembered(span.last, ends.last);
   return from === span.from && to === span.to && first === span.first && last === span.last ? span : { ...span, from, to, first, last };
+}
+
+/** The rows at the ends of a run, as far as they are here. */
+function edges(from: number, to: number, idAt: (line: number) => string | null): Pick<Span, "first" | "last"> {
+  const most = Math.min(EDGE, to - from + 1);
+  const walk = (idOf: (step: number) => string | null): string[] => {
+    const ids: string[] = [];
+    for (let step = 0; step < most; step += 1) {
+      const id = idOf(step);
+      if (id === null) break;
+      ids.push(id);
+    }
+    return ids;
+  };
+  return { first: walk((step) => idAt(from + step)), last: walk((step) => idAt(to - step)) };
+}
+
+/** What is remembered of an end: what is there now, if it is the same end and tells more. */
+function remembered(before: readonly string[], now: readonly string[]): readonly string[] {
+  const same = before.length === 0 || before[0] === now[0];
+  return same && now.length > before.length ? now : before;
 }

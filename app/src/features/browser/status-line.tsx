@@ -31,7 +31,7 @@ export function StatusLine({ drive, total, chosen, canWrite }: Props) {
   return (
     <footer className="status">
       <span className="numeric" role="status">
-        {total === null ? "" : many > 0 ? `${count(many, "item")} of ${total.toLocaleString("en")} selected${size > 0 ? `, ${bytes(size)}` : ""}` : count(total, "item")}
+        {total === null ? "" : many > 0 ? `${many.toLocaleString("en")} of ${total.toLocaleString("en")} selected${size > 0 ? `, ${bytes(size)}` : ""}` : count(total, "item")}
       </span>
       {card && !canWrite && (card.role === null || card.role === "reader") && <Tag>{card.role === null ? "no longer a member" : "read only"}</Tag>}
       <span className="status-news" aria-live="polite">

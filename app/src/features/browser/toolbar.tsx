@@ -135,7 +135,7 @@ export function Toolbar(props: ToolbarProps) {
         <IconButton label="Preview" keys="Space" aria-pressed={props.preview} onClick={props.onPreview}>
           <PanelRight size={16} />
         </IconButton>
-        <IconButton label="Keys" keys="?" onClick={props.onKeys}>
+        <IconButton label="Keyboard shortcuts" keys="?" onClick={props.onKeys}>
           <Keyboard size={16} />
         </IconButton>
       </div>

@@ -1,13 +1,14 @@
 // The rows of the folder that is open and of those opened inside it, kept fresh by the news.
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { flushSync } from "react-dom";
-import type { Crumb, Row, SortKey } from "../../bindings/api";
+import type { Crumb, Event, Row, SortKey } from "../../bindings/api";
 import { Arrivals } from "../../listing/arrivals";
 import { Outline } from "../../listing/outline";
 import type { What } from "../../listing/pages";
 import { Pages } from "../../listing/pages";
 import { useNews } from "../../live/news";
 import { usePlatform } from "../../platform/context";
+import { CallError } from "../../platform/types";
 
 export interface Order {
   sort: SortKey;
@@ -42,10 +43,22 @@ export interface Listing {
   seek: (text: string, from: number) => Promise<number>;
   /** The line of this node in the folder that is open. */
   locate: (node: string) => Promise<number>;
+  /** How often the list was said to have changed. */
+  changes: () => number;
+  /** Looks up rows that are not here; yields those that are no more in the list. The first of the others are here
+   * afterwards. */
+  lookUp: (ids: readonly string[], signal: AbortSignal) => Promise<string[]>;
 }
 
 /** Answers that come closer together than this are one refresh: a storm of news is not one of requests. */
 const CALM = 60;
+
+/** Rows that are brought here with those around them when they are looked up: rows that were chosen together mostly
+ * stand together, and the others come with them. */
+const MOST_BROUGHT = 20;
+
+/** How long after bytes may have come rows are asked for again. */
+const ARRIVED = 1_000;
 
 /** How long after an answer a window that draws no frames takes it in. */
 const UNSEEN = 100;
@@ -60,6 +73,17 @@ function atNextFrame(run: () => void): void {
   };
   const frame = requestAnimationFrame(now);
   const timer = setTimeout(now, UNSEEN);
+}
+
+/** Whether the folder itself is no more. */
+function isGone(error: unknown): boolean {
+  return error instanceof CallError && error.code === "node_not_found";
+}
+
+/** A folder that is gone has no rows; whatever else fails tells nothing. */
+function nowhere(error: unknown): number {
+  if (isGone(error)) return -1;
+  throw error;
 }
 
 export function useListing(drive: string, folder: string | null, { sort, descending }: Order): Listing {
@@ -112,6 +136,12 @@ export function useListing(drive: string, folder: string | null, { sort, descend
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const stale = new Set<Pages<Row, Place>>();
+    const refresh = (): void => {
+      clearTimeout(timer);
+      timer = undefined;
+      for (const pages of stale) pages.refresh();
+      stale.clear();
+    };
     const off = news.onFolders(drive, (folders) => {
       const changed = (id: string | null): boolean => folders === "all" || id === null || folders.has(id);
       if (changed(root.about?.id ?? null)) stale.add(root);
@@ -121,15 +151,30 @@ export function useListing(drive: string, folder: string | null, { sort, descend
         for (const id of folders) if (root.indexOf(id) >= 0) stale.add(root);
         if (root.about?.path.some((crumb) => folders.has(crumb.id)) === true) stale.add(root);
       }
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        for (const pages of stale) pages.refresh();
-        stale.clear();
-      }, CALM);
+      timer ??= setTimeout(refresh, CALM);
     });
     return () => {
       off();
+      // What was heard just before another folder was opened or closed counts for those that stay.
+      if (timer !== undefined) refresh();
+    };
+  }, [news, drive, root, opened]);
+
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const look = (): void => {
       clearTimeout(timer);
+      timer = undefined;
+      for (const pages of [root, ...opened.values()]) if (pages.some((row) => row.here === false)) pages.refresh();
+    };
+    // No news say that the bytes of a file came, but those of transfers and of other devices do when some may have.
+    const onEvent = (event: Event): void => {
+      if ((event.type === "transfers" || event.type === "peers") && event.drive === drive) timer ??= setTimeout(look, ARRIVED);
+    };
+    const off = news.live.on({ onEvent, onGap: () => undefined });
+    return () => {
+      off();
+      if (timer !== undefined) look();
     };
   }, [news, drive, root, opened]);
 
@@ -169,12 +214,16 @@ export function useListing(drive: string, folder: string | null, { sort, descend
     });
   }, []);
 
+  // A folder that somebody deleted is open no more.
+  const lost = [...opened].find(([, pages]) => isGone(pages.error))?.[0];
+  useEffect(() => {
+    if (lost !== undefined) close(lost);
+  }, [lost, close]);
+
   const found = useCallback(
-    async (of: string | null, seek: { node: string } | { prefix: { text: string; from: number } }): Promise<number> => {
-      const answer = await platform.call("folder", {
-        drive, offset: 0, count: 0, sort, descending, folders_first: true, seek,
-        ...(of === null ? {} : { folder: of }),
-      });
+    async (of: string | null, seek: { node: string } | { prefix: { text: string; from: number } }, signal?: AbortSignal): Promise<number> => {
+      const request = { drive, offset: 0, count: 0, sort, descending, folders_first: true, seek, ...(of === null ? {} : { folder: of }) };
+      const answer = await platform.call("folder", request, signal ? { signal } : {});
       return answer.found ?? -1;
     },
     [platform, drive, sort, descending],
@@ -186,7 +235,7 @@ export function useListing(drive: string, folder: string | null, { sort, descend
     arrivals,
     waiting: shown.total === null && root.error === null,
     loaded: shown.total !== null,
-    error: [root, ...opened.values()].find((pages) => pages.error !== null)?.error ?? null,
+    error: [root, ...opened.values()].find((pages) => pages.error !== null && (pages === root || !isGone(pages.error)))?.error ?? null,
     opened,
     open,
     close,
@@ -199,6 +248,28 @@ export function useListing(drive: string, folder: string | null, { sort, descend
       for (const pages of opened.values()) pages.patch(id, change);
     }, [root, opened]),
     seek: useCallback((text, line) => outline.seek(line, (of, from) => found(of === "" ? folder : of, { prefix: { text, from } })), [outline, folder, found]),
+    changes: useCallback(() => [...opened.values()].reduce((sum, pages) => sum + pages.refreshed, root.refreshed), [root, opened]),
+    lookUp: useCallback(
+      async (ids, signal) => {
+        const gone: string[] = [];
+        const folders: [string | null, Pages<Row, Place>][] = [[folder, root], ...opened];
+        let brought = 0;
+        for (const id of ids) {
+          let there = folders.some(([, pages]) => pages.has(id));
+          for (const [of, pages] of folders) {
+            if (there) break;
+            const at = await found(of, { node: id }, signal).catch(nowhere);
+            if (at < 0) continue;
+            there = true;
+            if (brought < MOST_BROUGHT) await pages.reach(at, signal);
+            brought += 1;
+          }
+          if (!there) gone.push(id);
+        }
+        return gone;
+      },
+      [folder, root, opened, found],
+    ),
     locate: useCallback(async (node) => outline.lineAt(root, await found(folder, { node })), [outline, root, folder, found]),
   };
 }

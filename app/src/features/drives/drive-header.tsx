@@ -2,7 +2,7 @@
 import { FolderOpen, UserPlus } from "lucide-react";
 import { useState } from "react";
 import type { DriveCard } from "../../bindings/api";
-import { usePresence } from "../../query/queries";
+import { usePresence, useWaiting } from "../../query/queries";
 import type { View } from "../../route";
 import { format } from "../../route";
 import { spoken } from "../../text/names";
@@ -20,10 +20,11 @@ export function DriveHeader({ card, view }: { card: DriveCard; view: View }) {
   const shownIn = card.folder ?? card.mounts[0] ?? null;
   const presence = usePresence(card.id);
   const mayInvite = card.role === "admin" || card.role === "owner";
+  const waiting = useWaiting(card.id, mayInvite);
   const waits = card.problems + card.conflicts;
   const tabs: { view: View; label: string; count?: number }[] = [
     { view: "files", label: "Files" },
-    { view: "people", label: "People" },
+    { view: "people", label: "People", count: waiting.data?.length ?? 0 },
     { view: "activity", label: "Activity" },
     { view: "attention", label: "Attention", count: waits },
   ];

@@ -1,5 +1,5 @@
 // The drives of this device, and what runs in all of them.
-import { AlertTriangle, ArrowDownUp, HardDrive, Moon, Plus, Sun, SunMoon, UserPlus } from "lucide-react";
+import { AlertTriangle, ArrowDownUp, HardDrive, Moon, Plus, Sun, SunMoon, Ticket } from "lucide-react";
 import { useState } from "react";
 import type { DriveCard, DrivesReply } from "../../bindings/api";
 import type { Theme } from "../../design/theme";
@@ -39,7 +39,7 @@ export function Sidebar({ reply, route, onShare, onJoin }: SidebarProps) {
       <div className="sidebar-head">
         <h2>Drives</h2>
         <IconButton label="Join a drive with an invite" onClick={onJoin}>
-          <UserPlus size={15} />
+          <Ticket size={15} />
         </IconButton>
         <IconButton label="Share a folder" onClick={onShare}>
           <Plus size={16} />

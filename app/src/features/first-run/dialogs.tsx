@@ -6,8 +6,8 @@ export function ShareDialog({ onClose, onShared }: { onClose: () => void; onShar
   return (
     <Dialog title="Share a folder" onClose={onClose} holdsForm>
       <ShareForm
-        onDone={(drive) => {
-          onClose();
+        onDone={(drive, open) => {
+          if (open) onClose();
           onShared(drive.drive);
         }}
         inDialog
@@ -19,7 +19,7 @@ export function ShareDialog({ onClose, onShared }: { onClose: () => void; onShar
 export function JoinDialog({ invite, onClose }: { invite: string; onClose: () => void }) {
   return (
     <Dialog title="Join with an invite" onClose={onClose} holdsForm>
-      <JoinForm invite={invite} onDone={onClose} inDialog />
+      <JoinForm invite={invite} onDone={(_drive, open) => open && onClose()} inDialog />
     </Dialog>
   );
 }

@@ -17,7 +17,8 @@ import { say } from "../../ui/toast";
 import { Bar } from "../../ui/view";
 
 interface FormProps {
-  onDone?: (drive: DriveRef) => void;
+  /** Told of the drive, and whether the form is still on the screen. */
+  onDone?: (drive: DriveRef, open: boolean) => void;
   /** A dialog is around this already. */
   inDialog?: boolean;
 }
@@ -25,13 +26,18 @@ interface FormProps {
 type Run = (step: (progress: Progress) => void, signal: AbortSignal) => Promise<DriveRef>;
 
 /** Runs what a form asks for: busy, progress, what went wrong; opens the drive in the end. */
-function useRun(onDone: ((drive: DriveRef) => void) | undefined, done: (drive: DriveRef) => string) {
+function useRun({ onDone, inDialog }: { onDone: FormProps["onDone"] | undefined; inDialog: boolean }, done: (drive: DriveRef) => string) {
   const queries = useQueryClient();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const [progress, setProgress] = useState<Progress | null>(null);
   const [left, setLeft] = useState(false);
   const under = useRef<AbortController | null>(null);
+  const open = useRef(true);
+  useEffect(() => {
+    open.current = true;
+    return () => void (open.current = false);
+  }, []);
   const run = async (work: Run): Promise<void> => {
     if (busy) return;
     const control = new AbortController();
@@ -43,8 +49,10 @@ function useRun(onDone: ((drive: DriveRef) => void) | undefined, done: (drive: D
     try {
       const drive = await work(setProgress, control.signal);
       await queries.invalidateQueries({ queryKey: keys.drives });
-      onDone?.(drive);
-      go({ at: "drive", drive: drive.drive, view: "files", folder: null });
+      const still = open.current;
+      onDone?.(drive, still);
+      // Whoever closed the dialog has gone on with something else.
+      if (still || !inDialog) go({ at: "drive", drive: drive.drive, view: "files", folder: null });
       say(done(drive));
     } catch (failed) {
       if (control.signal.aborted) setLeft(true);
@@ -69,6 +77,11 @@ function Frame({ inDialog, label, onSubmit, children }: { inDialog: boolean; lab
       {children}
     </form>
   );
+}
+
+/** Whether a path says where it begins, as on this or another system. */
+function isWhole(path: string): boolean {
+  return path.startsWith("/") || /^[A-Za-z]:\\/.test(path);
 }
 
 /** What appears below a form may be below the window too. */
@@ -106,9 +119,21 @@ function Outcome({ error, progress }: { error: unknown; progress: Progress | nul
 
 function FolderField({ label, hint, value, onChange, placeholder }: { label: string; hint: string; value: string; onChange: (path: string) => void; placeholder: string }) {
   const { pickFolder } = usePlatform();
+  const [left, setLeft] = useState(false);
+  const fault = left && value.trim() !== "" && !isWhole(value.trim()) ? `Write the whole path, as in ${placeholder}` : null;
   return (
     <div className="folder-field">
-      <TextField label={label} hint={hint} placeholder={placeholder} value={value} onChange={(event) => onChange(event.target.value)} required data-autofocus="" />
+      <TextField
+        label={label}
+        hint={hint}
+        fault={fault}
+        placeholder={placeholder}
+        value={value}
+        onChange={(event) => onChange(event.target.value)}
+        onBlur={() => setLeft(true)}
+        required
+        data-autofocus=""
+      />
       {pickFolder && (
         <Button
           icon={<FolderSearch size={15} aria-hidden />}
@@ -125,8 +150,8 @@ export function ShareForm({ onDone, inDialog = false }: FormProps) {
   const platform = usePlatform();
   const [path, setPath] = useState("");
   const [name, setName] = useState("");
-  const { busy, error, progress, run } = useRun(onDone, (drive) => `“${spoken(drive.name)}” is shared. Invite others whenever you like.`);
-  const ready = path.trim().startsWith("/") || /^[A-Za-z]:\\/.test(path.trim());
+  const { busy, error, progress, run } = useRun({ onDone, inDialog }, (drive) => `“${spoken(drive.name)}” is shared. Invite others whenever you like.`);
+  const ready = isWhole(path.trim());
   const submit = (): void => {
     if (!ready) return;
     void run((onProgress, signal) =>
@@ -153,9 +178,9 @@ export function JoinForm({ invite = "", onDone, inDialog = false }: FormProps & 
   const [place, setPlace] = useState<"inside" | "folder" | "mount">("inside");
   const [path, setPath] = useState("");
   const [words, setWords] = useState<string | null>(null);
-  const { busy, error, progress, left, run, stop } = useRun(onDone, (drive) => `You are in “${spoken(drive.name)}”. Its files are arriving.`);
+  const { busy, error, progress, left, run, stop } = useRun({ onDone, inDialog }, (drive) => `You are in “${spoken(drive.name)}”. Its files are arriving.`);
   const sight = useInSight<HTMLDivElement>(words !== null || left);
-  const ready = ticket.trim() !== "" && path.trim().startsWith("/");
+  const ready = ticket.trim() !== "" && isWhole(path.trim());
   const submit = (): void => {
     if (!ready) return;
     setWords(null);

@@ -34,7 +34,7 @@ export function InviteList({ drive }: { drive: string }) {
           {shown.map((line) => (
             <OneInvite key={line.invite} drive={drive} line={line} onGone={() => void invites.refetch()} />
           ))}
-          {shown.length === 0 && <p className="item muted">No invite is open.</p>}
+          {shown.length === 0 && <p className="item muted">No invite is open. The button “Invite” at the top makes one.</p>}
         </div>
       )}
       {!every && lines.length > shown.length && (

@@ -34,7 +34,7 @@ export function PeoplePage({ card }: { card: DriveCard }) {
   const list = [...(members.data ?? [])].sort((a, b) => ORDER.indexOf(a.role) - ORDER.indexOf(b.role));
 
   return (
-    <Page title="People" about={card.role === null ? undefined : `You are ${ROLE_WORDS[card.role].label.toLowerCase()} here: ${ROLE_WORDS[card.role].can}.`}>
+    <Page title="People" about={card.role === null ? undefined : ROLE_WORDS[card.role].you}>
       {(waiting.data?.length ?? 0) > 0 && (
         <Section title="Waiting to be let in" about="Ask them for their six words, by a way you trust.">
           <div className="card">
@@ -134,7 +134,9 @@ function OneMember({ card, member, onRemove, onChanged }: MemberProps) {
         <span className="muted" title={ROLE_WORDS[member.role].can}>
           {ROLE_WORDS[member.role].label}
         </span>
-        {items.length > 0 && (
+        {items.length === 0 ? (
+          <span className="no-menu" />
+        ) : (
           <IconButton
             label={`Role and removal of ${name}`}
             aria-haspopup="menu"

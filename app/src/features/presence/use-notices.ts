@@ -1,6 +1,6 @@
 // Notices of the desktop while the window is put away: what others did, seldom and in one sentence, and
 // that one was removed. Only where the platform shows notices.
-import { useEffect } from "react";
+import { useEffect, useRef } from "react";
 import type { DriveCard, Event } from "../../bindings/api";
 import { useNews } from "../../live/news";
 import { usePlatform } from "../../platform/context";
@@ -25,18 +25,19 @@ export function notice(event: Event, drive: string): { title: string; body: stri
 export function useNotices(drives: readonly DriveCard[] | undefined): void {
   const platform = usePlatform();
   const news = useNews();
+  /** When each drive was last spoken of. */
+  const last = useRef(new Map<string, number>());
   useEffect(() => {
     const { notify } = platform;
     if (!notify) return undefined;
-    const last = new Map<string, number>();
     const hear = (event: Event): void => {
       if (!document.hidden || !("drive" in event)) return;
       const card = drives?.find((one) => one.id === event.drive);
       const said = card && notice(event, spoken(card.name));
       if (!said) return;
       const now = Date.now();
-      if (event.type === "tree" && now - (last.get(event.drive) ?? -Infinity) < QUIET) return;
-      last.set(event.drive, now);
+      if (event.type === "tree" && now - (last.current.get(event.drive) ?? -Infinity) < QUIET) return;
+      last.current.set(event.drive, now);
       notify(said.title, said.body).catch(() => undefined);
     };
     return news.live.on({ onEvent: hear, onGap: () => undefined });

@@ -2,8 +2,8 @@
 // in two ways at once.
 import { AlertTriangle, GitFork, ThumbsUp } from "lucide-react";
 import { useConflicts, useProblems } from "../../query/queries";
-import { count } from "../../text/format";
 import { spoken } from "../../text/names";
+import { quoted } from "../../text/words";
 import { Empty, Failed, Page, Section, Tag, Waiting } from "../../ui/view";
 
 const KINDS: Record<string, string> = {
@@ -28,19 +28,19 @@ export function AttentionPage({ drive }: { drive: string }) {
       {(problems.isPending || conflicts.isPending) && <Waiting />}
       {problems.data && conflicts.data && waits + met === 0 && (
         <Empty icon={<ThumbsUp size={24} />} title="Nothing needs you">
-          No conflict and no file that waits.
+          No file has two versions, and nothing failed to be written here.
         </Empty>
       )}
       {waits > 0 && (
-        <Section title="Waiting" about={count(waits, "thing")}>
+        <Section title="Waiting" about="Each is tried again by itself.">
           <ul className="card">
             {problems.data?.map((problem, at) => (
               <li key={at} className="item">
                 <AlertTriangle size={18} className="mark-warn" aria-hidden />
                 <div className="item-main">
                   <p className="item-title">{problem.path === null ? "The drive" : spoken(problem.path)}</p>
-                  <p>{spoken(problem.reason)}</p>
-                  <p className="item-about">{spoken(problem.hint)}</p>
+                  <p>{quoted(spoken(problem.reason))}</p>
+                  <p className="item-about">{quoted(spoken(problem.hint))}</p>
                 </div>
               </li>
             ))}
@@ -58,7 +58,7 @@ export function AttentionPage({ drive }: { drive: string }) {
                     <span className="cell-text">{spoken(conflict.path)}</span>
                     <Tag tone="warn">{KINDS[conflict.kind] ?? conflict.kind}</Tag>
                   </p>
-                  <p className="muted">{spoken(conflict.reason)}</p>
+                  <p className="muted">{quoted(spoken(conflict.reason))}</p>
                 </div>
               </li>
             ))}

@@ -59,6 +59,12 @@ export function Shell() {
     [platform],
   );
 
+  // Without drives the invite is asked for on the first page, and not once more after it.
+  const none = drives.data !== undefined && drives.data.drives.length + drives.data.broken.length === 0;
+  useEffect(() => {
+    if (none) setDialog(null);
+  }, [none, dialog]);
+
   useEffect(() => {
     document.title = open ? `${spoken(open.name)} – PeerDrive` : "PeerDrive";
   }, [open]);
@@ -75,7 +81,7 @@ export function Shell() {
       </div>
     );
   }
-  if (drives.data.drives.length === 0 && drives.data.broken.length === 0) {
+  if (none) {
     return (
       <div className="shell-alone">
         <Banner />
@@ -88,7 +94,10 @@ export function Shell() {
       <a className="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById("main")?.focus(); }}>
         Skip to the content
       </a>
-      <Sidebar reply={drives.data} route={route} onShare={() => setDialog("share")} onJoin={() => setDialog("join")} />
+      <Sidebar reply={drives.data} route={route} onShare={() => setDialog("share")} onJoin={() => {
+          setInvite("");
+          setDialog("join");
+        }} />
       <div className="shell-main">
         <Banner />
         <Content route={route} open={open} onLook={setLook} />
@@ -138,7 +147,7 @@ function Content({ route, open, onLook }: ContentProps) {
   }
   return (
     <>
-      <DriveHeader card={open} view={route.view} />
+      <DriveHeader key={`head ${open.id}`} card={open} view={route.view} />
       {open.role === null && (
         <div className="banner banner-warn" role="alert">
           <span>
@@ -147,7 +156,7 @@ function Content({ route, open, onLook }: ContentProps) {
         </div>
       )}
       {route.view === "files" && <Browser key={open.id} drive={open.id} folder={route.folder} onLook={onLook} />}
-      {route.view === "people" && <PeoplePage card={open} />}
+      {route.view === "people" && <PeoplePage key={open.id} card={open} />}
       {route.view === "activity" && <ActivityPage drive={open.id} />}
       {route.view === "attention" && <AttentionPage drive={open.id} />}
     </>

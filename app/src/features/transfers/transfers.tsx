@@ -14,14 +14,14 @@ export function TransfersPage() {
   const transfers = useTransfers();
   const adding = useAdding();
   return (
-    <Page title="Transfers" alone about="Bytes on their way, in all drives.">
+    <Page title="Transfers" alone about="Files on their way, in all drives.">
       {transfers.error ? (
         <Failed error={transfers.error} retry={() => void transfers.refetch()} />
       ) : transfers.isPending ? (
         <Waiting />
       ) : transfers.data.length + adding.length === 0 ? (
         <Empty icon={<CheckCheck size={24} />} title="Nothing is under way">
-          Every drive is where it should be.
+          Files that are added, fetched or taken in show here.
         </Empty>
       ) : (
         <div className="card">
