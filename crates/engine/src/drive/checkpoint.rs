@@ -203,7 +203,11 @@ impl Replica {
         };
         let by = entry.header.bind;
         let of_same = |known: &Known| known.entry.header.bind == by;
-        let older = |known: &Known| known.body.changes >= body.changes;
+        // Of one log the last counts, also if it covers less: some of what was written may have been cut off.
+        let older = |known: &Known| match known.entry.log_id() == entry.log_id() {
+            true => known.entry.header.seq >= entry.header.seq,
+            false => known.body.changes >= body.changes,
+        };
         if self.checkpoints.iter().any(|k| of_same(k) && older(k)) {
             return;
         }

@@ -351,6 +351,28 @@ fn attack_l24_snapshot_adds_a_change_and_is_found_out() -> Or<()> {
 }
 
 #[test]
+fn of_the_checkpoints_in_one_log_the_last_counts_also_if_it_covers_less() -> Or<()> {
+    let mut dice = Dice(11);
+    let mut world = at_work(&mut dice)?;
+    let less = prepare(&mut world, OWNER)?;
+    write(&mut world, OWNER, "later")?;
+    let more = prepare(&mut world, OWNER)?;
+    let (first, _) = sign(&mut world, OWNER, more)?;
+    let (last, _) = sign(&mut world, OWNER, less)?;
+    assert!(last.body.changes < first.body.changes);
+    let dora = world.admit(OWNER, Role::Writer)?;
+    hear(&mut world, dora, &first)?;
+    hear(&mut world, dora, &last)?;
+    for _ in 0..2 {
+        let replica = &world.nodes[dora].replica;
+        let offered = replica.candidate(&[]).ok_or("none is offered")?;
+        assert_eq!(offered.entry.id(), last.entry.id());
+        world.restart(dora, &mut dice)?;
+    }
+    Ok(())
+}
+
+#[test]
 fn attack_l24_who_claims_more_than_there_is_keeps_no_other_from_being_used() -> Or<()> {
     let mut dice = Dice(10);
     let mut world = at_work(&mut dice)?;
