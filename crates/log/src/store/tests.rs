@@ -118,6 +118,32 @@ fn notes_are_kept_by_room_and_forgotten_by_key() -> TestResult {
 }
 
 #[test]
+fn a_snapshot_of_many_parts_is_whole_again_and_leaves_nothing_to_a_shorter_one() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("log.redb");
+    let part = SNAPSHOT_PART;
+    for (arrival, len) in [
+        (1, 3 * part + 7),
+        (2, 2 * part),
+        (3, 10),
+        (4, 0),
+        (5, part + 1),
+    ] {
+        let bytes: Vec<u8> = (0..len).map(|at| (at / 1000 + len) as u8).collect();
+        let snapshot = Snapshot { arrival, bytes };
+        let log = DriveLog::open(&path)?;
+        log.append(&Batch {
+            snapshot: Some(snapshot.clone()),
+            ..Batch::default()
+        })?;
+        drop(log);
+        let found = DriveLog::open(&path)?.snapshot()?;
+        assert!(found == Some(snapshot), "of {len} bytes");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_snapshot_replaces_the_one_before() -> TestResult {
     let folder = tempfile::tempdir()?;
     let log = DriveLog::open(&folder.path().join("log.redb"))?;
