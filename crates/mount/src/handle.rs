@@ -40,13 +40,13 @@ struct Now {
     staging: Option<Arc<File>>,
     len: u64,
     mtime_ns: i64,
+    /// Written to since it was last taken into the drive. Only the holder of the turn changes it.
+    dirty: bool,
 }
 
 /// The right to change the bytes, with what only its holder needs.
 #[derive(Debug)]
 pub(crate) struct Turn {
-    /// Written to since it was last taken into the drive.
-    pub(crate) dirty: bool,
     /// The version that the bytes come from.
     pub(crate) base: Option<FileContent>,
 }
@@ -82,8 +82,9 @@ impl<R: Reader> OpenFile<R> {
                 staging: None,
                 len,
                 mtime_ns,
+                dirty,
             }),
-            turn: Mutex::new(Turn { dirty, base }),
+            turn: Mutex::new(Turn { base }),
             staging_dir: staging_dir.to_path_buf(),
         }
     }
@@ -94,9 +95,16 @@ impl<R: Reader> OpenFile<R> {
         (now.len, now.mtime_ns)
     }
 
-    /// Whether nothing was written that the drive does not have, and nobody is about to.
+    /// Whether nothing was written that the drive does not have. Somebody may be about to: who has the
+    /// turn may also come to nothing.
     pub(crate) fn is_clean(&self) -> bool {
-        self.turn.try_lock().is_ok_and(|turn| !turn.dirty)
+        !self.now.read().dirty
+    }
+
+    /// The bytes are in the drive, as `content`.
+    pub(crate) fn saved(&self, turn: &mut Turn, content: FileContent) {
+        self.now.write().dirty = false;
+        turn.base = Some(content);
     }
 
     pub(crate) async fn turn(&self) -> MutexGuard<'_, Turn> {
@@ -147,9 +155,9 @@ impl<R: Reader> OpenFile<R> {
 
     /// Writes at once if the staging file is there and nobody else has the turn.
     pub(crate) fn try_write(&self, offset: u64, data: &[u8]) -> Option<Result<(), FsError>> {
-        let mut turn = self.turn.try_lock().ok()?;
+        let turn = self.turn.try_lock().ok()?;
         let staging = self.now.read().staging.clone()?;
-        Some(self.write_to(&staging, &mut turn, offset, data))
+        Some(self.write_to(&staging, &turn, offset, data))
     }
 
     /// Writes, after bringing the file here if that is needed.
@@ -157,15 +165,15 @@ impl<R: Reader> OpenFile<R> {
     where
         V: Volume<Reader = R>,
     {
-        let mut turn = self.turn.lock().await;
+        let turn = self.turn.lock().await;
         let staging = self.staged(volume).await?;
-        self.write_to(&staging, &mut turn, offset, data)
+        self.write_to(&staging, &turn, offset, data)
     }
 
     fn write_to(
         &self,
         staging: &File,
-        turn: &mut Turn,
+        turn: &Turn,
         offset: u64,
         data: &[u8],
     ) -> Result<(), FsError> {
@@ -182,11 +190,11 @@ impl<R: Reader> OpenFile<R> {
     }
 
     /// The bytes were changed, and are `len` long now.
-    fn changed(&self, turn: &mut Turn, len: u64) {
+    fn changed(&self, _turn: &Turn, len: u64) {
         let mut now = self.now.write();
         now.len = len;
         now.mtime_ns = now_ns();
-        turn.dirty = true;
+        now.dirty = true;
     }
 
     /// Cuts or extends with zeros. Cutting to nothing fetches nothing.
@@ -197,14 +205,14 @@ impl<R: Reader> OpenFile<R> {
         if len > MAX_LEN {
             return Err(FsError::FileTooLarge);
         }
-        let mut turn = self.turn.lock().await;
+        let turn = self.turn.lock().await;
         let staging = if len == 0 {
             self.staged_empty()?
         } else {
             self.staged(volume).await?
         };
         staging.set_len(len).map_err(FsError::Staging)?;
-        self.changed(&mut turn, len);
+        self.changed(&turn, len);
         Ok(())
     }
 
@@ -219,22 +227,23 @@ impl<R: Reader> OpenFile<R> {
     where
         V: Volume<Reader = R>,
     {
-        let mut turn = self.turn.lock().await;
+        let turn = self.turn.lock().await;
         let staging = self.staged(volume).await?;
         rustix::fs::fallocate(&*staging, flags, offset, len)
             .map_err(|errno| FsError::Staging(errno.into()))?;
         let len = staging.metadata().map_err(FsError::Staging)?.len();
-        self.changed(&mut turn, len);
+        self.changed(&turn, len);
         Ok(())
     }
 
     /// Sets the modification time, if there is something unsaved that it then belongs to.
     pub(crate) async fn set_mtime_if_dirty(&self, mtime_ns: i64) -> bool {
-        let turn = self.turn.lock().await;
-        if turn.dirty {
-            self.now.write().mtime_ns = mtime_ns;
+        let _turn = self.turn.lock().await;
+        let mut now = self.now.write();
+        if now.dirty {
+            now.mtime_ns = mtime_ns;
         }
-        turn.dirty
+        now.dirty
     }
 
     /// The drive shows another modification time for the bytes that are open.

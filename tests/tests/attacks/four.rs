@@ -218,11 +218,12 @@ fn attack_l5_a_writer_removed_while_away_comes_back_with_pending_edits_and_no_ho
         four.devices[1].start()?;
         four.write(1, "bens.txt", "after the removal")?;
         four.appears(0, "bens.txt", "after the removal")?;
-        // Everyone is back.
+        // Everyone is back. Who was removed comes last: what nobody has seen by then, nobody takes from her.
         four.devices[3].start()?;
+        four.appears(0, "dans.txt", "honest, beside it")?;
+        four.converge(lab, &[0, 1, 3])?;
         four.devices[2].start()?;
         become_role(&four.devices[2], &four.drive, None)?;
-        four.appears(0, "dans.txt", "honest, beside it")?;
         four.converge(lab, &[0, 1, 3])?;
         four.same(&[0, 1, 3])?;
         for name in ["by dan.txt", "draft.txt"] {

@@ -21,7 +21,7 @@ impl<V: Volume> FileSystem<V> {
         file: &Arc<OpenFile<V::Reader>>,
     ) -> Result<(), FsError> {
         let mut turn = file.turn().await;
-        if !turn.dirty {
+        if file.is_clean() {
             return Ok(());
         }
         if let Bound::Gone(gone) = self.state.lock().bound(ino)?
@@ -49,8 +49,7 @@ impl<V: Volume> FileSystem<V> {
                 }
             }
         }
-        turn.dirty = false;
-        turn.base = Some(content);
+        file.saved(&mut turn, content);
         Ok(())
     }
 

@@ -1,6 +1,8 @@
 //! What the kernel is told to forget, without a kernel: enough after any change by others, and nothing
 //! of names and pages after one's own.
 
+use std::time::Duration;
+
 use peerdrive_crdt_tree::edit::Edit;
 use peerdrive_crdt_tree::id::NodeId;
 use peerdrive_crdt_tree::name::Name;
@@ -172,5 +174,38 @@ async fn a_move_there_and_back_by_others_leaves_nothing_stale_behind() -> TestRe
     }
     let stale = bench.stale(2).await?;
     assert!(stale.contains(&name(ROOT, "a")) && stale.contains(&name(ROOT, "b")));
+    Ok(())
+}
+
+/// A writer who waits for bytes that never come, or a handle that just closes, is no reason to go on showing
+/// the old version: nothing was written that would take its place.
+#[tokio::test]
+async fn a_write_that_comes_to_nothing_hides_no_content() -> TestResult {
+    let mut bench = Bench::new()?;
+    bench.volume.remote_write("file", b"old");
+    bench.stale(1).await?;
+    let found = bench.fs.lookup(ROOT, b"file")?.ok_or("no file")?;
+    let mode = OpenMode {
+        write: true,
+        truncate: false,
+        exclusive: false,
+    };
+    let opened = bench.fs.open(found.attributes.ino, mode).await?;
+    bench.volume.make_unreachable("file");
+    bench.volume.set_slowness(Duration::from_millis(20));
+    let Bench {
+        fs, volume, feed, ..
+    } = &mut bench;
+    let (written, stale) = tokio::join!(biased; fs.write(opened.handle, 1, b"ours"), async {
+        volume.remote_write("file", b"new and longer");
+        let change = feed.next().await.ok_or("the feed ended")?;
+        TestResult::Ok(fs.absorb(change).await)
+    });
+    assert!(written.is_err());
+    assert_eq!(stale?, [name(ROOT, "file")]);
+    bench.fs.release(opened.handle).await?;
+    let again = bench.fs.lookup(ROOT, b"file")?.ok_or("no file")?;
+    assert_ne!(again.attributes.ino, found.attributes.ino);
+    assert_eq!(again.attributes.size, 14);
     Ok(())
 }
