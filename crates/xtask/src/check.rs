@@ -88,7 +88,11 @@ pub(crate) fn run() -> Result<ExitCode> {
         finish(clippy.args(members).args(["--", "-D", "warnings"]))
     });
     step("docs", &mut || {
+        // Naming examples, though there are none, has the features of tests taken too: those that clippy
+        // has just checked everything with. Else all is checked a second time, without them.
+        let targets = ["--lib", "--bins", "--examples"];
         let mut doc = cargo(&["doc", "--no-deps", "--locked", "--quiet"]);
+        doc.args(targets);
         finish(doc.args(members).env("RUSTDOCFLAGS", "-Dwarnings"))
     });
     step("licences and bans", &mut || {
