@@ -3,10 +3,10 @@
 mod support;
 
 use automerge::transaction::Transactable;
-use automerge::{ActorId, Automerge, ROOT};
+use automerge::{ActorId, Automerge, Change, ROOT};
 use peerdrive_crdt_tree::id::Actor;
-use peerdrive_crdt_tree::lint::Author;
-use peerdrive_crdt_tree::tree::DriveTree;
+use peerdrive_crdt_tree::lint::{Author, MAX_COUNTER};
+use peerdrive_crdt_tree::tree::{DriveTree, LoadError};
 use support::{Device, TestResult, devices, meet};
 
 const NOBODY: Actor = Actor([0xff; 16]);
@@ -70,5 +70,58 @@ fn a_foreign_document_that_begins_otherwise_is_no_drive() -> TestResult {
     transaction.put(ROOT, "v", 1u64)?;
     transaction.commit();
     assert!(DriveTree::load_foreign(&other.save_nocompress(), 1, NOBODY).is_err());
+    Ok(())
+}
+
+/// A document of these changes, as Automerge takes them, with whatever the linter would refuse.
+fn unlinted(changes: &[Change]) -> Result<Vec<u8>, automerge::AutomergeError> {
+    let mut document = Automerge::new();
+    document.apply_changes(changes.to_vec())?;
+    Ok(document.save_nocompress())
+}
+
+/// The change that every drive begins with, and the first of this device.
+fn first_two(device: &mut Device) -> Result<[Change; 2], Box<dyn std::error::Error>> {
+    device.file("a", 1)?;
+    let document = Automerge::load(&device.tree.save())?;
+    let all = document.get_changes(&[]);
+    <[Change; 2]>::try_from(all).map_err(|all| format!("{} changes", all.len()).into())
+}
+
+#[test]
+fn a_foreign_document_with_a_beginning_of_its_own_is_no_drive() -> TestResult {
+    let [genesis, _] = first_two(&mut Device::new(1))?;
+    assert!(DriveTree::load_foreign(&unlinted(&[genesis.clone()])?, 0, NOBODY).is_ok());
+    // The same buckets, by the same author, but another change: nothing of a drive builds on it.
+    let mut own = genesis.decode();
+    own.message = Some("mine".into());
+    let refused = DriveTree::load_foreign(&unlinted(&[own.into()])?, 0, NOBODY);
+    assert!(matches!(refused, Err(LoadError::NotADrive)));
+    Ok(())
+}
+
+#[test]
+fn a_foreign_document_whose_counters_leave_no_room_is_refused() -> TestResult {
+    let [genesis, first] = first_two(&mut Device::new(1))?;
+    let ops = first.len() as u64;
+    for (last, fits) in [(MAX_COUNTER - 1, true), (MAX_COUNTER, false)] {
+        let mut late = first.decode();
+        let start = last + 1 - ops;
+        // What it makes goes by its counter, and what is done to that too.
+        let by = start - late.start_op.get();
+        late.start_op = start.try_into()?;
+        let actor = late.actor_id.clone();
+        for op in &mut late.operations {
+            if let automerge::legacy::ObjectId::Id(id) = &op.obj
+                && *id.actor() == actor
+            {
+                let id = automerge::legacy::OpId::new(id.counter() + by, &actor);
+                op.obj = automerge::legacy::ObjectId::Id(id);
+            }
+        }
+        let saved = unlinted(&[genesis.clone(), late.into()])?;
+        let loaded = DriveTree::load_foreign(&saved, 1, NOBODY);
+        assert_eq!(loaded.is_ok(), fits, "{last}: {:?}", loaded.err());
+    }
     Ok(())
 }

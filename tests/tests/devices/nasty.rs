@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::SOON;
 
 /// Contents with a NUL are no text, and nobody merges them.
-const BEFORE: [(&str, &[u8]); 7] = [
+const BEFORE: [(&str, &[u8]); 11] = [
     ("A/of a.bin", b"of a\0"),
     ("B/of b.bin", b"of b\0"),
     ("album/edited.bin", b"before\0"),
@@ -20,38 +20,50 @@ const BEFORE: [(&str, &[u8]); 7] = [
     ("one.bin", b"one\0"),
     ("two.bin", b"two\0"),
     ("kept.bin", b"kept\0"),
+    ("here/stays.bin", b"here\0"),
+    ("there/stays.bin", b"there\0"),
+    ("apart.bin", b"apart\0"),
+    ("shelf/old.bin", b"old on the shelf\0"),
 ];
 
+/// Deleted by somebody who saw it, and touched by nobody.
+const DELETED: [&[u8]; 2] = [b"untouched\0", b"old on the shelf\0"];
+
 /// What the three wrote while they were apart.
-const WRITTEN: [&[u8]; 5] = [
+const WRITTEN: [&[u8]; 6] = [
     b"edited by ben\0",
     b"new by ana\0",
     b"new by ben\0",
     b"new by cleo\0",
     b"only cleo\0",
+    b"new on the shelf\0",
 ];
 
-/// A into B; the album under a name of hers; a new file; one file under a new name.
+/// A into B; the album under a name of hers; a new file; one file under a new name, one to another folder.
 fn ana_alone(root: &Path) -> Result<()> {
     fs::rename(root.join("A"), root.join("B/A"))?;
     fs::rename(root.join("album"), root.join("album of ana"))?;
     fs::rename(root.join("one.bin"), root.join("same.bin"))?;
+    fs::rename(root.join("apart.bin"), root.join("here/apart.bin"))?;
     new_file(root, WRITTEN[1])
 }
 
 /// B into A; the album under a name of his, and an edit in it; the same new file; another file under
-/// the same new name.
+/// the same new name; what she moved, to a third folder; and something new on the shelf.
 fn ben_alone(root: &Path) -> Result<()> {
     fs::rename(root.join("B"), root.join("A/B"))?;
     fs::rename(root.join("album"), root.join("album of ben"))?;
     fs::write(root.join("album of ben/edited.bin"), WRITTEN[0])?;
     fs::rename(root.join("two.bin"), root.join("same.bin"))?;
+    fs::rename(root.join("apart.bin"), root.join("there/apart.bin"))?;
+    fs::write(root.join("shelf/new.bin"), WRITTEN[5])?;
     new_file(root, WRITTEN[2])
 }
 
-/// The album deleted; the same new file, and one of her own beside it.
+/// The album and the shelf deleted; the same new file, and one of her own beside it.
 fn cleo_alone(root: &Path) -> Result<()> {
     fs::remove_dir_all(root.join("album"))?;
+    fs::remove_dir_all(root.join("shelf"))?;
     new_file(root, WRITTEN[3])?;
     fs::write(root.join("new/of cleo.bin"), WRITTEN[4])?;
     Ok(())
@@ -137,11 +149,9 @@ impl Friends {
 
     /// Every byte that somebody wrote is in some file, and all devices tell the same; gives what they tell.
     fn nothing_is_gone(&self, tree: &Tree) -> Result<Vec<Told>> {
-        let untouched = BEFORE[3].1;
         let edited = BEFORE[2].1;
         let mut kept: Vec<&[u8]> = BEFORE.map(|(_, bytes)| bytes).to_vec();
-        // One was deleted by somebody who saw it and touched by nobody, one was written over.
-        kept.retain(|bytes| *bytes != untouched && *bytes != edited);
+        kept.retain(|bytes| !DELETED.contains(bytes) && *bytes != edited);
         for bytes in kept.into_iter().chain(WRITTEN) {
             let words = String::from_utf8_lossy(bytes);
             ensure!(tree.holds(bytes), "gone: {words:?}; left: {tree:?}");
@@ -149,8 +159,13 @@ impl Friends {
         for device in &self.devices {
             let back = |words: &[&str]| device.call(words)?.ok()?.lines();
             let trash = back(&["trash", &self.drive])?;
-            let deleted = |line: &Value| line.to_string().contains("untouched.bin");
-            ensure!(trash.iter().any(deleted), "not in the trash: {trash:?}");
+            for name in ["untouched.bin", "old.bin"] {
+                let deleted = |line: &Value| line.to_string().contains(name);
+                ensure!(
+                    trash.iter().any(deleted),
+                    "{name} is not in the trash: {trash:?}"
+                );
+            }
             let album = tree.iter().find(|(path, _)| path.ends_with("edited.bin"));
             let (album, _) = album.context("nothing is named edited.bin")?;
             let versions = back(&["history", &self.drive, album])?;
@@ -230,7 +245,28 @@ impl Friends {
         ensure!(tree.get("same.bin").is_some() && tree.get(&same.path).is_some());
         same.says(&["same.bin", "tag", "Rename or move one"])?;
 
-        ensure!(told.len() == 6, "{told:#?}");
+        // One file moved to two folders: it is in one of them, and the other is named.
+        let apart = one("moved_apart")?;
+        let other = match apart.path.as_str() {
+            "here/apart.bin" => "there",
+            "there/apart.bin" => "here",
+            other => anyhow::bail!("it was moved to {other}"),
+        };
+        apart.says(&[other, "different folders at the same time", "Move it"])?;
+        ensure!(tree.get(&apart.path).is_some());
+        ensure!(tree.get(&format!("{other}/apart.bin")).is_none());
+
+        // A folder deleted while something new came into it: it stays for that, and for nothing else.
+        let around = one("deleted_around")?;
+        ensure!(around.path == "shelf", "{told:#?}");
+        around.says(&[
+            "deleted by one person",
+            "worked on something in it",
+            "in the trash",
+        ])?;
+        ensure!(tree.get("shelf/new.bin").is_some() && tree.get("shelf/old.bin").is_none());
+
+        ensure!(told.len() == 8, "{told:#?}");
         Ok(())
     }
 }
