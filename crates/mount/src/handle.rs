@@ -197,8 +197,8 @@ impl<R: Reader> OpenFile<R> {
         now.dirty = true;
     }
 
-    /// Cuts or extends with zeros. Cutting to nothing fetches nothing.
-    pub(crate) async fn set_len<V>(&self, volume: &V, len: u64) -> Result<(), FsError>
+    /// Cuts or extends with zeros. Cutting to nothing fetches nothing. Says whether it was clean before.
+    pub(crate) async fn set_len<V>(&self, volume: &V, len: u64) -> Result<bool, FsError>
     where
         V: Volume<Reader = R>,
     {
@@ -212,8 +212,9 @@ impl<R: Reader> OpenFile<R> {
             self.staged(volume).await?
         };
         staging.set_len(len).map_err(FsError::Staging)?;
+        let was_clean = self.is_clean();
         self.changed(&turn, len);
-        Ok(())
+        Ok(was_clean)
     }
 
     /// `fallocate(2)` on the bytes.

@@ -112,13 +112,11 @@ impl<V: Volume> FileSystem<V> {
     async fn set_size(&self, ino: u64, handle: Option<u64>, size: u64) -> Result<(), FsError> {
         if let Some(handle) = handle {
             let open = self.file_to_write(handle)?;
-            return open.file.set_len(&self.volume, size).await;
+            return open.file.set_len(&self.volume, size).await.map(drop);
         }
         // truncate(2): a whole edit of its own, unless somebody is in the middle of one.
         let opened = self.open_file(ino)?;
-        let was_clean = opened.file.is_clean();
-        opened.file.set_len(&self.volume, size).await?;
-        if was_clean {
+        if opened.file.set_len(&self.volume, size).await? {
             self.commit(ino, &opened.file).await?;
         }
         Ok(())
