@@ -91,7 +91,7 @@ fn first_two(device: &mut Device) -> Result<[Change; 2], Box<dyn std::error::Err
 #[test]
 fn a_foreign_document_with_a_beginning_of_its_own_is_no_drive() -> TestResult {
     let [genesis, _] = first_two(&mut Device::new(1))?;
-    assert!(DriveTree::load_foreign(&unlinted(&[genesis.clone()])?, 0, NOBODY).is_ok());
+    assert!(DriveTree::load_foreign(&unlinted(std::slice::from_ref(&genesis))?, 0, NOBODY).is_ok());
     // The same buckets, by the same author, but another change: nothing of a drive builds on it.
     let mut own = genesis.decode();
     own.message = Some("mine".into());
