@@ -50,6 +50,9 @@ pub struct DriveStatus {
     pub pending_up: u64,
     /// What waits to arrive.
     pub pending_down: u64,
+    /// How much of what shows on the word of a checkpoint was judged, in hundredths, while some is not.
+    #[serde(default)]
+    pub verified: Option<u8>,
     /// What cannot go on, with reasons.
     pub problems: Vec<serde_json::Value>,
     /// The other devices.

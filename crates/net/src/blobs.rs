@@ -435,6 +435,17 @@ impl BlobStore {
         Ok(self.store().sync_db().await?)
     }
 
+    /// Returns once these blobs, as far as they are here, would survive a loss of power: also those that were
+    /// fetched, which nothing else waits for.
+    ///
+    /// # Errors
+    ///
+    /// A [`BlobError`] when the disk refuses or the store fails.
+    pub async fn make_durable(&self, ids: &[BlobId]) -> Result<(), BlobError> {
+        let files = ids.iter().map(|id| Hash::from(*id)).collect();
+        self.sync_taken(&Unsynced { files, many: false }).await
+    }
+
     /// The identifiers of all blobs, whole and partial, in no particular order.
     ///
     /// # Errors

@@ -197,3 +197,45 @@ fn attack_d1_a_mount_whose_daemon_is_killed_while_it_fetches_or_lets_go_loses_no
         Ok(())
     })
 }
+
+#[test]
+fn who_joined_on_the_word_of_a_checkpoint_and_is_killed_while_it_is_judged_goes_on_with_that()
+-> Result<()> {
+    Lab::run(|lab| {
+        let ana = lab.device("ana")?;
+        let hers = lab.folder("hers")?;
+        // A small drive is judged at once, and has no checkpoints.
+        for number in 0..5_200 {
+            let folder = hers.join(format!("folder {}", number / 250));
+            if number % 250 == 0 {
+                fs::create_dir(&folder)?;
+            }
+            fs::write(folder.join(format!("{number}")), [])?;
+        }
+        let drive = ana.share(&hers)?.drive;
+        for place in ["audit.portion:1", "audit.portion:2", "audit.settled"] {
+            let ben = lab.device_at_rest(&format!("ben at {place}"));
+            let his = lab.path(&format!("his at {place}"));
+            let ticket = ana.invite(&drive, Role::Writer)?;
+            ben.start_failing(place)?;
+            // Whether it could still answer is all the same.
+            let joined = ben.join(&ticket, Door::Folder(&his));
+            ben.revive(PASSED)
+                .with_context(|| format!("{place}: {joined:?}"))?;
+            within_ms(SOON, "all of the history is judged", || {
+                let status = ben.status(&drive);
+                status.is_ok_and(|status| status.verified.is_none() && status.problems.is_empty())
+            })?;
+            lab.converge(&[&ana, &ben], &drive).context(place)?;
+            // What is written on what was judged counts for both.
+            fs::write(his.join("edited.txt"), format!("after {place}"))?;
+            ben.wait(&drive)?;
+            lab.converge(&[&ana, &ben], &drive).context(place)?;
+            let (one, two) = (Tree::read(&hers)?, Tree::read(&his)?);
+            one.same_as(&two).context(place)?;
+            ensure!(one.holds(format!("after {place}").as_bytes()), "{one:?}");
+            ben.stop()?;
+        }
+        Ok(())
+    })
+}

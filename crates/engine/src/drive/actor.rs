@@ -16,6 +16,7 @@ use super::event::DriveEvent;
 use super::handle::Shared;
 use super::replica::{Committed, Replica};
 use super::request::{OnCheckpoints, Request};
+use crate::failpoint;
 use crate::local::Change;
 
 /// Most requests that share one disk write. A bound, so that the first is not kept waiting by the
@@ -96,8 +97,12 @@ impl Actor {
                 stop = self.take(next, &mut replies);
             }
             self.commit(replies);
+            if self.replica.verified().is_some() {
+                failpoint::pass("audit.portion");
+            }
             // What is compared is what is durable.
             if self.replica.settle_ground() {
+                failpoint::pass("audit.settled");
                 self.commit(Vec::new());
             }
             let snapshot = self.replica.snapshot_if_due(stop.is_some());

@@ -584,6 +584,38 @@ fn two_admins_who_act_against_each_other_leave_the_same_drive_everywhere() -> Or
 }
 
 #[test]
+fn what_is_written_under_keys_that_met_is_open_to_everyone_who_is_in() -> Or<()> {
+    for seed in 0..6 {
+        let mut dice = Dice(seed);
+        let mut world = World::found()?;
+        let ben = world.admit(0, Role::Admin)?;
+        let cleo = world.admit(0, Role::Admin)?;
+        let dan = world.admit(0, Role::Writer)?;
+        world.settle(&mut dice)?;
+        // One removes Dan and goes on under keys that he has not; the other makes him an admin.
+        let dans = world.nodes[dan].member;
+        assert!(world.govern(ben, Act::RemoveMember(dans, Reason::Retired))?);
+        assert!(world.govern(cleo, Act::Role(dans, Role::Admin))?);
+        for (at, name) in [(ben, "bens"), (cleo, "cleos")] {
+            let replica = &mut world.nodes[at].replica;
+            replica.edit(&[create(NodeId::ROOT, name, Kind::File)?])?;
+            replica.commit()?;
+        }
+        world.settle(&mut dice)?;
+        world.agree()?;
+        assert_eq!(world.role(dan), Some(Role::Admin));
+        for at in [0, ben, cleo, dan] {
+            let names = world.names_at(at);
+            assert!(
+                names.contains("bens") && names.contains("cleos"),
+                "{at}: {names:?}"
+            );
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn one_use_is_one_use_however_many_race_for_it() -> Or<()> {
     use peerdrive_crypto::invite::{Joiner, JoinerIdentity, Refused, Step, Ticket, read_hello};
 

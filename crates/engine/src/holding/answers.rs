@@ -94,8 +94,13 @@ impl Holder for Answers {
                     .iter()
                     .zip(&held)
                     .filter(|(_, held)| **held == Held::Kept);
-                let kept = kept.map(|(id, _)| *id).collect();
-                if let Err(error) = note(gate.drives_of(&peer), kept, term).await {
+                let kept: Vec<BlobId> = kept.map(|(id, _)| *id).collect();
+                let durable = blobs.make_durable(&kept).await.map_err(HoldError::from);
+                let noted = match durable {
+                    Ok(()) => note(gate.drives_of(&peer), kept, term).await,
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = noted {
                     tracing::warn!(%error, "nothing can be promised to another device now");
                     held.fill(Held::No);
                 }

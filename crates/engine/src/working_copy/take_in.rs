@@ -78,43 +78,47 @@ impl<D: Drive> Keeper<D> {
         wall: i64,
         now: Instant,
     ) -> Vec<Change> {
-        let mut rested = Vec::with_capacity(changes.len());
-        for change in changes {
-            let wait = match &change {
+        let rest = &mut self.rest;
+        let is_rested = |change: &Change| {
+            let (path, wait) = match change {
                 Change::New { path, stat } => {
-                    rest_left(path, stat, wall, true, whole.contains(path.as_str()))
+                    let whole = whole.contains(path.as_str());
+                    (path, rest_left(path, stat, wall, true, whole))
                 }
                 Change::Touched { path, stat, .. } => {
-                    rest_left(path, stat, wall, false, whole.contains(path.as_str()))
+                    let whole = whole.contains(path.as_str());
+                    (path, rest_left(path, stat, wall, false, whole))
                 }
-                Change::Moved { .. } | Change::Missing { .. } => None,
+                Change::Moved { .. } | Change::Missing { .. } => return true,
             };
-            match (wait, &change) {
-                (Some(wait), Change::New { path, .. } | Change::Touched { path, .. }) => {
-                    self.rest.look(path, now + wait, false)
-                }
-                _ => rested.push(change),
+            if let Some(wait) = wait {
+                rest.look(path, now + wait, false);
             }
-        }
-        rested
+            wait.is_none()
+        };
+        changes.into_iter().filter(is_rested).collect()
     }
 
     async fn apply(
         &mut self,
-        changes: Vec<Change>,
+        mut changes: Vec<Change>,
         seen: &Observed,
         now: Instant,
         wall: i64,
     ) -> Result<bool, Pause> {
-        let (mut folders, mut moves, mut leaves, mut missing) = (vec![], vec![], vec![], vec![]);
-        for change in changes {
-            match change {
-                Change::New { stat, .. } if stat.kind == EntryKind::Folder => folders.push(change),
-                Change::Moved { .. } => moves.push(change),
-                Change::Missing { id, path } => missing.push((id, path)),
-                other => leaves.push(other),
-            }
-        }
+        let is_folder = |change: &mut Change| matches!(change, Change::New { stat, .. } if stat.kind == EntryKind::Folder);
+        let is_move = |change: &mut Change| matches!(change, Change::Moved { .. });
+        let folders: Vec<Change> = changes.extract_if(.., is_folder).collect();
+        let moves: Vec<Change> = changes.extract_if(.., is_move).collect();
+        let missing: Vec<(NodeId, String)> = changes
+            .extract_if(.., |change| matches!(change, Change::Missing { .. }))
+            .filter_map(|change| match change {
+                Change::Missing { id, path } => Some((id, path)),
+                _ => None,
+            })
+            .collect();
+        // Of a drive that is met for the first time these are nearly all: they stay where they are.
+        let leaves = changes;
         let mut work = Work::new(seen, now, wall);
         for change in folders {
             self.new_folder(&mut work, change).await?;

@@ -1,7 +1,7 @@
 //! Disk against in-step: what somebody did here, told apart into new, moved, touched and missing.
 //! Knows nothing of the drive.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use peerdrive_crdt_tree::id::NodeId;
 use peerdrive_crdt_tree::node::Kind;
@@ -59,7 +59,7 @@ pub(in super::super) fn changes(
         passing,
     };
     let mut claimed = BTreeSet::new();
-    let mut changes = Vec::new();
+    let mut changes = Vec::with_capacity(seen.at.len());
     for (path, what) in &seen.at {
         let Seen::There(stat) = what else { continue };
         let is = match stat.kind {
@@ -92,24 +92,28 @@ pub(in super::super) fn changes(
     changes
 }
 
-/// Where each observed object is.
-fn objects(seen: &Observed) -> HashMap<(u64, u64), Vec<(&str, Stat)>> {
-    let mut objects: HashMap<(u64, u64), Vec<(&str, Stat)>> = HashMap::new();
-    for (path, what) in &seen.at {
-        if let Seen::There(stat) = what {
-            objects
-                .entry((stat.dev, stat.ino))
-                .or_default()
-                .push((path, *stat));
-        }
-    }
+/// An object of the file system: device and inode number.
+type Object = (u64, u64);
+
+/// Where each observed object is: sorted by object, and for each by path. Of a whole drive there are as many as
+/// it has files, so no more is kept of each than this.
+fn objects(seen: &Observed) -> Vec<(Object, &str)> {
+    let mut objects: Vec<(Object, &str)> = seen
+        .at
+        .iter()
+        .filter_map(|(path, what)| match what {
+            Seen::There(stat) => Some(((stat.dev, stat.ino), path.as_str())),
+            Seen::Absent => None,
+        })
+        .collect();
+    objects.sort_unstable();
     objects
 }
 
 struct Matcher<'a> {
     in_step: &'a InStep,
     seen: &'a Observed,
-    objects: HashMap<(u64, u64), Vec<(&'a str, Stat)>>,
+    objects: Vec<(Object, &'a str)>,
     passing: &'a dyn Fn(&str, &Stat) -> bool,
 }
 
@@ -166,19 +170,24 @@ impl Matcher<'_> {
     /// The new name under which the object of a record shows: the first of them, if there are links.
     fn renamed_to(&self, id: NodeId, was: &str) -> Option<&str> {
         let record = self.in_step.get(id)?;
-        let places = self.objects.get(&(record.stat.dev, record.stat.ino))?;
         if !self.left(id, was) {
             return None;
         }
-        let fresh = |path: &str, stat: &Stat| {
-            path != was
-                && stat.same_object(&record.stat)
-                && self.owner(path, stat).is_none()
-                && !(self.passing)(path, stat)
+        let object = (record.stat.dev, record.stat.ino);
+        let first = self.objects.partition_point(|(other, _)| *other < object);
+        let fresh = |path: &str| match self.seen.at.get(path) {
+            Some(Seen::There(stat)) => {
+                path != was
+                    && stat.same_object(&record.stat)
+                    && self.owner(path, stat).is_none()
+                    && !(self.passing)(path, stat)
+            }
+            Some(Seen::Absent) | None => false,
         };
-        places
+        self.objects[first..]
             .iter()
-            .find(|(path, stat)| fresh(path, stat))
-            .map(|(path, _)| *path)
+            .take_while(|(other, _)| *other == object)
+            .map(|(_, path)| *path)
+            .find(|path| fresh(path))
     }
 }

@@ -2,13 +2,15 @@
 
 use std::{num::NonZeroU64, time::Duration};
 
+use bao_tree::io::BaoContentItem;
 use iroh::endpoint::{Connection, ReadError};
 use iroh_blobs::{
-    Hash, api,
+    Hash,
+    api::{self, Store},
     get::{
         GetError,
         fsm::{
-            AtBlobHeader, AtBlobHeaderNextError, AtClosing, AtEndBlob, AtStartChild,
+            AtBlobContent, AtBlobHeader, AtBlobHeaderNextError, AtClosing, AtEndBlob, AtStartChild,
             BlobContentNext, DecodeError, EndBlobNext, start_get_many,
         },
     },
@@ -27,6 +29,16 @@ const PIECE: Duration = Duration::from_secs(20);
 
 /// The largest blob, in bytes. No honest peer has one of that size.
 const MAX_BLOB: u64 = 8 << 30;
+
+/// Blobs up to this size are stored when they are whole, which is a chunk of a file at its largest, sealed. Of one
+/// that is stored as it comes, the store makes three files, and flushes each before it writes to it.
+const WHOLE: u64 = 5 << 20;
+
+/// Bytes in a piece of a blob.
+const PIECE_LEN: u64 = 16 << 10;
+
+/// Pieces that may wait for the disk.
+const WAITING: usize = 64;
 
 /// Why a transfer did not go on.
 #[derive(Debug)]
@@ -106,7 +118,7 @@ async fn receive(
     store: &BlobStore,
     limits: &Limits,
 ) -> Result<(u64, AtEndBlob), TransferError> {
-    let (mut content, size) = timeout(PIECE, header.next())
+    let (content, size) = timeout(PIECE, header.next())
         .await
         .map_err(|_| TransferError::Lost)?
         .map_err(of_header)?;
@@ -114,51 +126,101 @@ async fn receive(
         return Err(TransferError::Wrong);
     };
     let _room = store.reserve(size).map_err(TransferError::Store)?;
-    // Pieces of 16 KiB that may wait for the disk.
-    let waiting = usize::try_from(size / (16 << 10))
-        .unwrap_or(64)
-        .clamp(1, 64);
     // Data and the hashes between them come in turns; each counts for the same part of the blob.
-    let leaves = size.div_ceil(16 << 10);
+    let leaves = size.div_ceil(PIECE_LEN);
     let share = size / (2 * leaves - 1).max(1) + 1;
-    let closed = |_| TransferError::Store(BlobError::Closed);
+    let pieces = Pieces {
+        content,
+        limits,
+        share,
+    };
     let store = store.store();
-    let import = store
-        .import_bao(hash, length, waiting)
-        .await
-        .map_err(closed)?;
-    let (pieces, stored) = (import.tx, import.rx);
+    let end = match size <= WHOLE {
+        true => receive_whole(pieces, hash, size, &store).await?,
+        false => receive_in_pieces(pieces, hash, length, &store).await?,
+    };
+    Ok((size, end))
+}
+
+/// What is left to read of a blob.
+struct Pieces<'a> {
+    content: AtBlobContent,
+    limits: &'a Limits,
+    share: u64,
+}
+
+impl<'a> Pieces<'a> {
+    /// The next piece, checked, and what comes after it; or the end.
+    async fn next(self) -> Result<Result<(BaoContentItem, Pieces<'a>), AtEndBlob>, TransferError> {
+        let next = timeout(PIECE, self.content.next());
+        match next.await.map_err(|_| TransferError::Lost)? {
+            BlobContentNext::More((content, piece)) => {
+                let piece = piece.map_err(of_decode)?;
+                self.limits.receive(self.share).await;
+                Ok(Ok((piece, Pieces { content, ..self })))
+            }
+            BlobContentNext::Done(end) => Ok(Err(end)),
+        }
+    }
+}
+
+/// Stores a blob when all of it is here.
+async fn receive_whole(
+    mut pieces: Pieces<'_>,
+    hash: Hash,
+    size: u64,
+    store: &Store,
+) -> Result<AtEndBlob, TransferError> {
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+    let end = loop {
+        match pieces.next().await? {
+            Ok((piece, rest)) => {
+                if let BaoContentItem::Leaf(leaf) = piece {
+                    bytes.extend_from_slice(&leaf.data);
+                }
+                pieces = rest;
+            }
+            Err(end) => break end,
+        }
+    };
+    let stored = store.add_bytes(bytes).temp_tag().await;
+    let stored = stored.map_err(|error| TransferError::Store(error.into()))?;
+    match stored.hash() == hash {
+        true => Ok(end),
+        false => Err(TransferError::Wrong),
+    }
+}
+
+/// Stores a blob as it comes.
+async fn receive_in_pieces(
+    mut pieces: Pieces<'_>,
+    hash: Hash,
+    length: NonZeroU64,
+    store: &Store,
+) -> Result<AtEndBlob, TransferError> {
+    let closed = || TransferError::Store(BlobError::Closed);
+    let import = store.import_bao(hash, length, WAITING).await;
+    let import = import.map_err(|_| closed())?;
+    let (sender, stored) = (import.tx, import.rx);
     let read = async move {
         loop {
-            match timeout(PIECE, content.next())
-                .await
-                .map_err(|_| TransferError::Lost)?
-            {
-                BlobContentNext::More((next, piece)) => {
-                    let piece = piece.map_err(of_decode)?;
-                    limits.receive(share).await;
-                    pieces
-                        .send(piece)
-                        .await
-                        .map_err(|_| TransferError::Store(BlobError::Closed))?;
-                    content = next;
+            match pieces.next().await? {
+                Ok((piece, rest)) => {
+                    sender.send(piece).await.map_err(|_| closed())?;
+                    pieces = rest;
                 }
-                BlobContentNext::Done(end) => return Ok(end),
+                Err(end) => return Ok(end),
             }
         }
     };
-    let stored = async {
-        stored
-            .await
-            .map_err(|_| TransferError::Store(BlobError::Closed))
-    };
+    let stored = async { stored.await.map_err(|_| closed()) };
     let (end, stored) = tokio::join!(read, stored);
     // If the store has failed, that is why the pieces could not be sent.
     match (end, stored) {
         (_, Ok(Err(error))) => Err(of_store(error)),
         (Err(error), _) => Err(error),
         (Ok(_), Err(error)) => Err(error),
-        (Ok(end), Ok(Ok(()))) => Ok((size, end)),
+        (Ok(end), Ok(Ok(()))) => Ok(end),
     }
 }
 
