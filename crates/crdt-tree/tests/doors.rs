@@ -372,6 +372,23 @@ fn admitted(edits: &[Edit], start: &mut Device) -> Result<usize, Box<dyn std::er
 }
 
 #[test]
+fn an_edit_of_long_values_becomes_changes_of_the_length_that_is_admitted() -> TestResult {
+    let mut d = Device::new(1);
+    let link = |n: usize| Edit::Create {
+        parent: Place::In(NodeId::ROOT),
+        name: name(&format!("{n}")),
+        kind: Kind::Symlink,
+        content: Some(Content::Symlink("t".repeat(4000))),
+        mode: None,
+    };
+    let links: Vec<Edit> = (0..400).map(link).collect();
+    // 1.6 MB in changes of at most 256 KiB.
+    let made = admitted(&links, &mut d)?;
+    assert!((7..=9).contains(&made), "{made}");
+    Ok(())
+}
+
+#[test]
 fn a_large_edit_becomes_few_changes_that_every_device_admits() -> TestResult {
     let mut d = Device::new(1);
     let folder = d.folder("folder")?;

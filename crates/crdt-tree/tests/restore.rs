@@ -25,6 +25,21 @@ fn trash(device: &Device) -> Vec<String> {
 }
 
 #[test]
+fn what_lies_as_deep_as_anything_may_comes_back() -> TestResult {
+    let mut device = Device::new(1);
+    let (mut path, mut deepest) = (String::from("f"), String::new());
+    while device.folder(&path).is_ok() {
+        deepest = path.clone();
+        path.push_str("/f");
+    }
+    assert_eq!(path.split('/').count(), 257);
+    let node = device.rm(&deepest)?;
+    device.one(Edit::Restore { node })?;
+    assert_eq!(device.at(&deepest), node);
+    Ok(())
+}
+
+#[test]
 fn a_second_deletion_that_the_restorer_had_not_heard_of_holds_until_it_is_restored_too()
 -> TestResult {
     // Whoever is first in the order of devices: the outcome may not hang on it.
