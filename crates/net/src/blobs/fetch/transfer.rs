@@ -129,98 +129,95 @@ async fn receive(
     // Data and the hashes between them come in turns; each counts for the same part of the blob.
     let leaves = size.div_ceil(PIECE_LEN);
     let share = size / (2 * leaves - 1).max(1) + 1;
-    let pieces = Pieces {
-        content,
+    let mut pieces = Pieces {
+        content: Some(content),
+        end: None,
         limits,
         share,
     };
     let store = store.store();
-    let end = match size <= WHOLE {
-        true => receive_whole(pieces, hash, size, &store).await?,
-        false => receive_in_pieces(pieces, hash, length, &store).await?,
-    };
+    match size <= WHOLE {
+        true => receive_whole(&mut pieces, hash, size, &store).await?,
+        false => receive_in_pieces(&mut pieces, hash, length, &store).await?,
+    }
+    let end = pieces.end.ok_or(TransferError::Lost)?;
     Ok((size, end))
 }
 
-/// What is left to read of a blob.
+/// The pieces of a blob in order, each checked, and what comes after the last.
 struct Pieces<'a> {
-    content: AtBlobContent,
+    content: Option<AtBlobContent>,
+    end: Option<AtEndBlob>,
     limits: &'a Limits,
     share: u64,
 }
 
-impl<'a> Pieces<'a> {
-    /// The next piece, checked, and what comes after it; or the end.
-    async fn next(self) -> Result<Result<(BaoContentItem, Pieces<'a>), AtEndBlob>, TransferError> {
-        let next = timeout(PIECE, self.content.next());
+impl Pieces<'_> {
+    async fn next(&mut self) -> Result<Option<BaoContentItem>, TransferError> {
+        let Some(content) = self.content.take() else {
+            return Ok(None);
+        };
+        let next = timeout(PIECE, content.next());
         match next.await.map_err(|_| TransferError::Lost)? {
             BlobContentNext::More((content, piece)) => {
                 let piece = piece.map_err(of_decode)?;
                 self.limits.receive(self.share).await;
-                Ok(Ok((piece, Pieces { content, ..self })))
+                self.content = Some(content);
+                Ok(Some(piece))
             }
-            BlobContentNext::Done(end) => Ok(Err(end)),
+            BlobContentNext::Done(end) => {
+                self.end = Some(end);
+                Ok(None)
+            }
         }
     }
 }
 
 /// Stores a blob when all of it is here.
 async fn receive_whole(
-    mut pieces: Pieces<'_>,
+    pieces: &mut Pieces<'_>,
     hash: Hash,
     size: u64,
     store: &Store,
-) -> Result<AtEndBlob, TransferError> {
+) -> Result<(), TransferError> {
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-    let end = loop {
-        match pieces.next().await? {
-            Ok((piece, rest)) => {
-                if let BaoContentItem::Leaf(leaf) = piece {
-                    bytes.extend_from_slice(&leaf.data);
-                }
-                pieces = rest;
-            }
-            Err(end) => break end,
+    while let Some(piece) = pieces.next().await? {
+        if let BaoContentItem::Leaf(leaf) = piece {
+            bytes.extend_from_slice(&leaf.data);
         }
-    };
+    }
     let stored = store.add_bytes(bytes).temp_tag().await;
     let stored = stored.map_err(|error| TransferError::Store(error.into()))?;
     match stored.hash() == hash {
-        true => Ok(end),
+        true => Ok(()),
         false => Err(TransferError::Wrong),
     }
 }
 
 /// Stores a blob as it comes.
 async fn receive_in_pieces(
-    mut pieces: Pieces<'_>,
+    pieces: &mut Pieces<'_>,
     hash: Hash,
     length: NonZeroU64,
     store: &Store,
-) -> Result<AtEndBlob, TransferError> {
+) -> Result<(), TransferError> {
     let closed = || TransferError::Store(BlobError::Closed);
     let import = store.import_bao(hash, length, WAITING).await;
     let import = import.map_err(|_| closed())?;
     let (sender, stored) = (import.tx, import.rx);
     let read = async move {
-        loop {
-            match pieces.next().await? {
-                Ok((piece, rest)) => {
-                    sender.send(piece).await.map_err(|_| closed())?;
-                    pieces = rest;
-                }
-                Err(end) => return Ok(end),
-            }
+        while let Some(piece) = pieces.next().await? {
+            sender.send(piece).await.map_err(|_| closed())?;
         }
+        Ok(())
     };
     let stored = async { stored.await.map_err(|_| closed()) };
-    let (end, stored) = tokio::join!(read, stored);
+    let (read, stored) = tokio::join!(read, stored);
     // If the store has failed, that is why the pieces could not be sent.
-    match (end, stored) {
+    match (read, stored) {
         (_, Ok(Err(error))) => Err(of_store(error)),
-        (Err(error), _) => Err(error),
-        (Ok(_), Err(error)) => Err(error),
-        (Ok(end), Ok(Ok(()))) => Ok(end),
+        (Err(error), _) | (Ok(()), Err(error)) => Err(error),
+        (Ok(()), Ok(Ok(()))) => Ok(()),
     }
 }
 
