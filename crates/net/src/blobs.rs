@@ -115,6 +115,11 @@ impl Unsynced {
     /// Above this many, one flush of the whole file system is cheaper than one a file.
     const MOST: usize = 8;
 
+    fn of(files: HashSet<Hash>) -> Self {
+        let many = files.len() > Self::MOST;
+        Self { files, many }
+    }
+
     fn note(&mut self, hash: Hash, len: usize) {
         if len as u64 > INLINED && !self.many {
             self.files.insert(hash);
@@ -442,8 +447,8 @@ impl BlobStore {
     ///
     /// A [`BlobError`] when the disk refuses or the store fails.
     pub async fn make_durable(&self, ids: &[BlobId]) -> Result<(), BlobError> {
-        let files = ids.iter().map(|id| Hash::from(*id)).collect();
-        self.sync_taken(&Unsynced { files, many: false }).await
+        let files = ids.iter().map(|id| Hash::from(*id));
+        self.sync_taken(&Unsynced::of(files.collect())).await
     }
 
     /// The identifiers of all blobs, whole and partial, in no particular order.

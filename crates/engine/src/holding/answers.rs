@@ -94,13 +94,8 @@ impl Holder for Answers {
                     .iter()
                     .zip(&held)
                     .filter(|(_, held)| **held == Held::Kept);
-                let kept: Vec<BlobId> = kept.map(|(id, _)| *id).collect();
-                let durable = blobs.make_durable(&kept).await.map_err(HoldError::from);
-                let noted = match durable {
-                    Ok(()) => note(gate.drives_of(&peer), kept, term).await,
-                    Err(error) => Err(error),
-                };
-                if let Err(error) = noted {
+                let kept = kept.map(|(id, _)| *id).collect();
+                if let Err(error) = note(&blobs, gate.drives_of(&peer), kept, term).await {
                     tracing::warn!(%error, "nothing can be promised to another device now");
                     held.fill(Held::No);
                 }
@@ -112,10 +107,18 @@ impl Holder for Answers {
 
 /// Notes promises in the drives of whoever relies on them. The asker does not say of which drive a
 /// blob is; a drive that does not know it strikes the note off in time.
-async fn note(drives: Vec<Arc<Shared>>, ids: Vec<BlobId>, term: Term) -> Result<(), HoldError> {
+///
+/// Nothing is noted before it would survive a loss of power.
+async fn note(
+    blobs: &BlobStore,
+    drives: Vec<Arc<Shared>>,
+    ids: Vec<BlobId>,
+    term: Term,
+) -> Result<(), HoldError> {
     if ids.is_empty() {
         return Ok(());
     }
+    blobs.make_durable(&ids).await?;
     let write = move || {
         drives
             .iter()
