@@ -123,7 +123,8 @@ async fn nothing_is_collected_that_a_damaged_list_may_name() -> TestResult {
     std::fs::create_dir(&files)?;
     let a = engine(&root.path().join("a")).await?;
     let drive = a.share(&files, Some("D".into()))?;
-    create(&drive, "f", bytes(1, 3 << 20)).await?;
+    // More than the longest chunk, so that there are several.
+    create(&drive, "f", bytes(1, 5 << 20)).await?;
     let file = content(&drive, "f")?;
     let ids = parts(&drive, &file).await?;
     assert!(ids.len() > 2);
@@ -153,7 +154,7 @@ async fn nothing_is_collected_that_a_damaged_list_may_name() -> TestResult {
     until("it can be told again", async || a.collect().await.is_ok()).await?;
     assert!(has_all(&drive, &ids).await?);
     let reader = drive.content().open(&file).await?;
-    assert_eq!(reader.read_at(0, 3 << 20).await?, bytes(1, 3 << 20));
+    assert_eq!(reader.read_at(0, 5 << 20).await?, bytes(1, 5 << 20));
     a.shutdown().await;
     b.shutdown().await;
     Ok(())
