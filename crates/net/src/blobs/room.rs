@@ -10,6 +10,13 @@ use std::{
 /// good, and the records and notes beside it need room too.
 const RESERVE: u64 = 16 << 20;
 
+/// What a large blob leaves free besides: a few that fill the disk must not keep out a note that is saved,
+/// or that somebody else has saved.
+const FOR_SMALL: u64 = 4 << 20;
+
+/// Up to this length in bytes a blob is small.
+const SMALL: u64 = 64 << 10;
+
 /// Bytes on their way to one disk.
 #[derive(Debug, Default)]
 pub(super) struct Room {
@@ -32,12 +39,22 @@ impl Room {
     pub(super) fn reserve(&self, dir: Option<&Path>, len: u64) -> io::Result<Reserved<'_>> {
         let before = self.pending.fetch_add(len, Ordering::AcqRel);
         let reserved = Reserved { room: self, len };
-        let needed = RESERVE.saturating_add(before).saturating_add(len);
         match dir.map(free).transpose()?.flatten() {
-            Some(free) if free < needed => Err(io::ErrorKind::StorageFull.into()),
+            Some(free) if !fits(free, before, len) => Err(io::ErrorKind::StorageFull.into()),
             _ => Ok(reserved),
         }
     }
+}
+
+/// Whether a blob of `len` bytes may be written while `before` bytes of others are.
+fn fits(free: u64, before: u64, len: u64) -> bool {
+    let kept = match len <= SMALL {
+        true => RESERVE,
+        false => RESERVE + FOR_SMALL,
+    };
+    free.checked_sub(before)
+        .and_then(|left| left.checked_sub(len))
+        .is_some_and(|left| left >= kept)
 }
 
 impl Drop for Reserved<'_> {
@@ -62,6 +79,25 @@ fn free(_: &Path) -> io::Result<Option<u64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_large_blobs_no_longer_fit_small_ones_do() {
+        for size in [SMALL + 1, 1 << 20, 5 << 20] {
+            let mut free = 100 << 20;
+            while fits(free, 0, size) {
+                free -= size;
+            }
+            assert!(free < RESERVE + FOR_SMALL + size);
+            // Records are written meanwhile, and while they are, another large blob does not come.
+            free -= 1 << 20;
+            for _ in 0..40 {
+                assert!(fits(free, 0, SMALL), "{size}: {free}");
+                free -= SMALL;
+            }
+            assert!(!fits(RESERVE + SMALL, 1, SMALL));
+            assert!(!fits(0, 0, 0) && fits(RESERVE, 0, 0));
+        }
+    }
 
     #[test]
     fn what_is_being_written_is_not_promised_to_another() -> io::Result<()> {
