@@ -13,7 +13,7 @@ mod shapes;
 use std::ffi::OsStr;
 use std::future::Future;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -46,6 +46,8 @@ struct Fuse<V: Volume> {
     fs: Arc<FileSystem<V>>,
     runtime: Handle,
     answering: Arc<RwLock<()>>,
+    /// There once it is mounted.
+    notifier: Arc<OnceLock<Notifier>>,
 }
 
 /// A mounted file system, served by threads of its own until unmounted.
@@ -74,14 +76,18 @@ pub(crate) fn serve<V: Volume>(
     runtime: Handle,
 ) -> std::io::Result<Serving> {
     let answering = Arc::new(RwLock::new(()));
+    let known: Arc<OnceLock<Notifier>> = Arc::default();
     let config = config(fs.options(), &fs.volume().name());
     let fuse = Fuse {
         fs,
         runtime,
         answering: answering.clone(),
+        notifier: known.clone(),
     };
     let session = fuser::spawn_mount(fuse, at, &config)?;
     let notifier = session.notifier();
+    // Until here nothing was opened that the kernel could remember anything of.
+    known.get_or_init(|| notifier.clone());
     Ok(Serving {
         session,
         kernel: Kernel {
@@ -152,6 +158,16 @@ impl<V: Volume> Fuse<V> {
         let mut once = Context::from_waker(Waker::noop());
         if answer.as_mut().poll(&mut once).is_pending() {
             self.runtime.spawn(answer);
+        }
+    }
+
+    /// Makes the kernel ask for the attributes of a file. It does not wait for any request.
+    fn forget_attributes(notifier: &OnceLock<Notifier>, ino: INodeNo) {
+        let sent = notifier
+            .get()
+            .map(|notifier| notifier.inval_inode(ino, -1, 0));
+        if let Some(Err(error)) = sent {
+            tracing::debug!(%error, "the kernel did not take a notification");
         }
     }
 

@@ -218,9 +218,15 @@ impl<V: Volume> Filesystem for Fuse<V> {
 
     fn open(&self, _req: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         let (fs, mode) = (self.fs.clone(), open_mode(flags));
+        let notifier = self.notifier.clone();
         self.finish(async move {
             match fs.open(ino.0, mode).await {
                 Ok(opened) => {
+                    // It reads no further than the length that it knows, which may be that of the
+                    // version before: this one may be older than the news of it.
+                    if !opened.keep_cache {
+                        Self::forget_attributes(&notifier, ino);
+                    }
                     reply.opened(FileHandle(opened.handle), open_flags(opened.keep_cache))
                 }
                 Err(error) => reply.error(errno(&error)),

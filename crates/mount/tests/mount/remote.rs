@@ -53,6 +53,47 @@ fn a_file_that_changes_elsewhere_reads_anew() -> TestResult {
     Ok(())
 }
 
+/// A version that is longer, or shorter, than the one before may be read before the kernel has heard of it.
+#[test]
+fn whoever_reads_while_versions_come_reads_one_of_them_whole() -> TestResult {
+    let Some(drive) = TestMount::new()? else {
+        return Ok(());
+    };
+    let path = drive.path("changing");
+    let version = |n: usize| vec![b'a' + (n % 26) as u8; 1_000 + n * 7_919 % 90_000];
+    drive.volume.remote_write("changing", &version(0));
+    eventually("it is there", || path.exists())?;
+    let versions: Vec<_> = (0..3_000).map(version).collect();
+    let over = std::sync::atomic::AtomicBool::new(false);
+    let torn = std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut reads = 0;
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                match std::fs::read(&path) {
+                    Ok(read) if !versions.contains(&read) => {
+                        return Err(format!("{} bytes after {reads} reads", read.len()));
+                    }
+                    // A name may lead nowhere for a moment: that is no torn file.
+                    _ => reads += 1,
+                }
+            }
+            Ok(reads)
+        });
+        for bytes in &versions {
+            drive.volume.remote_write("changing", bytes);
+            std::thread::sleep(Duration::from_micros(300));
+            if reader.is_finished() {
+                break;
+            }
+        }
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        reader.join()
+    });
+    let reads = torn.map_err(|_| "the reader panicked")??;
+    assert!(reads > 100, "{reads} reads");
+    Ok(())
+}
+
 #[test]
 fn an_open_file_keeps_its_version_and_the_name_shows_the_new_one() -> TestResult {
     let Some(drive) = TestMount::new()? else {
