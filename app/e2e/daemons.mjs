@@ -1,13 +1,11 @@
 // What the tests with real daemons share: a lab of devices, one browser for them all, and the words to look
 // at pages with. Whoever imports this gets both before their tests, and no process is left after.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { after } from "node:test";
+import { violations } from "./axe.mjs";
 import { launch, program } from "./browser.mjs";
 import { Lab, missing } from "./devices.mjs";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 export const lacking = missing() || (program() ? false : "there is no Chromium here");
 export const options = { skip: lacking, timeout: 120_000 };
 /** What pages complained of. */
@@ -51,9 +49,7 @@ export const press = async (page, ...keys) => {
 };
 
 export async function clean(page, what) {
-  await page.evaluate(axe + "; undefined");
-  const found = await page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
-  assert.deepEqual(found.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160)).join(" | ")}`), [], what);
+  assert.deepEqual(await violations(page), [], what);
 }
 
 /** How long until a page shows something, from now. */

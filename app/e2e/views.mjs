@@ -1,11 +1,9 @@
 // What the tests of views share: one page before the app and a daemon in memory, and the words to look at
 // it with. Whoever imports this gets the browser started before their tests and ended after.
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { after, before } from "node:test";
+import * as axe from "./axe.mjs";
 import { launch, program, serve } from "./browser.mjs";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 export const options = { skip: program() ? false : "there is no Chromium here" };
 let server, browser;
 export let page;
@@ -41,8 +39,4 @@ export const status = () => page.locator(".status");
 export const selected = () => page.locator('[role="row"][aria-selected="true"]').evaluateAll((rows) => rows.map((row) => row.querySelector(".cell-name").textContent));
 export const current = () => page.evaluate(() => document.getElementById(document.activeElement?.getAttribute("aria-activedescendant") ?? "")?.textContent ?? "");
 
-export async function violations() {
-  await page.evaluate(axe + "; undefined");
-  const found = await page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
-  return found.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160)).join(" | ")}`);
-}
+export const violations = () => axe.violations(page);
