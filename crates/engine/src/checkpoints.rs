@@ -201,7 +201,7 @@ pub(crate) fn expect_joiner(shared: &Shared) -> impl Future<Output = ()> + Send 
 /// Fetches what the drive's actor would begin from, and looks that what then shows on its word is judged in
 /// the end. Runs as long as the drive does.
 pub(crate) async fn follow(shared: Weak<Shared>, mut offers: mpsc::Receiver<Known>) {
-    let mut still = (None, Instant::now());
+    let mut standstill = Standstill::begin(Instant::now());
     loop {
         let offer = tokio::time::timeout(LOOK_AGAIN, offers.recv()).await;
         let Some(shared) = shared.upgrade() else {
@@ -227,7 +227,7 @@ pub(crate) async fn follow(shared: Weak<Shared>, mut offers: mpsc::Receiver<Know
                     }
                 }
             }
-            Err(_) => is_overdue(&shared, &mut still).then_some(OnCheckpoints::GiveUp),
+            Err(_) => is_overdue(&shared, &mut standstill).then_some(OnCheckpoints::GiveUp),
         };
         if let Some(request) = request
             && requests.send(Request::Checkpoints(request)).await.is_err()
@@ -238,17 +238,78 @@ pub(crate) async fn follow(shared: Weak<Shared>, mut offers: mpsc::Receiver<Know
 }
 
 /// Whether nothing has come for long of what a checkpoint covers, with nothing to be had.
-fn is_overdue(shared: &Shared, still: &mut (Option<(u8, u64)>, Instant)) -> bool {
-    let level = || {
-        let peers = shared.link.peers();
-        peers.iter().any(|peer| peer.connected && peer.level)
-    };
-    let now = shared
+fn is_overdue(shared: &Shared, standstill: &mut Standstill) -> bool {
+    let come = shared
         .verified()
         .map(|verified| (verified, shared.log.arrivals()));
-    if now.is_none() || now != still.0 || !level() {
-        *still = (now, Instant::now());
-        return false;
+    let peers = shared.link.peers();
+    let level = peers.iter().any(|peer| peer.connected && peer.level);
+    standstill.is_overdue(come, level, Instant::now())
+}
+
+/// How far the entries that a checkpoint covers have come, and since when no further.
+struct Standstill {
+    /// How much is judged, and how many entries have arrived; nothing while there is nothing to judge.
+    come: Option<(u8, u64)>,
+    since: Instant,
+}
+
+impl Standstill {
+    fn begin(now: Instant) -> Self {
+        Self {
+            come: None,
+            since: now,
+        }
     }
-    still.1.elapsed() > OVERDUE
+
+    /// Whether it has lasted too long. It begins anew whenever something comes, and while nobody is `level`
+    /// with this device: whoever has more may be about to send it.
+    fn is_overdue(&mut self, come: Option<(u8, u64)>, level: bool, now: Instant) -> bool {
+        if come.is_none() || come != self.come || !level {
+            *self = Self { come, since: now };
+            return false;
+        }
+        now.duration_since(self.since) > OVERDUE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STEP: Duration = Duration::from_secs(1);
+
+    /// After how many looks it is overdue, of `looks`, if at the n-th what has come and whether somebody is level
+    /// is as `at` says.
+    fn overdue_after(looks: u64, at: impl Fn(u64) -> (Option<(u8, u64)>, bool)) -> Option<u64> {
+        let begun = Instant::now();
+        let mut standstill = Standstill::begin(begun);
+        (0..looks).find(|n| {
+            let (come, level) = at(*n);
+            let now = begun + STEP * u32::try_from(*n).unwrap_or(u32::MAX);
+            standstill.is_overdue(come, level, now)
+        })
+    }
+
+    #[test]
+    fn where_nothing_comes_and_nothing_is_to_be_had_it_is_given_up_in_time() {
+        let after = OVERDUE.as_secs() + 1;
+        assert_eq!(overdue_after(100, |_| (Some((40, 7)), true)), Some(after));
+        // It counts from the last that came, or from when somebody was level again.
+        let came = overdue_after(100, |n| (Some((40, n.min(20))), true));
+        assert_eq!(came, Some(20 + after));
+        let judged = overdue_after(100, |n| (Some((if n < 20 { 40 } else { 41 }, 7)), true));
+        assert_eq!(judged, Some(20 + after));
+        let alone = overdue_after(100, |n| (Some((40, 7)), n >= 20));
+        assert_eq!(alone, Some(19 + after));
+    }
+
+    #[test]
+    fn as_long_as_something_comes_or_may_come_nothing_is_given_up() {
+        assert_eq!(overdue_after(1_000, |n| (Some((40, n / 20)), true)), None);
+        assert_eq!(overdue_after(1_000, |n| (Some((40, 7)), n % 20 > 0)), None);
+        assert_eq!(overdue_after(1_000, |_| (Some((40, 7)), false)), None);
+        // There is nothing to judge.
+        assert_eq!(overdue_after(1_000, |_| (None, true)), None);
+    }
 }
