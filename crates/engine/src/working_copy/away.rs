@@ -9,9 +9,10 @@ use peerdrive_crdt_tree::id::NodeId;
 
 use super::beneath::{EntryKind, Root, Stat, join};
 use super::in_step::{Held, InStep};
-use super::keeper::{Keeper, Retry};
+use super::keeper::Keeper;
 use super::plan::out::Step;
 use super::port::Drive;
+use super::retry::Retry;
 
 /// How often it is looked whether the disk is back: nobody tells of mounts.
 const LOOK: Duration = Duration::from_secs(2);
@@ -77,8 +78,7 @@ impl<D: Drive> Keeper<D> {
              deleted or written until it is back",
             "Mount its disk. To delete what was in it for everybody, remove the empty folder.",
         );
-        self.failed_paths.insert(path.to_owned(), 1);
-        self.rest.look(path, now + LOOK, true);
+        self.path_waits(path, Retry::waiting(now + LOOK));
     }
 
     /// Leaves out what would be done in folders that are away.
@@ -97,12 +97,7 @@ impl<D: Drive> Keeper<D> {
                 rest.push(step);
                 continue;
             };
-            let retry = Retry {
-                at: now + LOOK,
-                tries: 1,
-                reported: true,
-            };
-            self.later.insert(id, retry);
+            self.later.insert(id, Retry::waiting(now + LOOK));
             self.dirty.insert(id);
             away.insert(folder);
         }

@@ -18,6 +18,7 @@ use super::plan::decide::{self, ForMissing};
 use super::plan::local::Change;
 use super::port::Drive;
 use super::rest::{PASSING, VANISHED};
+use super::retry::Retry;
 use super::scan::{Observed, Seen};
 
 /// What could not be decided yet is asked again after this long.
@@ -89,9 +90,7 @@ impl<D: Drive> Keeper<D> {
                     .iter()
                     .any(|inside| self.deletions.asked.contains(inside));
             if held {
-                // Nobody who waits for quiet waits for this.
-                self.failed_paths.insert(path.clone(), 1);
-                self.rest.look(&path, now + AGAIN, true);
+                self.path_waits(&path, Retry::waiting(now + AGAIN));
                 continue;
             }
             self.vanished.remove(&id);

@@ -16,6 +16,7 @@ use super::marker::{self, Marked};
 use super::names::DiskRules;
 use super::port::Drive;
 use super::rest::{Look, Rest};
+use super::retry::Retry;
 use super::scan::{Observed, Scan, Seen};
 use super::status::{Problem, Problems, Shared, WorkingCopyOptions, hint_for};
 use super::watch::Watch;
@@ -23,14 +24,12 @@ use super::watch::Watch;
 /// By then the watcher has heard of a move, on a busy machine too.
 const HEARD: Duration = Duration::from_secs(1);
 
-/// A node or path that could not be dealt with, and when it is tried again.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Retry {
-    pub(super) at: Instant,
-    pub(super) tries: u32,
-    /// There is a problem to show for it, so nobody need wait until it is solved.
-    pub(super) reported: bool,
-}
+/// What is on this disk and failed is looked at this often at least: most of it is only in use for a moment,
+/// and nobody tells when a disk has room again.
+const LONGEST_IN: Duration = Duration::from_secs(8);
+
+/// The same for what comes from the drive.
+const LONGEST_OUT: Duration = Duration::from_secs(60);
 
 /// Paths to show, by the folder that they are in.
 pub(super) type Unnamed = BTreeMap<String, Vec<String>>;
@@ -53,8 +52,10 @@ pub(super) struct Keeper<D: Drive> {
     pub(super) dirty: BTreeSet<NodeId>,
     /// Dirty nodes that are not tried before their time.
     pub(super) later: HashMap<NodeId, Retry>,
-    /// How often each path failed, to wait longer each time.
-    pub(super) failed_paths: HashMap<String, u32>,
+    /// Paths that failed and wait for their next turn.
+    pub(super) failed_paths: HashMap<String, Retry>,
+    /// Those whose turn it is, as they stood before it.
+    pub(super) tried_paths: HashMap<String, Retry>,
     /// Entries that vanished, and when that is a deletion.
     pub(super) vanished: BTreeMap<NodeId, Instant>,
     /// When the last entry was found to have vanished.
@@ -179,6 +180,7 @@ impl<D: Drive> Keeper<D> {
             dirty: BTreeSet::new(),
             later: HashMap::new(),
             failed_paths: HashMap::new(),
+            tried_paths: HashMap::new(),
             vanished: BTreeMap::new(),
             last_vanished: Instant::now(),
             deletions: DeletionGuard::default(),
@@ -254,11 +256,27 @@ impl<D: Drive> Keeper<D> {
         hint: &str,
         now: Instant,
     ) {
-        let tries = self.failed_paths.entry(path.to_owned()).or_insert(0);
-        *tries += 1;
-        let at = now + backoff(*tries);
+        let before = self.failed_paths.get(path);
+        let before = before.or_else(|| self.tried_paths.get(path)).copied();
+        let retry = Retry::failed(before, now, LONGEST_IN);
         self.problems.set(path, reason, hint);
-        self.rest.look(path, at, true);
+        self.path_waits(path, retry);
+    }
+
+    /// A local path is looked at again when it is due, and nobody who waits for quiet waits for it.
+    pub(super) fn path_waits(&mut self, path: &str, retry: Retry) {
+        self.failed_paths.insert(path.to_owned(), retry);
+        self.rest.look(path, retry.at, true);
+    }
+
+    /// These paths are looked at now: whether they fail is seen anew.
+    pub(super) fn paths_tried(&mut self, looks: &[Look]) {
+        self.tried_paths.clear();
+        for look in looks {
+            self.problems.clear(&look.path);
+            self.tried_paths
+                .extend(self.failed_paths.remove_entry(&look.path));
+        }
     }
 
     pub(super) fn path_failed_io(&mut self, path: &str, error: &io::Error, now: Instant) {
@@ -305,31 +323,17 @@ impl<D: Drive> Keeper<D> {
         hint: &str,
         now: Instant,
     ) {
-        let tries = self.later.get(&id).map_or(0, |retry| retry.tries) + 1;
-        self.later.insert(
-            id,
-            Retry {
-                at: now + backoff(tries),
-                tries,
-                reported: true,
-            },
-        );
+        let before = self.later.get(&id).copied();
+        self.later
+            .insert(id, Retry::failed(before, now, LONGEST_OUT));
         self.dirty.insert(id);
         self.problems.set(path, reason, hint);
     }
 
     /// A node has to be planned for again in a moment: something else comes first.
     pub(super) fn node_again(&mut self, id: NodeId, now: Instant) {
-        let tries = self.later.get(&id).map_or(0, |retry| retry.tries) + 1;
-        let at = now + Duration::from_millis(5u64 << tries.min(9));
-        self.later.insert(
-            id,
-            Retry {
-                at,
-                tries,
-                reported: tries > 8,
-            },
-        );
+        let before = self.later.get(&id).copied();
+        self.later.insert(id, Retry::passed_over(before, now));
         self.dirty.insert(id);
     }
 
@@ -341,7 +345,7 @@ impl<D: Drive> Keeper<D> {
 
     /// Nodes that failed and wait for their next turn.
     pub(super) fn failing_out(&self) -> usize {
-        let reported = |id: &&NodeId| self.later.get(id).is_some_and(|retry| retry.reported);
+        let reported = |id: &&NodeId| self.later.get(id).is_some_and(Retry::is_reported);
         self.dirty.iter().filter(reported).count()
     }
 
@@ -448,9 +452,4 @@ pub(super) fn wall_ns() -> i64 {
         .map_or(0, |since| {
             i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
         })
-}
-
-/// 0.5 s, then twice as long each time, at most a minute.
-fn backoff(tries: u32) -> Duration {
-    Duration::from_millis(500u64 << tries.saturating_sub(1).min(7)).min(Duration::from_secs(60))
 }

@@ -37,6 +37,7 @@ mod port;
 mod read;
 pub(crate) mod reproduce;
 mod rest;
+mod retry;
 mod scan;
 mod status;
 mod take_in;

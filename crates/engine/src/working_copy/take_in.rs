@@ -43,9 +43,7 @@ impl<D: Drive> Keeper<D> {
             rest_left(path, stat, wall, true, true).is_some() && may_be_passing(split(path).1)
         };
         let changes = local::changes(&self.in_step, &seen, &passing);
-        for look in looks {
-            self.path_done(&look.path);
-        }
+        self.paths_tried(looks);
         self.note_unnamed(&seen, looks.iter().any(|look| look.path.is_empty()));
         for (path, reason) in &seen.unreadable {
             self.path_failed(

@@ -201,7 +201,7 @@ impl<D: Drive> Worker<D> {
                 .keeper
                 .later
                 .values_mut()
-                .for_each(|retry| retry.at = now),
+                .for_each(|retry| retry.hasten(now)),
             News::Role => {
                 self.keeper.local_only.clear();
                 self.keeper.problems = Problems::default();
@@ -471,7 +471,7 @@ impl<D: Drive> Worker<D> {
         self.keeper
             .later
             .values_mut()
-            .for_each(|retry| retry.at = now);
+            .for_each(|retry| retry.hasten(now));
         self.waiting.push(reply);
     }
 
