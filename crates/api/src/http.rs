@@ -28,6 +28,7 @@ use axum::extract::{ConnectInfo, DefaultBodyLimit, Path as InPath, Request, Stat
 use axum::http::{Extensions, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -155,7 +156,13 @@ impl Server {
         let app = app(door, self.token, router);
         let closed = closing.clone().cancelled_owned();
         let app = app.into_make_service_with_connect_info::<SocketAddr>();
-        let serving = axum::serve(self.listener, app).with_graceful_shutdown(closed);
+        // An answer goes out in two parts: the second would wait until the first is acknowledged, for 40 ms.
+        let listener = self.listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "answers to this browser may wait for each other");
+            }
+        });
+        let serving = axum::serve(listener, app).with_graceful_shutdown(closed);
         let whole = async {
             let served = serving.await;
             sockets.close();
