@@ -135,18 +135,18 @@ impl Kernel {
     pub(crate) fn forget(&self, stale: &[Stale]) {
         // Answers that were computed before the change have been sent once this is through.
         drop(self.answering.write());
-        for stale in stale {
-            let sent = match stale {
-                Stale::Name { folder, name } => self
-                    .notifier
-                    .inval_entry(INodeNo(*folder), OsStr::new(name)),
-                Stale::Attributes { ino } => self.notifier.inval_inode(INodeNo(*ino), -1, 0),
-                Stale::Pages { ino } => self.notifier.inval_inode(INodeNo(*ino), 0, 0),
-            };
-            if let Err(error) = sent {
-                tracing::debug!(%error, "the kernel did not take a notification");
-            }
-        }
+        stale.iter().for_each(|stale| send(&self.notifier, stale));
+    }
+}
+
+fn send(notifier: &Notifier, stale: &Stale) {
+    let sent = match stale {
+        Stale::Name { folder, name } => notifier.inval_entry(INodeNo(*folder), OsStr::new(name)),
+        Stale::Attributes { ino } => notifier.inval_inode(INodeNo(*ino), -1, 0),
+        Stale::Pages { ino } => notifier.inval_inode(INodeNo(*ino), 0, 0),
+    };
+    if let Err(error) = sent {
+        tracing::debug!(%error, "the kernel did not take a notification");
     }
 }
 
@@ -163,11 +163,8 @@ impl<V: Volume> Fuse<V> {
 
     /// Makes the kernel ask for the attributes of a file. It does not wait for any request.
     fn forget_attributes(notifier: &OnceLock<Notifier>, ino: INodeNo) {
-        let sent = notifier
-            .get()
-            .map(|notifier| notifier.inval_inode(ino, -1, 0));
-        if let Some(Err(error)) = sent {
-            tracing::debug!(%error, "the kernel did not take a notification");
+        if let Some(notifier) = notifier.get() {
+            send(notifier, &Stale::Attributes { ino: ino.0 });
         }
     }
 

@@ -132,13 +132,10 @@ mod tests {
     #[test]
     fn what_is_hastened_is_tried_now_and_stays_reported() {
         let now = Instant::now();
-        let mut retry = None;
-        let mut at = now;
-        for _ in 0..6 {
-            let failed = Retry::failed(retry, at, MOST);
-            (retry, at) = (Some(failed), failed.at);
+        let mut retry = Retry::failed(None, now, MOST);
+        for _ in 0..5 {
+            retry = Retry::failed(Some(retry), retry.at, MOST);
         }
-        let Some(mut retry) = retry else { return };
         retry.hasten(now);
         assert!(retry.at == now && retry.is_reported());
         assert_eq!(
