@@ -231,6 +231,31 @@ fn a_file_made_again_outlives_a_deletion_that_had_not_seen_that() -> TestResult 
 }
 
 #[test]
+fn a_file_made_again_under_the_name_that_won_is_renamed_apart_no_longer() -> TestResult {
+    let mut d = devices(2, |d| {
+        d.file("f", 1)?;
+        Ok(())
+    })?;
+    // Renamed away and back, so that this one is the later and wins.
+    for (from, to) in [("f", "g"), ("g", "f"), ("f", "h"), ("h", "f")] {
+        d[0].mv(from, to)?;
+    }
+    d[1].mv("f", "elsewhere")?;
+    meet(&mut d)?;
+    assert_eq!(d[1].paths(), ["f"]);
+    assert_eq!(d[1].conflicts().len(), 1);
+    d[1].rm("f")?;
+    let node = d[1].file("f", 2)?;
+    assert_eq!(
+        (d[1].paths(), d[1].conflicts()),
+        (vec!["f".to_owned()], vec![])
+    );
+    meet(&mut d)?;
+    assert_eq!((d[0].at("f"), d[0].conflicts()), (node, vec![]));
+    Ok(())
+}
+
+#[test]
 fn a_file_made_again_with_usual_bits_after_others_were_set_has_the_usual() -> TestResult {
     let mut d = Device::new(1);
     let make = |mode| Edit::Create {

@@ -50,6 +50,11 @@ const FUSE: Package = Package {
     known: By::Program("fusermount3"),
     without: "drives cannot be mounted, only kept as folders",
 };
+const MAKE: Package = Package {
+    name: "make",
+    known: By::Program("make"),
+    without: "the daemon's allocator, and so the daemon, is not built",
+};
 const GIT: Package = Package {
     name: "git",
     known: By::Program("git"),
@@ -120,10 +125,11 @@ impl Purpose {
     fn packages(self) -> &'static [Package] {
         match self {
             Self::Test => &[
-                FUSE, GIT, NETWORK, CHROMIUM, WEBKIT, DISPLAY, DRIVER, DATABASE, EDITOR, PYTHON,
+                MAKE, FUSE, GIT, NETWORK, CHROMIUM, WEBKIT, DISPLAY, DRIVER, DATABASE, EDITOR,
+                PYTHON,
             ],
-            Self::Demo => &[FUSE],
-            Self::Bench => &[FUSE, NETWORK, RSYNC, SYNCTHING],
+            Self::Demo => &[MAKE, FUSE],
+            Self::Bench => &[MAKE, FUSE, NETWORK, RSYNC, SYNCTHING],
         }
     }
 }

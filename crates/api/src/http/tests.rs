@@ -2,6 +2,7 @@
 
 mod again;
 mod events;
+mod pace;
 mod upload;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
