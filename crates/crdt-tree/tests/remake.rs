@@ -275,7 +275,9 @@ fn much_work_becomes_several_changes_that_everyone_accepts() -> TestResult {
     }
     let (clean, edited) = again(&[&owner], &worker, 0)?;
     assert_eq!(clean.paths().len(), 4501);
-    assert!(edited.changes.len() > 1, "{}", edited.changes.len());
+    // Two writes a file: three changes would do by their number.
+    let made = edited.changes.len();
+    assert!((3..=8).contains(&made), "{made}");
     Ok(())
 }
 
