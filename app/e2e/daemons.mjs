@@ -59,6 +59,15 @@ export async function until(locator, state = "visible") {
   return performance.now() - begun;
 }
 
+/** Waits until something holds on the disk of this machine. */
+export async function eventually(holds, what) {
+  for (let attempt = 0; attempt < 400; attempt += 1) {
+    if (holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.fail(`not within 20 s: ${what}`);
+}
+
 /** A request as a page of this port would forge it. */
 export const forged = (page, command, request) =>
   page.evaluate(

@@ -1,10 +1,10 @@
 // The app in a browser before two real daemons, each a device of its own: from nothing to a shared
 // folder, and what each then sees of the other. `npm run e2e:daemons`, with the program built.
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
-import { clean, faults, forged, lab, lacking, options, press, row, tab, until } from "./daemons.mjs";
+import { clean, eventually, faults, forged, lab, lacking, options, press, row, tab, until } from "./daemons.mjs";
 
 const HOSTILE = ["invoice\u202Efdp.exe", "pass\u200Bword.txt", "<script>alert(1)<script>.html", `${"long ".repeat(50)}x.txt`];
 let ana, ben, hers, his, drive;
@@ -197,6 +197,24 @@ test("a reader sees no way to write, and a forged request is refused", options, 
   await page.getByText(/You are no longer a member/).waitFor();
   await clean(page, "removed");
   await page.close();
+});
+
+test("what somebody deleted in a folder is in the trash with who it was, and comes back to both folders", options, async () => {
+  const [hersOf, hisOf] = ["ana", "ben"].map((who) => lab.path(who, "Studio", "short lived.txt"));
+  writeFileSync(hersOf, "to be missed");
+  await eventually(() => existsSync(hisOf), "it is at Ben's");
+  unlinkSync(hisOf);
+  await eventually(() => !existsSync(hersOf), "it is gone at Ana's");
+  await hers.bringToFront();
+  await hers.getByRole("link", { name: "Trash" }).click();
+  const line = hers.getByRole("list", { name: "Deleted" }).locator("li").filter({ hasText: "short lived.txt" });
+  await line.filter({ hasText: "from the top folder · 12 B · deleted by Ben" }).waitFor();
+  await clean(hers, "trash");
+  await line.getByRole("button", { name: "Put back short lived.txt" }).click();
+  await line.waitFor({ state: "detached" });
+  for (const path of [hersOf, hisOf]) await eventually(() => existsSync(path) && readFileSync(path, "utf8") === "to be missed", `${path} is back`);
+  await hers.getByRole("link", { name: "Files" }).click();
+  await row(hers, "short lived.txt").waitFor();
 });
 
 test("activity, attention and transfers of a real drive", options, async () => {

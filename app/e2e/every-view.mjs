@@ -51,6 +51,8 @@ export const VIEWS = [
   ["somebody-waits", "?waiting#/d/drive-1/people", (page) => said(page, "Dana Cruz")],
   ["activity", "#/d/drive-1/activity"],
   ["activity-none", "?many=3#/d/drive-1/activity"],
+  ["trash", "#/d/drive-1/trash", (page) => said(page, "old drafts")],
+  ["trash-none", "?many=3#/d/drive-1/trash", (page) => said(page, "Nothing in the trash")],
   ["attention", "#/d/drive-1/attention"],
   ["attention-none", "?many=3#/d/drive-1/attention"],
   ["transfers", "#/transfers"],

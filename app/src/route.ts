@@ -1,14 +1,14 @@
 // Which view is open, kept in the address so that back, forward and reload work.
 import { useSyncExternalStore } from "react";
 
-export type View = "files" | "people" | "activity" | "attention";
+export type View = "files" | "people" | "activity" | "trash" | "attention";
 
 export type Route =
   | { at: "start" }
   | { at: "transfers" }
   | { at: "drive"; drive: string; view: View; folder: string | null };
 
-const VIEWS: readonly View[] = ["files", "people", "activity", "attention"];
+const VIEWS: readonly View[] = ["files", "people", "activity", "trash", "attention"];
 
 /** The words of an address; none if it is not one, as one that was cut off. */
 function words(hash: string): string[] {

@@ -34,6 +34,8 @@ export class News {
   private readonly watchers = new Set<() => void>();
   /** Drives in which something happened since counts were last asked for. */
   private readonly changing = new Set<string>();
+  /** Drives of which something was deleted or made since then, which may have been in the trash. */
+  private readonly trashing = new Set<string>();
   private refreshing: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -167,11 +169,14 @@ export class News {
     }
     // A storm of changes asks for counts and activity once a second, not once each.
     this.changing.add(drive);
+    if (count > changes.length || changes.some(({ what }) => what === "deleted" || what === "created")) this.trashing.add(drive);
     this.refreshing ??= setTimeout(() => {
       this.refreshing = undefined;
       void this.queries.invalidateQueries({ queryKey: keys.drives });
       for (const one of this.changing) void this.queries.invalidateQueries({ queryKey: keys.activity(one) });
+      for (const one of this.trashing) void this.queries.invalidateQueries({ queryKey: keys.trash(one) });
       this.changing.clear();
+      this.trashing.clear();
     }, 1_000);
   }
 }

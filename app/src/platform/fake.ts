@@ -1,6 +1,6 @@
 // A daemon in memory, for tests alone: one drive, its commands and its news. No part of the product
 // imports it; the linter sees to that.
-import type { DriveCard, Event, Frame, JoinRequestLine, JoinWords, Presence, Problem, Role, Row, Transfer, Who } from "../bindings/api";
+import type { DriveCard, Event, Frame, JoinRequestLine, JoinWords, Presence, Problem, Role, Row, Transfer, TrashLine, Who } from "../bindings/api";
 import type { Command, Cursor, FrameListener, Platform, Reply, Request, Upload } from "./types";
 import { CallError, unreachable } from "./types";
 
@@ -40,6 +40,7 @@ export class FakeDaemon implements Platform {
   presence: Presence[] = [];
   transfers: Transfer[] = [];
   problems: Problem[] = [];
+  trashed: { line: TrashLine; node?: Node }[] = [];
   private seq = 0;
   private made = 0;
   private readonly listeners = new Set<FrameListener>();
@@ -65,7 +66,7 @@ export class FakeDaemon implements Platform {
     change(node);
     node.mtime = Date.now();
     folders.add(node.parent);
-    if (what === "deleted") this.nodes.delete(id);
+    if (what === "deleted") this.trash(who, node);
     this.sorted.clear();
     const changes = [{ what, node: id, folder: node.parent, path: what === "deleted" ? from : this.path(id), ...(what === "renamed" || what === "moved" ? { from } : {}) }];
     this.seq += 1;
@@ -81,11 +82,17 @@ export class FakeDaemon implements Platform {
       const node = this.nodes.get(id);
       if (!node) continue;
       folders.add(node.parent);
-      if (what === "deleted") this.nodes.delete(id);
+      if (what === "deleted") this.trash(who, node);
       else node.parent = folder;
     }
     this.sorted.clear();
     this.tell({ type: "tree", drive: DRIVE, who, folders: [...folders], all: false, changes, count: nodes.length });
+  }
+
+  private trash(who: Who, node: Node): void {
+    const { id, kind, size } = node;
+    this.trashed.push({ line: { path: this.path(id), kind, size, id, time: Date.now(), by: who.name, device: "laptop" }, node });
+    this.nodes.delete(id);
   }
 
   tell(event: Event): void {
@@ -243,6 +250,20 @@ export class FakeDaemon implements Platform {
         const nodes = asked["nodes"] as string[];
         this.together(you, command === "delete_nodes" ? "deleted" : "moved", nodes, folder);
         return { done: nodes.length, refused: [] };
+      }
+      case "trash":
+        for (const { line } of this.trashed) item(line);
+        return { entries: this.trashed.length };
+      case "undelete": {
+        this.refuse();
+        const found = this.trashed.find(({ line }) => line.id === asked["path"] || line.path === asked["path"]);
+        if (!found) throw new CallError({ code: "node_not_found", message: "this is not in the trash", hint: null, retryable: false });
+        this.trashed = this.trashed.filter((one) => one !== found && !one.line.path.startsWith(`${found.line.path}/`));
+        if (found.node) {
+          this.nodes.set(found.line.id, found.node);
+          this.as(you, "created", found.line.id);
+        }
+        return { path: found.line.path };
       }
       case "focus":
         return {};

@@ -12,6 +12,7 @@ export const keys = {
   waiting: (drive: string) => ["drive", drive, "waiting"] as const,
   activity: (drive: string) => ["drive", drive, "activity"] as const,
   conflicts: (drive: string) => ["drive", drive, "conflicts"] as const,
+  trash: (drive: string) => ["drive", drive, "trash"] as const,
   problems: (drive: string) => ["drive", drive, "problems"] as const,
   presence: (drive: string) => ["drive", drive, "presence"] as const,
   preview: (drive: string, node: string) => ["drive", drive, "preview", node] as const,
@@ -76,6 +77,11 @@ export function useConflicts(drive: string) {
     queryKey: keys.conflicts(drive),
     queryFn: async ({ signal }) => (await platform.call("conflicts", { drive }, { signal })).conflicts,
   });
+}
+
+export function useTrash(drive: string) {
+  const platform = usePlatform();
+  return useQuery({ queryKey: keys.trash(drive), queryFn: ({ signal }) => all(platform, "trash", { drive }, signal), gcTime: 0 });
 }
 
 export function useProblems(drive: string) {

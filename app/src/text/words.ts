@@ -10,7 +10,7 @@ export function leaf(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
-function parent(path: string): string {
+export function parent(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }
 

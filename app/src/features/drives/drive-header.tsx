@@ -26,6 +26,7 @@ export function DriveHeader({ card, view }: { card: DriveCard; view: View }) {
     { view: "files", label: "Files" },
     { view: "people", label: "People", count: waiting.data?.length ?? 0 },
     { view: "activity", label: "Activity" },
+    { view: "trash", label: "Trash" },
     { view: "attention", label: "Attention", count: waits },
   ];
   return (

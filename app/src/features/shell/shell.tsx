@@ -17,6 +17,7 @@ import { PeoplePage } from "../members/people";
 import { PhraseDialog } from "../phrase/phrase-dialog";
 import { AttentionPage } from "../problems/attention";
 import { TransfersPage } from "../transfers/transfers";
+import { TrashPage } from "../trash/trash";
 import type { Look } from "../presence/use-focus-told";
 import { useNotices } from "../presence/use-notices";
 import { useFocusTold } from "../presence/use-focus-told";
@@ -158,6 +159,7 @@ function Content({ route, open, onLook }: ContentProps) {
       {route.view === "files" && <Browser key={open.id} drive={open.id} folder={route.folder} onLook={onLook} />}
       {route.view === "people" && <PeoplePage key={open.id} card={open} />}
       {route.view === "activity" && <ActivityPage drive={open.id} />}
+      {route.view === "trash" && <TrashPage key={open.id} card={open} />}
       {route.view === "attention" && <AttentionPage drive={open.id} />}
     </>
   );

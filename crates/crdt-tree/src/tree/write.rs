@@ -212,3 +212,6 @@ pub(super) fn edit(
     edited.events = journal.events(view);
     edited
 }
+
+#[cfg(test)]
+mod tests;
