@@ -1,6 +1,6 @@
 // The pictures of docs/GUIDE.md, from real daemons that serve the app as it is built now: `npm run guide`.
 // Three people on three devices; what the pictures show has happened between them.
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { launch } from "./browser.mjs";
@@ -111,6 +111,14 @@ try {
   await hers.getByText("Remove from the drive").click();
   await take(hers, "remove");
   await hers.getByRole("button", { name: "Cancel" }).click();
+
+  // Ben clears up in his folder; all of it can come back.
+  for (const gone of ["server.rs", "Launch 2027"]) {
+    rmSync(lab.path("ben", "Studio", gone), { recursive: true });
+    await tab(hers, "Trash");
+    await hers.locator(".item").filter({ hasText: gone }).filter({ hasText: "deleted by Ben" }).waitFor();
+  }
+  await take(hers, "trash");
 
   // One file that two people changed while neither heard the other.
   await ben.run("wait", "Studio");
