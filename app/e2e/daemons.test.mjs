@@ -217,6 +217,26 @@ test("what somebody deleted in a folder is in the trash with who it was, and com
   await row(hers, "short lived.txt").waitFor();
 });
 
+test("an earlier version of a file is restored, in both folders, and so is the later one", options, async () => {
+  const [hersOf, hisOf] = ["ana", "ben"].map((who) => lab.path(who, "Studio", "letter.txt"));
+  writeFileSync(hersOf, "as Ana wrote it");
+  await eventually(() => existsSync(hisOf), "it is at Ben's");
+  writeFileSync(hisOf, "as Ben changed it later");
+  await hers.bringToFront();
+  const letter = row(hers, "letter.txt");
+  await letter.filter({ hasText: "23 B" }).click();
+  await hers.keyboard.press("Control+h");
+  const versions = hers.getByRole("list", { name: "Versions" }).locator("li");
+  await versions.nth(1).waitFor();
+  assert.equal(await versions.count(), 2);
+  assert.match(await versions.nth(0).textContent(), /now.*Ben.*23 B/);
+  await clean(hers, "versions");
+  await versions.nth(1).getByRole("button", { name: /Restore/ }).click();
+  for (const path of [hersOf, hisOf]) await eventually(() => readFileSync(path, "utf8") === "as Ana wrote it", `${path} as it was`);
+  await hers.getByRole("button", { name: "Undo" }).click();
+  for (const path of [hersOf, hisOf]) await eventually(() => readFileSync(path, "utf8") === "as Ben changed it later", `${path} as it was before that`);
+});
+
 test("activity, attention and transfers of a real drive", options, async () => {
   await hers.bringToFront();
   await hers.getByRole("link", { name: "Activity" }).click();

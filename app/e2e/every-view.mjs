@@ -32,6 +32,7 @@ export const VIEWS = [
   ["search-nothing", "", async (page) => { await rows(page); await page.keyboard.press("/"); await page.keyboard.type("zzz"); await said(page, "Nothing found"); }],
   ["rename", "", async (page) => { await row(page, "README").click(); await page.keyboard.press("F2"); }],
   ["menu", "", (page) => row(page, "server.rs").click({ button: "right" })],
+  ["versions", "", async (page) => { await row(page, "launch plan final").click(); await page.keyboard.press("Control+h"); await page.getByRole("list", { name: "Versions" }).waitFor(); }],
   ["delete", "", async (page) => { await row(page, "README").click(); await page.keyboard.press("Delete"); }],
   ["deleted", "", async (page) => { await row(page, "README").click(); await page.keyboard.press("Delete"); await page.keyboard.press("Enter"); await said(page, "Deleted “README”"); }],
   ["move", "", async (page) => { await row(page, "README").click(); await page.keyboard.press("Control+m"); await page.locator(".move-row").first().waitFor(); }],

@@ -112,6 +112,13 @@ try {
   await take(hers, "remove");
   await hers.getByRole("button", { name: "Cancel" }).click();
 
+  await tab(hers, "Files");
+  await row(hers, "budget.csv").click();
+  await hers.keyboard.press("Control+h");
+  await hers.getByRole("list", { name: "Versions" }).locator("li").nth(1).waitFor();
+  await take(hers, "versions");
+  await hers.keyboard.press("Escape");
+
   // Ben clears up in his folder; all of it can come back.
   for (const gone of ["server.rs", "Launch 2027"]) {
     rmSync(lab.path("ben", "Studio", gone), { recursive: true });

@@ -45,6 +45,11 @@ if (folders > 0) {
     { line: { ...deleted, path: "Launch 2027/old drafts/second.md", kind: "file", size: 2_700, id: "t3" } },
     { line: { ...deleted, path: "bill\u202Efdp.exe", kind: "file", size: 88, time: deleted.time - 86_400_000, id: "t4" } },
   ];
+  const hours = (ago: number) => Date.now() - ago * 3_600_000;
+  daemon.versions.set(plan, [
+    { time: hours(1), by: "Ben Okafor", size: 18_204 }, { time: hours(5), by: "Ana Lima", size: 17_950 },
+    { time: hours(30), by: "Chen Wei", size: 9_002 }, { time: hours(700), by: "Ben Okafor", size: 12 },
+  ]);
   daemon.as(ben, "edited", budget);
   daemon.as(ben, "renamed", plan, (node) => { node.name = "launch plan final.md"; });
   daemon.presence = [

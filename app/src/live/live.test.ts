@@ -1,6 +1,6 @@
 import { QueryClient, QueryObserver } from "@tanstack/react-query";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import type { Frame } from "../bindings/api";
+import type { ChangeKind, Frame } from "../bindings/api";
 import type { Cursor, FrameListener } from "../platform/types";
 import { keys } from "../query/queries";
 import { Live } from "./live";
@@ -109,20 +109,30 @@ it("a refused connection asks for the drives once, which tells whether this wind
   queries.clear();
 });
 
-it("activity of every drive in which something happened is asked for, not of the first alone", () => {
+it("activity of every drive in which something happened is asked for, and the trash where it may hold something else", () => {
   const queries = new QueryClient();
   const asked = vi.spyOn(queries, "invalidateQueries");
   new News(live, queries);
   wire.say(hello(false));
-  asked.mockClear();
-  const tree = (seq: number, drive: string): Frame => ({
-    frame: "event", seq, event: { type: "tree", drive, who: { member: "b", name: "Ben", you: false }, folders: [], all: false, changes: [], count: 1 },
-  });
-  wire.say(tree(5, "one"));
-  wire.say(tree(6, "two"));
-  wire.say(tree(7, "one"));
-  vi.advanceTimersByTime(1_000);
-  expect(asked.mock.calls.map(([filter]) => filter?.queryKey)).toEqual([keys.drives, keys.activity("one"), keys.activity("two")]);
+  const tree = (seq: number, drive: string, what: ChangeKind, count = 1): Frame => {
+    const changes = [{ what, node: "n", folder: "f", path: "p" }];
+    return { frame: "event", seq, event: { type: "tree", drive, who: { member: "b", name: "Ben", you: true }, folders: [], all: false, changes, count } };
+  };
+  const asks = (): unknown[] => {
+    asked.mockClear();
+    vi.advanceTimersByTime(1_000);
+    return asked.mock.calls.map(([filter]) => filter?.queryKey);
+  };
+  wire.say(tree(5, "one", "renamed"));
+  wire.say(tree(6, "two", "deleted"));
+  wire.say(tree(7, "one", "moved"));
+  expect(asks()).toEqual([keys.drives, keys.activity("one"), keys.activity("two"), keys.trash("two")]);
+  // Of many changes only some are named.
+  wire.say(tree(8, "one", "renamed", 100));
+  wire.say(tree(9, "two", "renamed"));
+  expect(asks()).toEqual([keys.drives, keys.activity("one"), keys.activity("two"), keys.trash("one")]);
+  wire.say(tree(10, "two", "created"));
+  expect(asks()).toEqual([keys.drives, keys.activity("two"), keys.trash("two")]);
   queries.clear();
 });
 

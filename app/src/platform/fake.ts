@@ -40,6 +40,8 @@ export class FakeDaemon implements Platform {
   presence: Presence[] = [];
   transfers: Transfer[] = [];
   problems: Problem[] = [];
+  /** Versions of files that have several, the latest first. */
+  readonly versions = new Map<string, { time: number; by: string; size: number }[]>();
   trashed: { line: TrashLine; node?: Node }[] = [];
   private seq = 0;
   private made = 0;
@@ -264,6 +266,23 @@ export class FakeDaemon implements Platform {
           this.as(you, "created", found.line.id);
         }
         return { path: found.line.path };
+      }
+      case "history": {
+        const node = [...this.nodes.values()].find((one) => this.path(one.id) === asked["path"]);
+        if (!node) throw new CallError({ code: "node_not_found", message: "this file is no longer there", hint: null, retryable: false });
+        const versions = this.versions.get(node.id) ?? [{ time: node.mtime, by: ben.name, size: node.size }];
+        versions.forEach((one, at) => item({ ...one, version: `v${one.time}`, device: "laptop", current: at === 0, here: at < 2, peers: at === 2 ? 1 : 0, hash: null }));
+        return { versions: versions.length };
+      }
+      case "restore": {
+        this.refuse();
+        const node = [...this.nodes.values()].find((one) => this.path(one.id) === asked["path"]);
+        const versions = node && this.versions.get(node.id);
+        const chosen = versions?.find((one) => `v${one.time}` === asked["version"]);
+        if (!node || !versions || !chosen) throw new CallError({ code: "node_not_found", message: "this version is not known", hint: null, retryable: false });
+        versions.unshift({ ...chosen, time: Date.now(), by: you.name });
+        this.as(you, "edited", node.id, (now) => { now.size = chosen.size; });
+        return { contents: 1, undeleted: 0, moved: 0, deleted: 0, problems: [] };
       }
       case "focus":
         return {};

@@ -84,6 +84,16 @@ export function useTrash(drive: string) {
   return useQuery({ queryKey: keys.trash(drive), queryFn: ({ signal }) => all(platform, "trash", { drive }, signal), gcTime: 0 });
 }
 
+export function useVersions(drive: string, path: string) {
+  const platform = usePlatform();
+  return useQuery({
+    queryKey: ["drive", drive, "versions", path],
+    queryFn: ({ signal }) => all(platform, "history", { drive, path }, signal),
+    // Asked anew each time: nothing tells of a version that is no longer kept.
+    gcTime: 0,
+  });
+}
+
 export function useProblems(drive: string) {
   const platform = usePlatform();
   return useQuery({

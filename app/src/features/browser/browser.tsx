@@ -11,6 +11,7 @@ import { spoken } from "../../text/names";
 import { Menu } from "../../ui/menu";
 import { Empty, Failed, Waiting } from "../../ui/view";
 import type { Look } from "../presence/use-focus-told";
+import { VersionsDialog } from "../versions/versions-dialog";
 import type { Placed } from "./actions";
 import { useActions } from "./actions";
 import { DeleteDialog, MoveDialog, ShortcutsDialog } from "./dialogs";
@@ -34,7 +35,7 @@ import { useListing } from "./use-listing";
 import { usePeople } from "./use-people";
 import "./browser.css";
 
-type Dialog = { of: "delete"; rows: Placed[] } | { of: "move"; rows: Placed[] } | { of: "keys" } | null;
+type Dialog = { of: "delete"; rows: Placed[] } | { of: "move"; rows: Placed[] } | { of: "versions"; file: Placed } | { of: "keys" } | null;
 
 const TYPED_FOR = 900;
 /** A range up to this long whose rows are all here is chosen row by row. */
@@ -138,6 +139,15 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
   const withChosen = (does: (rows: Placed[]) => void): void => {
     if (!canWrite || many === 0) return;
     void gathered().then((rows) => rows && rows.length > 0 && does(rows));
+  };
+
+  /** The versions of what is chosen, if that is one file. */
+  const versions = (): void => {
+    if (single?.kind !== "file") return;
+    void gathered().then((rows) => {
+      const [file] = rows ?? [];
+      if (file) setDialog({ of: "versions", file });
+    });
   };
 
   const show = (line: number): void => handle.current?.show(line);
@@ -273,6 +283,7 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
     },
     toggle: () => cursorRow && setChosen(toggled(chosen, cursorRow, chosen.cursor.line)),
     preview: () => setPreview(!preview),
+    versions,
     everything: () => setChosen((now) => everything(now, outline.length)),
     search: () => searchField.current?.focus(),
     help: () => setDialog({ of: "keys" }),
@@ -326,6 +337,7 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
     cut: cut.length,
     open: () => openRow(single ?? cursorRow),
     preview: () => setPreview(true),
+    versions,
     rename: startRename,
     cutRows: cutChosen,
     paste,
@@ -438,6 +450,9 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
       )}
       {dialog?.of === "move" && (
         <MoveDialog drive={drive} rows={dialog.rows} onClose={() => setDialog(null)} onMove={(to, into) => void actions.move(dialog.rows, to, into)} />
+      )}
+      {dialog?.of === "versions" && (
+        <VersionsDialog drive={drive} name={dialog.file.row.name} path={dialog.file.path} mayWrite={canWrite} onClose={() => setDialog(null)} />
       )}
       {dialog?.of === "keys" && <ShortcutsDialog onClose={() => setDialog(null)} />}
     </div>

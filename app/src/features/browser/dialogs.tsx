@@ -140,7 +140,7 @@ const KEYS: readonly [string, readonly [string, string][]][] = [
   ["Selecting", [["Shift+arrows", "Select more"], ["Ctrl+Space", "Select one more, or one less"], ["Ctrl+A", "Select all"], ["Esc", "Select none"]]],
   ["Files", [
     ["Space", "Preview"], ["F2", "Rename"], ["F7", "New folder"], ["Ctrl+X, Ctrl+V", "Cut, then move here"],
-    ["Ctrl+M", "Move to…"], ["Delete", "Delete"], ["Shift+F10", "Menu"], ["?", "Show these shortcuts"],
+    ["Ctrl+M", "Move to…"], ["Ctrl+H", "Versions"], ["Delete", "Delete"], ["Shift+F10", "Menu"], ["?", "Show these shortcuts"],
   ]],
 ];
 

@@ -28,6 +28,7 @@ export interface KeyActions {
   menu: () => void;
   toggle: () => void;
   preview: () => void;
+  versions: () => void;
   everything: () => void;
   search: () => void;
   help: () => void;
@@ -90,7 +91,7 @@ function named(event: KeyboardEvent, is: KeyActions): Do {
 }
 
 function lettered(event: KeyboardEvent, is: KeyActions): Do {
-  if (event.ctrlKey || event.metaKey) return { a: is.everything, x: is.cut, v: is.paste, f: is.search, m: is.move }[event.key.toLowerCase()];
+  if (event.ctrlKey || event.metaKey) return { a: is.everything, x: is.cut, v: is.paste, f: is.search, m: is.move, h: is.versions }[event.key.toLowerCase()];
   if (event.altKey) return undefined;
   if (event.key === "/") return is.search;
   if (event.key === "?") return is.help;

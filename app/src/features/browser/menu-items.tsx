@@ -10,6 +10,7 @@ interface Choices {
   cut: number;
   open: () => void;
   preview: () => void;
+  versions: () => void;
   rename: () => void;
   cutRows: () => void;
   paste: () => void;
@@ -24,6 +25,7 @@ export function menuItems(does: Choices): MenuItem[] {
   if (single) {
     if (single.kind === "folder") items.push({ label: "Open", keys: "Enter", run: does.open });
     else items.push({ label: "Preview", keys: "Space", run: does.preview });
+    if (single.kind === "file") items.push({ label: "Versions…", keys: "Ctrl+H", run: does.versions });
   }
   if (canWrite && many > 0) {
     if (single) items.push({ label: "Rename", keys: "F2", run: does.rename });
