@@ -42,6 +42,18 @@ test("a version is restored as a new one, and that is taken back by one button",
   assert.deepEqual(faults, []);
 });
 
+test("from the preview as well", options, async () => {
+  await open();
+  await row("launch plan final").click();
+  await page.keyboard.press("Space");
+  await page.getByRole("complementary", { name: /Preview of/ }).getByRole("button", { name: "Versions…" }).click();
+  await version(3).waitFor();
+  await page.keyboard.press("Escape");
+  await row("Brand").click();
+  await page.getByRole("complementary", { name: "Preview of Brand" }).waitFor();
+  assert.equal(await page.getByRole("button", { name: "Versions…" }).count(), 0);
+});
+
 test("from the menu, and of one file only", options, async () => {
   await open();
   await row("launch plan final").click({ button: "right" });

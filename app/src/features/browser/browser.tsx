@@ -440,7 +440,7 @@ export function Browser({ drive, folder, onLook }: BrowserProps) {
           />
         )}
         {preview && (single ?? cursorRow) && (
-          <Preview drive={drive} row={(single ?? cursorRow) as Row} onClose={() => setPreview(false)} />
+          <Preview drive={drive} row={(single ?? cursorRow) as Row} onVersions={single?.kind === "file" ? versions : undefined} onClose={() => setPreview(false)} />
         )}
       </main>
       <StatusLine drive={drive} total={listing.loaded ? outline.length : null} chosen={chosen} canWrite={canWrite} />

@@ -14,7 +14,15 @@ import { Name } from "../../ui/name";
 import { Failed, Waiting } from "../../ui/view";
 import { KindIcon, kindWord } from "./kinds";
 
-export function Preview({ drive, row, onClose }: { drive: string; row: Row; onClose: () => void }) {
+interface PreviewProps {
+  drive: string;
+  row: Row;
+  /** Shows what the file held before; absent where there is nothing to show. */
+  onVersions: (() => void) | undefined;
+  onClose: () => void;
+}
+
+export function Preview({ drive, row, onVersions, onClose }: PreviewProps) {
   const touch = useTouches().touch(row.id);
   return (
     <aside className="preview" aria-label={`Preview of ${spoken(row.name)}`}>
@@ -59,7 +67,14 @@ export function Preview({ drive, row, onClose }: { drive: string; row: Row; onCl
           </>
         )}
         <dt>Changed</dt>
-        <dd>{exactly(row.mtime)}</dd>
+        <dd>
+          {exactly(row.mtime)}
+          {onVersions && (
+            <button type="button" className="facts-more" title="Ctrl+H" onClick={onVersions}>
+              Versions…
+            </button>
+          )}
+        </dd>
         {touch && (
           <>
             <dt>Last change</dt>
