@@ -67,6 +67,23 @@ test("a reader sees the trash and has no way to change it; one that cannot be re
   await deleted("old drafts").waitFor();
 });
 
+test("times that no calendar has, as a member may write them, take no view away", options, async () => {
+  await open("#/d/drive-1/trash");
+  await deleted("old drafts").waitFor();
+  await page.evaluate(() => {
+    window.daemon.trashed = window.daemon.trashed.map(({ line }) => ({ line: line.id === "t4" ? { ...line, time: 2 ** 64 } : line }));
+    const plan = [...window.daemon.nodes.values()].find((node) => node.name === "launch plan final.md");
+    window.daemon.versions.get(plan.id)[1].time = 2 ** 64;
+    window.daemon.tell({ type: "reloaded", drive: "drive-1" });
+  });
+  await page.getByRole("list", { name: "Deleted" }).locator("li").first().filter({ hasText: "bill[U+202E]fdp.exe" }).waitFor();
+  await tab("Files").click();
+  await row("launch plan final").click();
+  await page.keyboard.press("Control+h");
+  await page.getByRole("list", { name: "Versions" }).locator("li").nth(1).filter({ hasText: "Not known" }).waitFor();
+  assert.deepEqual(faults, []);
+});
+
 test("of very many deletions two hundred are shown, and more when asked", options, async () => {
   await open("#/d/drive-1/trash");
   await deleted("old drafts").waitFor();

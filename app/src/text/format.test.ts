@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { ago, bytes, count, lasting, left, listed } from "./format";
+import { ago, bytes, count, exactly, lasting, left, listed, machineTime } from "./format";
 
 it("bytes have three figures and the next unit comes in time", () => {
   expect([0, 999, 1000, 1549, 99_949, 99_950, 999_499, 999_500, 5e12].map(bytes)).toEqual([
@@ -27,4 +27,13 @@ it("counts, lengths and lists read as sentences", () => {
   expect(left(500)).toBe("1 s left");
   expect(listed(["Ana", "Ben", "Cleo", "Dai"])).toBe("Ana, Ben and 2 others");
   expect(listed(["Ana", "Ben", "Cleo"])).toBe("Ana, Ben and Cleo");
+});
+
+it("a time that no calendar has, by whoever wrote it, is not known, and breaks nothing", () => {
+  for (const then of [0, -1, 8.64e15 + 1, 2 ** 64, Number.NaN]) {
+    expect(exactly(then)).toBe("Not known");
+    expect(ago(then, Date.now())).toBe("–");
+    expect(machineTime(then)).toBeUndefined();
+  }
+  expect(machineTime(1_000)).toBe("1970-01-01T00:00:01.000Z");
 });

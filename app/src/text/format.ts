@@ -65,10 +65,17 @@ function dayInWords(then: number, sameYear: boolean): string {
   return words;
 }
 
+/** The last time that a `Date` can hold. Some times are written by others, and may be anything. */
+const LAST = 8.64e15;
+
+function isKnown(then: number): boolean {
+  return then > 0 && then <= LAST;
+}
+
 /** How long ago, short enough for a column: "now", "4 min", "14:02", "yesterday", "3 Mar". */
 export function ago(then: number, now: number): string {
   // A folder that was made by its files has no time of its own.
-  if (then <= 0) return "–";
+  if (!isKnown(then)) return "–";
   const past = now - then;
   if (past < 10 * SECOND && past > -MINUTE) return "now";
   if (past >= 0 && past < MINUTE) return `${Math.floor(past / SECOND)} s`;
@@ -81,8 +88,13 @@ export function ago(then: number, now: number): string {
 
 /** The exact time, for titles and details. */
 export function exactly(then: number): string {
-  if (then <= 0) return "Not known";
+  if (!isKnown(then)) return "Not known";
   return EXACT.format(new Date(then));
+}
+
+/** The exact time as programs read it. */
+export function machineTime(then: number): string | undefined {
+  return isKnown(then) ? new Date(then).toISOString() : undefined;
 }
 
 /** How long something takes or lasts: "less than a minute", "5 minutes", "3 days". */

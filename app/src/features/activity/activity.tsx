@@ -3,7 +3,7 @@ import { History } from "lucide-react";
 import type { Activity } from "../../bindings/api";
 import { useNow } from "../../live/clock";
 import { useActivity } from "../../query/queries";
-import { ago, count, exactly } from "../../text/format";
+import { ago, count, exactly, machineTime } from "../../text/format";
 import { spoken } from "../../text/names";
 import { did, whoName } from "../../text/words";
 import { Avatar } from "../../ui/avatar";
@@ -68,7 +68,7 @@ function Deed({ deed }: { deed: Activity }) {
         ))}
         {more > 0 && <p className="faint">and {count(more, "more change")}</p>}
       </div>
-      <time className="faint numeric" dateTime={new Date(deed.at).toISOString()} title={exactly(deed.at)}>
+      <time className="faint numeric" dateTime={machineTime(deed.at)} title={exactly(deed.at)}>
         {ago(deed.at, now)}
       </time>
     </li>

@@ -5,7 +5,7 @@ import type { DriveCard, NodeKind, TrashLine } from "../../bindings/api";
 import { useNow } from "../../live/clock";
 import { usePlatform } from "../../platform/context";
 import { useTrash } from "../../query/queries";
-import { ago, bytes, count, exactly } from "../../text/format";
+import { ago, bytes, count, exactly, machineTime } from "../../text/format";
 import { spoken } from "../../text/names";
 import { leaf, parent } from "../../text/words";
 import { Button } from "../../ui/button";
@@ -31,7 +31,7 @@ export function TrashPage({ card }: { card: DriveCard }) {
         <Waiting />
       ) : all.length === 0 ? (
         <Empty icon={<Trash2 size={24} />} title="Nothing in the trash">
-          What you or others delete is kept here for a while.
+          What you or others delete is kept here.
         </Empty>
       ) : (
         <ul className="card" aria-label="Deleted">
@@ -92,7 +92,7 @@ function OneDeleted({ drive, deletion: { line, within }, mayWrite, onBack }: One
         </p>
       </div>
       {line.time !== null && (
-        <time className="faint numeric" dateTime={new Date(line.time).toISOString()} title={exactly(line.time)}>
+        <time className="faint numeric" dateTime={machineTime(line.time)} title={exactly(line.time)}>
           {ago(line.time, now)}
         </time>
       )}

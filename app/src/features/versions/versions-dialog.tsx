@@ -5,7 +5,7 @@ import type { Version } from "../../bindings/api";
 import { useNow } from "../../live/clock";
 import { usePlatform } from "../../platform/context";
 import { useVersions } from "../../query/queries";
-import { ago, bytes, exactly } from "../../text/format";
+import { ago, bytes, exactly, machineTime } from "../../text/format";
 import { spoken } from "../../text/names";
 import { Button } from "../../ui/button";
 import { Dialog } from "../../ui/dialog";
@@ -61,7 +61,7 @@ export function VersionsDialog({ drive, name, path, mayWrite, onClose }: Version
             <li key={one.version} className="item">
               <div className="item-main">
                 <p className="item-title">
-                  <time dateTime={new Date(one.time).toISOString()} title={ago(one.time, now)}>
+                  <time dateTime={machineTime(one.time)} title={ago(one.time, now)}>
                     {exactly(one.time)}
                   </time>
                   {one.current && <Tag tone="ok">now</Tag>}
