@@ -281,7 +281,15 @@ keep_days: number,
 /**
  * Versions of a file that are kept however old they are.
  */
-keep_versions: number, };
+keep_versions: number, 
+/**
+ * Patterns in gitignore syntax that the folder here leaves alone.
+ */
+ignore: Array<string>, 
+/**
+ * Whether symlinks of others that lead out of the folder are made in it.
+ */
+outside_links: boolean, };
 
 /**
  * Reads, or changes, what this device keeps of a drive; what is absent stays as it is.
@@ -302,7 +310,19 @@ keep_days: number | null,
 /**
  * Versions of a file that are kept however old they are.
  */
-keep_versions: number | null, };
+keep_versions: number | null, 
+/**
+ * Patterns in gitignore syntax to add to those that the folder here leaves alone.
+ */
+ignore: Array<string> | null, 
+/**
+ * Patterns to strike from them.
+ */
+no_ignore: Array<string> | null, 
+/**
+ * Whether symlinks of others that lead out of the folder are made in it.
+ */
+outside_links: boolean | null, };
 
 /**
  * One file or folder that was changed in two ways at once.

@@ -451,6 +451,8 @@ impl Commands for Fake {
             cache_by_size: r.cache.is_none(),
             keep_days: r.keep_days.unwrap_or(30),
             keep_versions: r.keep_versions.unwrap_or(10),
+            ignore: r.ignore.unwrap_or_default(),
+            outside_links: r.outside_links.unwrap_or(false),
         })
     }
 

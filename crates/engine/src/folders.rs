@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use peerdrive_crypto::ids::DriveId;
 
+use crate::choices::{self, ChoiceError};
 use crate::drive::handle::DriveHandle;
 use crate::engine::Engine;
 use crate::place::Place;
-use crate::working_copy::{self, WorkingCopy, WorkingCopyError, WorkingCopyOptions};
+use crate::working_copy::{self, WorkingCopy, WorkingCopyError};
 
 /// A folder cannot become, or hold, a drive.
 #[derive(Debug, thiserror::Error)]
@@ -222,7 +223,7 @@ impl DriveHandle {
         let Some(folder) = self.folder()? else {
             return Ok(());
         };
-        let options = WorkingCopyOptions::default();
+        let options = choices::chosen(&self.shared)?;
         let copy = match when {
             When::Asked => WorkingCopy::start(self.clone(), folder, options),
             When::Earlier | When::Arrived => WorkingCopy::resume(self.clone(), folder, options),
@@ -261,6 +262,9 @@ pub enum KeepError {
         /// Its folder.
         folder: PathBuf,
     },
+    /// How it is to be kept is not known.
+    #[error(transparent)]
+    Choice(#[from] ChoiceError),
     /// The working copy did not start.
     #[error(transparent)]
     Copy(#[from] WorkingCopyError),

@@ -6,6 +6,7 @@ mod arriving;
 pub mod audit;
 pub mod backup;
 mod checkpoints;
+pub mod choices;
 pub mod config;
 pub mod content;
 pub mod device;

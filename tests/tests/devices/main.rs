@@ -3,6 +3,7 @@
 
 mod apart;
 mod audit;
+mod choices;
 mod crash;
 mod doors;
 mod editors;

@@ -60,6 +60,12 @@ pub struct ConfigRequest {
     pub keep_days: Option<u32>,
     /// Versions of a file that are kept however old they are.
     pub keep_versions: Option<u32>,
+    /// Patterns in gitignore syntax to add to those that the folder here leaves alone.
+    pub ignore: Option<Vec<String>>,
+    /// Patterns to strike from them.
+    pub no_ignore: Option<Vec<String>>,
+    /// Whether symlinks of others that lead out of the folder are made in it.
+    pub outside_links: Option<bool>,
 }
 
 /// What this device keeps of a drive.
@@ -74,6 +80,10 @@ pub struct ConfigReply {
     pub keep_days: u32,
     /// Versions of a file that are kept however old they are.
     pub keep_versions: u32,
+    /// Patterns in gitignore syntax that the folder here leaves alone.
+    pub ignore: Vec<String>,
+    /// Whether symlinks of others that lead out of the folder are made in it.
+    pub outside_links: bool,
 }
 
 /// Removes from this device what no drive needs any more.

@@ -7,6 +7,7 @@
 use std::error::Error;
 use std::io::{self, ErrorKind};
 
+use peerdrive_engine::choices::ChoiceError;
 use peerdrive_engine::content::ContentError;
 use peerdrive_engine::device::DataDirError;
 use peerdrive_engine::drive::error::{DriveError, LoadError};
@@ -188,6 +189,7 @@ pub(super) fn keep(error: &KeepError) -> ApiError {
     match error {
         KeepError::Folder(error) => folder(error),
         KeepError::Notes(error) => local(error),
+        KeepError::Choice(error) => choice(error),
         KeepError::Copy(error) => working_copy(error),
         KeepError::Elsewhere { .. } => told(
             Code::AlreadyShared,
@@ -444,6 +446,23 @@ pub(super) fn local(error: &LocalError) -> ApiError {
         LocalError::Read(_) => told(Code::Damaged, error, SEE_LOG),
         LocalError::Write(error) => append(error),
         LocalError::Sealed => told(Code::Damaged, error, SEE_LOG),
+    }
+}
+
+pub(super) fn choice(error: &ChoiceError) -> ApiError {
+    match error {
+        ChoiceError::Pattern { .. } => told(
+            Code::BadRequest,
+            error,
+            "it is as in a .gitignore: `*.o`, `/build/`, `node_modules/`",
+        ),
+        ChoiceError::TooMany => told(
+            Code::BadRequest,
+            error,
+            "name folders instead of the files in them",
+        ),
+        ChoiceError::Unreadable => told(Code::Damaged, error, SEE_LOG),
+        ChoiceError::Notes(error) => local(error),
     }
 }
 

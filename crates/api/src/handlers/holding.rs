@@ -1,6 +1,7 @@
 //! What this device keeps of a drive, and for how long.
 
 use peerdrive_engine::holding::Keeping;
+use peerdrive_engine::working_copy::WorkingCopyOptions;
 use peerdrive_engine::{DriveHandle, Engine};
 
 use super::errors;
@@ -46,6 +47,7 @@ pub(super) async fn config(
     drive: &DriveHandle,
     request: ConfigRequest,
 ) -> Result<ConfigReply, ApiError> {
+    let options = folder_options(drive, &request)?;
     let before = drive.keeping().map_err(|error| errors::holding(&error))?;
     let keeping = Keeping {
         cache: match request.cache {
@@ -65,7 +67,33 @@ pub(super) async fn config(
         cache_by_size: keeping.cache.is_none(),
         keep_days: keeping.days,
         keep_versions: keeping.versions,
+        ignore: options.local_ignore,
+        outside_links: options.allow_outside_symlinks,
     })
+}
+
+/// How the folder is kept, after what is asked for was chosen.
+fn folder_options(
+    drive: &DriveHandle,
+    request: &ConfigRequest,
+) -> Result<WorkingCopyOptions, ApiError> {
+    let before = drive.folder_options();
+    let before = before.map_err(|error| errors::choice(&error))?;
+    let mut options = before.clone();
+    let struck = request.no_ignore.as_deref().unwrap_or_default();
+    options.local_ignore.retain(|known| !struck.contains(known));
+    for pattern in request.ignore.iter().flatten() {
+        if !options.local_ignore.contains(pattern) {
+            options.local_ignore.push(pattern.clone());
+        }
+    }
+    let links = request.outside_links;
+    options.allow_outside_symlinks = links.unwrap_or(options.allow_outside_symlinks);
+    if options != before {
+        let chosen = drive.choose_folder_options(options.clone());
+        chosen.map_err(|error| errors::choice(&error))?;
+    }
+    Ok(options)
 }
 
 pub(super) async fn collect(engine: &Engine) -> Result<CollectReply, ApiError> {

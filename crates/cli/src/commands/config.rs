@@ -1,6 +1,6 @@
 //! `peerdrive config`.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use peerdrive_api::dto::{ConfigReply, ConfigRequest};
 use peerdrive_api::schema;
 
@@ -24,6 +24,23 @@ pub(crate) struct Config {
     /// How many versions of each file are kept however old they are
     #[arg(long, value_name = "N")]
     keep_versions: Option<u32>,
+    /// Leave files of this pattern alone in the folder here: neither take them in nor write them. As in a .gitignore; may be
+    /// given several times
+    #[arg(long, value_name = "PATTERN")]
+    ignore: Vec<String>,
+    /// No longer leave files of this pattern alone
+    #[arg(long, value_name = "PATTERN")]
+    no_ignore: Vec<String>,
+    /// Whether symlinks of others that lead out of the folder are made in it
+    #[arg(long, value_name = "WHETHER", value_enum)]
+    outside_links: Option<Whether>,
+}
+
+/// Whether something may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Whether {
+    Allow,
+    Refuse,
 }
 
 fn cache(text: &str) -> Result<u64, String> {
@@ -40,6 +57,9 @@ impl Config {
             cache: self.cache,
             keep_days: self.keep_days,
             keep_versions: self.keep_versions,
+            ignore: Some(self.ignore),
+            no_ignore: Some(self.no_ignore),
+            outside_links: self.outside_links.map(|whether| whether == Whether::Allow),
         })?;
         context.out.answer(&reply, text)?;
         Ok(())
@@ -52,8 +72,17 @@ fn text(reply: &ConfigReply) -> String {
     } else {
         ""
     };
+    let ignored = match reply.ignore.is_empty() {
+        true => "nothing but what `.peerdriveignore` says".to_owned(),
+        false => reply.ignore.join(", "),
+    };
+    let links = match reply.outside_links {
+        true => "made",
+        false => "not made",
+    };
     format!(
-        "Cache: at most {}{by_size}\nKept after being replaced or deleted: {}, and at least {} of each file\n",
+        "Cache: at most {}{by_size}\nKept after being replaced or deleted: {}, and at least {} of each file\n\
+         Left alone in the folder here: {ignored}\nSymlinks of others that lead out of it: {links}\n",
         bytes(reply.cache),
         count(u64::from(reply.keep_days), "day", "days"),
         count(u64::from(reply.keep_versions), "version", "versions"),

@@ -10,7 +10,7 @@ use peerdrive_crdt_tree::id::NodeId;
 use peerdrive_crdt_tree::node::{Content, Kind, Node};
 
 use super::beneath::{EntryKind, Stat, join, split};
-use super::in_step::Held;
+use super::in_step::{Held, Record};
 use super::keeper::{Keeper, wall_ns};
 use super::names;
 use super::plan::out::{self, Step};
@@ -20,6 +20,8 @@ use super::write::{FILES_AT_ONCE, waits_for_bytes};
 
 /// Nodes planned for at once: the drive's view is read under one lock meanwhile.
 const PLANNED: usize = 2_000;
+/// What to do about a symlink that is not made.
+const OUTSIDE_LINKS: &str = "If you trust the members, `peerdrive config DRIVE --outside-links allow` makes such links here.";
 /// How a step ended.
 pub(super) enum Outcome {
     Done,
@@ -81,7 +83,9 @@ impl<D: Drive> Keeper<D> {
                 }
                 match &node.content {
                     Some(Content::Symlink(target))
-                        if !options.allow_outside_symlinks && leads_outside(&path, target) =>
+                        if !options.allow_outside_symlinks
+                            && leads_outside(&path, target)
+                            && !leads_there_already(in_step.get(node.id), node, target) =>
                     {
                         Err(format!("the symlink leads out of the folder, to {target}"))
                     }
@@ -95,13 +99,10 @@ impl<D: Drive> Keeper<D> {
         }
         for (id, reason) in plan.refused {
             self.dirty.remove(&id);
+            self.problems.clear_of(id);
             if !reason.is_empty() {
                 let path = self.drive_path(id).unwrap_or_default();
-                self.problems.set(
-                    &path,
-                    reason,
-                    "Allow symlinks that lead outside if you trust the members.",
-                );
+                self.problems.set_of(id, &path, reason, OUTSIDE_LINKS);
             }
         }
         if plan.steps.is_empty() {
@@ -517,6 +518,15 @@ fn path_of(view: &dyn View, node: &Node) -> String {
     }
     names.reverse();
     names.join("/")
+}
+
+/// Whether this very symlink is on the disk, from which it was taken in, and the drive does not move it to where it
+/// would lead elsewhere.
+fn leads_there_already(record: Option<&Record>, node: &Node, target: &str) -> bool {
+    record.is_some_and(|record| {
+        record.held.same(&Held::of(node))
+            && (record.parent == node.parent || target.starts_with('/'))
+    })
 }
 
 /// Whether a symlink at `path` could lead out of the folder. Only `..` at the start are allowed, and

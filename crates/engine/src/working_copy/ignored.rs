@@ -92,6 +92,22 @@ impl Ignored {
     }
 }
 
+/// Why a line is no pattern that names something; `None` if it is one.
+pub(crate) fn not_a_pattern(line: &str) -> Option<String> {
+    if line.contains(['\n', '\r', '\0']) {
+        return Some("it is more than one line".into());
+    }
+    let mut builder = GitignoreBuilder::new("");
+    if let Err(error) = builder.add_line(None, line) {
+        return Some(error.to_string());
+    }
+    match builder.build() {
+        Ok(rules) if rules.is_empty() => Some("it is empty, or a comment".into()),
+        Ok(_) => None,
+        Err(error) => Some(error.to_string()),
+    }
+}
+
 fn build<'a>(lines: impl Iterator<Item = &'a str>) -> Option<Gitignore> {
     let mut builder = GitignoreBuilder::new("");
     for line in lines {

@@ -205,6 +205,12 @@ impl<D: Drive> Keeper<D> {
         }
     }
 
+    /// Goes by other options from now on. What they name is to be looked at anew on both sides.
+    pub(super) fn choose(&mut self, options: WorkingCopyOptions) {
+        self.ignored = Ignored::new(&options.local_ignore);
+        self.options = options;
+    }
+
     /// Looks at the disk.
     pub(super) fn scan(&mut self, looks: &[Look]) -> Observed {
         let Keeper {
@@ -327,7 +333,7 @@ impl<D: Drive> Keeper<D> {
         self.later
             .insert(id, Retry::failed(before, now, LONGEST_OUT));
         self.dirty.insert(id);
-        self.problems.set(path, reason, hint);
+        self.problems.set_of(id, path, reason, hint);
     }
 
     /// A node has to be planned for again in a moment: something else comes first.
@@ -357,11 +363,8 @@ impl<D: Drive> Keeper<D> {
     /// A node is as the drive shows it.
     pub(super) fn node_done(&mut self, id: NodeId) {
         self.dirty.remove(&id);
-        if self.later.remove(&id).is_some()
-            && let Some(path) = self.drive_path(id).or_else(|| self.in_step.path(id))
-        {
-            self.problems.clear(&path);
-        }
+        self.later.remove(&id);
+        self.problems.clear_of(id);
     }
 
     /// Where the drive shows a node, as a path on this disk; only for messages.

@@ -59,6 +59,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::drive::handle::DriveHandle;
 use beneath::Root;
+pub(crate) use ignored::not_a_pattern;
 use marker::Marked;
 use port::Drive;
 use status::Shared;
@@ -185,6 +186,13 @@ impl WorkingCopy {
     /// How far an import or a checkout is.
     pub fn progress(&self) -> WorkingCopyProgress {
         *self.shared.progress.lock()
+    }
+
+    /// Keeps the folder in another way from now on, and looks at all of it again.
+    pub(crate) fn choose(&self, options: WorkingCopyOptions) {
+        if self.commands.send(Command::Choose(options)).is_err() {
+            tracing::debug!("options were chosen after the working copy had stopped");
+        }
     }
 
     /// Yes: delete in the drive what was deleted here, although it is more than half of it.

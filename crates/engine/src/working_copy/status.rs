@@ -1,18 +1,21 @@
 //! What a working copy says of itself: what waits and why, and how far a long piece of work is. Plain
 //! values, for people and doors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
+use peerdrive_crdt_tree::id::NodeId;
+use serde::{Deserialize, Serialize};
 
-/// How to keep a folder in step.
-#[derive(Clone, Debug, Default)]
+/// How to keep a folder in step: a choice of this device, for one drive.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkingCopyOptions {
     /// Patterns in gitignore syntax, for this device only: what they name is neither taken in nor
     /// checked out, unless it already was.
     pub local_ignore: Vec<String>,
-    /// Check out symlinks whose target is absolute or leads out of the folder.
+    /// Check out symlinks whose target is absolute or leads out of the folder. Those that were made here
+    /// stay in any case.
     pub allow_outside_symlinks: bool,
 }
 
@@ -127,6 +130,8 @@ impl Shared {
 #[derive(Debug, Default)]
 pub(super) struct Problems {
     by_path: BTreeMap<String, (String, String)>,
+    /// Under which path that of a node was told: it may have another since, or none.
+    of_nodes: HashMap<NodeId, String>,
 }
 
 impl Problems {
@@ -135,8 +140,22 @@ impl Problems {
             .insert(path.to_owned(), (reason.into(), hint.to_owned()));
     }
 
+    /// As [`Problems::set`], for what is wrong with a node, which has one problem wherever it is.
+    pub(super) fn set_of(&mut self, id: NodeId, path: &str, reason: impl Into<String>, hint: &str) {
+        self.clear_of(id);
+        self.set(path, reason, hint);
+        self.of_nodes.insert(id, path.to_owned());
+    }
+
     pub(super) fn clear(&mut self, path: &str) {
         self.by_path.remove(path);
+    }
+
+    /// Nothing is wrong with a node any more.
+    pub(super) fn clear_of(&mut self, id: NodeId) {
+        if let Some(path) = self.of_nodes.remove(&id) {
+            self.by_path.remove(&path);
+        }
     }
 
     pub(super) fn list(&self) -> Vec<Problem> {

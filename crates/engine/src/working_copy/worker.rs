@@ -39,6 +39,8 @@ const RECORDS_AT_ONCE: usize = 20_000;
 /// What a handle asks of the worker.
 pub(super) enum Command {
     Sync(oneshot::Sender<WorkingCopyStatus>),
+    /// The folder is kept in another way from now on.
+    Choose(WorkingCopyOptions),
     /// Deletions were confirmed or declined: see the shared flags.
     Answered,
     Stop(oneshot::Sender<()>),
@@ -154,6 +156,7 @@ impl<D: Drive> Worker<D> {
             match self.commands.try_recv() {
                 Ok(Command::Sync(reply)) => self.asked(reply, now),
                 Ok(Command::Answered) => {}
+                Ok(Command::Choose(options)) => self.choose(options, now),
                 Ok(Command::Stop(done)) => return Next::Stop(Some(done)),
                 Err(mpsc::error::TryRecvError::Disconnected) => return Next::Stop(None),
                 Err(mpsc::error::TryRecvError::Empty) => break,
@@ -475,10 +478,20 @@ impl<D: Drive> Worker<D> {
         self.waiting.push(reply);
     }
 
+    fn choose(&mut self, options: WorkingCopyOptions, now: Instant) {
+        self.keeper.choose(options);
+        self.everything_may_differ();
+        self.next_full_look = now;
+    }
+
     async fn command(&mut self, command: Command) -> bool {
         match command {
             Command::Sync(reply) => {
                 self.asked(reply, Instant::now());
+                true
+            }
+            Command::Choose(options) => {
+                self.choose(options, Instant::now());
                 true
             }
             Command::Answered => true,

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::sync::atomic::Ordering;
 
-use super::super::status::Problem;
+use super::super::status::{Problem, WorkingCopyOptions};
 use super::support::{Bench, TestResult};
 
 #[tokio::test]
@@ -311,10 +311,6 @@ async fn a_reader_sends_nothing_and_loses_nothing() -> TestResult {
 
 #[tokio::test]
 async fn attack_p5_symlinks_that_lead_outside_are_stored_and_not_made() -> TestResult {
-    use peerdrive_crdt_tree::edit::{Edit, Place};
-    use peerdrive_crdt_tree::id::NodeId;
-    use peerdrive_crdt_tree::name::Name;
-    use peerdrive_crdt_tree::node::{Content, Kind};
     let bench = Bench::started()?;
     bench.there.folder("d")?;
     for (n, target) in [
@@ -328,13 +324,7 @@ async fn attack_p5_symlinks_that_lead_outside_are_stored_and_not_made() -> TestR
     .iter()
     .enumerate()
     {
-        bench.there.one(Edit::Create {
-            parent: Place::In(NodeId::ROOT),
-            name: Name::new(format!("l{n}"))?,
-            kind: Kind::Symlink,
-            content: Some(Content::Symlink((*target).into())),
-            mode: None,
-        })?;
+        bench.there.link(&format!("l{n}"), target)?;
     }
     let status = bench.settle().await?;
     assert_eq!(status.problems.len(), 4, "{status:?}");
@@ -342,6 +332,61 @@ async fn attack_p5_symlinks_that_lead_outside_are_stored_and_not_made() -> TestR
     assert_eq!(links, ["d", "l4", "l5"]);
     assert_eq!(bench.here.shown().len(), 7);
     Ok(())
+}
+
+#[tokio::test]
+async fn attack_p5_a_link_that_is_here_is_no_problem_and_nobody_moves_one_to_where_it_leads_out()
+-> TestResult {
+    let bench = Bench::started()?;
+    bench.put("d/a", "a")?;
+    symlink("/etc/passwd", bench.path("absolute"))?;
+    symlink("../x", bench.path("up"))?;
+    symlink("../x", bench.path("d/inside"))?;
+    let status = bench.settle().await?;
+    assert!(status.in_step(), "{status:?}");
+    bench.there.rename("d/inside", "inside")?;
+    bench.there.rename("absolute", "d/absolute")?;
+    let status = bench.settle().await?;
+    assert_eq!(status.problems.len(), 1, "{status:?}");
+    assert_eq!(status.problems[0].path, "inside");
+    assert!(bench.path("inside").symlink_metadata().is_err());
+    assert!(bench.path("d/inside").symlink_metadata()?.is_symlink());
+    assert!(bench.path("d/absolute").symlink_metadata()?.is_symlink());
+    // Where it does not lead out it is no problem any more.
+    bench.there.rename("inside", "d/again")?;
+    let status = bench.settle().await?;
+    assert!(status.in_step(), "{status:?}");
+    assert!(bench.path("d/again").symlink_metadata()?.is_symlink());
+    bench.assert_silent().await
+}
+
+#[tokio::test]
+async fn options_that_are_chosen_later_count_for_what_is_there() -> TestResult {
+    let bench = Bench::started()?;
+    let copy = bench.copy.as_ref().ok_or("not started")?;
+    bench.there.link("out", "/etc/passwd")?;
+    bench.put("a.o", "a")?;
+    bench.settle().await?;
+    let chosen = |patterns: &[&str], allow_outside_symlinks| WorkingCopyOptions {
+        local_ignore: patterns.iter().map(|line| (*line).to_owned()).collect(),
+        allow_outside_symlinks,
+    };
+    copy.choose(chosen(&["*.o", "theirs"], true));
+    bench.put("b.o", "b")?;
+    bench.there.write("theirs", b"t")?;
+    let status = bench.settle().await?;
+    assert!(status.problems.is_empty(), "{status:?}");
+    assert!(bench.path("out").symlink_metadata()?.is_symlink());
+    // What was taken in before goes on; what is named neither comes nor goes.
+    assert!(bench.here.at("a.o").is_ok() && bench.here.at("b.o").is_err());
+    assert!(!bench.path("theirs").exists());
+    copy.choose(chosen(&[], false));
+    let status = bench.settle().await?;
+    assert!(status.in_step(), "{status:?}");
+    assert!(bench.here.at("b.o").is_ok());
+    assert_eq!(bench.read("theirs")?, "t");
+    bench.assert_in_step()?;
+    bench.assert_silent().await
 }
 
 #[tokio::test]

@@ -258,13 +258,20 @@ impl Fake {
     }
 
     pub(super) fn folder(&self, path: &str) -> Or<NodeId> {
+        self.create(path, Kind::Folder, None)
+    }
+
+    pub(super) fn link(&self, path: &str, target: &str) -> Or<NodeId> {
+        self.create(path, Kind::Symlink, Some(Content::Symlink(target.into())))
+    }
+
+    fn create(&self, path: &str, kind: Kind, content: Option<Content>) -> Or<NodeId> {
         let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let parent = Place::In(self.at(parent)?);
         self.one(Edit::Create {
-            parent,
+            parent: Place::In(self.at(parent)?),
             name: Name::new(name)?,
-            kind: Kind::Folder,
-            content: None,
+            kind,
+            content,
             mode: None,
         })
     }
