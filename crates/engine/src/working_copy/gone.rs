@@ -1,7 +1,7 @@
 //! Entries that vanished, and what a reader changed: the two cases in which a difference on disk must
 //! not simply be sent.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use peerdrive_crdt_tree::edit::Edit;
@@ -16,7 +16,7 @@ use super::in_step::{Held, Record};
 use super::keeper::{Keeper, Pause, too_young, wall_ns};
 use super::plan::decide::{self, ForMissing};
 use super::plan::local::Change;
-use super::port::Drive;
+use super::port::{Check, Drive};
 use super::rest::{PASSING, VANISHED};
 use super::retry::Retry;
 use super::scan::{Observed, Seen};
@@ -48,6 +48,7 @@ impl<D: Drive> Keeper<D> {
         // Asked once more, at the last moment: the marker, then each entry.
         self.check_root()?;
         let mut all = ForMissing::default();
+        let mut delete = BTreeMap::new();
         for (id, path) in due {
             if self.is_in_away(&path) {
                 self.rest.look(&path, now, true);
@@ -56,10 +57,14 @@ impl<D: Drive> Keeper<D> {
             match self.root.stat(&path) {
                 Ok(there) if there.is_none_or(|stat| self.is_another(id, &stat)) => {
                     let (in_step, rules) = (&self.in_step, &self.rules);
-                    let one = self
-                        .drive
-                        .view(|view| decide::for_missing(view, in_step, rules, spared, id));
-                    all.delete.extend(one.delete);
+                    // What must still hold when they are deleted is what they were decided on.
+                    let (one, checked) = self.drive.view(|view| {
+                        let one = decide::for_missing(view, in_step, rules, spared, id);
+                        let check = |id: &NodeId| (*id, batch::still_whole(view, &[*id]));
+                        let checked: Vec<(NodeId, Check)> = one.delete.iter().map(check).collect();
+                        (one, checked)
+                    });
+                    delete.extend(checked);
                     all.keep.extend(one.keep);
                     all.forget.extend(one.forget);
                 }
@@ -68,7 +73,7 @@ impl<D: Drive> Keeper<D> {
             }
         }
         // The records of folders go last: what the drive did not take is asked again by its place in them.
-        let told = self.delete(all.delete, now).await?;
+        let told = self.delete(delete, now).await?;
         self.forget(all.forget.into_iter().chain(all.keep).collect(), now);
         Ok(told)
     }
@@ -160,11 +165,13 @@ impl<D: Drive> Keeper<D> {
     }
 
     /// Sends deletions, unless they are so many that the user is asked first.
-    pub(super) async fn delete(&mut self, ids: Vec<NodeId>, now: Instant) -> Result<bool, Pause> {
-        let all: BTreeSet<NodeId> = ids
-            .into_iter()
-            .filter(|id| self.in_step.get(*id).is_some())
-            .collect();
+    async fn delete(
+        &mut self,
+        mut checked: BTreeMap<NodeId, Check>,
+        now: Instant,
+    ) -> Result<bool, Pause> {
+        checked.retain(|id, _| self.in_step.get(*id).is_some());
+        let all: BTreeSet<NodeId> = checked.keys().copied().collect();
         // A folder takes along what is in it.
         let ids: Vec<NodeId> = all
             .iter()
@@ -199,10 +206,9 @@ impl<D: Drive> Keeper<D> {
             );
             return Ok(false);
         }
-        let check = |id: NodeId| self.drive.view(|view| batch::still_whole(view, &[id]));
         let edits = ids
             .iter()
-            .map(|id| (Edit::Delete { node: *id }, check(*id)))
+            .map(|id| (Edit::Delete { node: *id }, checked.remove(id).flatten()))
             .collect();
         let results = self
             .drive

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::super::status::{Problem, WorkingCopyOptions};
-use super::support::{Bench, TestResult};
+use super::support::{Bench, Or, TestResult};
 
 #[tokio::test]
 async fn what_others_make_change_move_and_delete_happens_here() -> TestResult {
@@ -25,6 +26,54 @@ async fn what_others_make_change_move_and_delete_happens_here() -> TestResult {
     bench.settle().await?;
     bench.assert_in_step()?;
     bench.assert_silent().await
+}
+
+/// Deletes `gone` here while `f`, at or in it, is written anew there, which is heard of right before the folder
+/// looks at the drive for the `moment`-th time. Whether there was such a moment.
+async fn deletes_while_it_is_written(gone: &str, f: &str, moment: usize) -> Or<bool> {
+    let bench = Bench::started()?;
+    bench.put(f, "one")?;
+    bench.settle().await?;
+    bench.there.write(f, b"two")?;
+    let (here, there) = (bench.here.clone(), bench.there.clone());
+    let heard = Arc::new(AtomicBool::new(false));
+    let (mut left, told) = (moment, heard.clone());
+    *bench.here.0.hook.lock() = Some(Box::new(move || {
+        if left == 0 && !told.swap(true, Ordering::SeqCst) {
+            assert!(here.fetch(&there).is_ok());
+        }
+        left = left.saturating_sub(1);
+    }));
+    match bench.path(gone).is_dir() {
+        true => fs::remove_dir_all(bench.path(gone))?,
+        false => fs::remove_file(bench.path(gone))?,
+    }
+    bench.sync().await?;
+    *bench.here.0.hook.lock() = None;
+    bench.settle().await?;
+    let left = bench.read(f);
+    let left = left.map_err(|error| format!("heard of at moment {moment}: {error}"))?;
+    assert_eq!(left, "two", "heard of at moment {moment}");
+    bench.assert_in_step()?;
+    Ok(heard.load(Ordering::SeqCst))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_that_comes_at_any_moment_of_a_deletion_is_kept() -> TestResult {
+    for (gone, f) in [("f", "f"), ("d", "d/e/f")] {
+        for first in (0..).step_by(16) {
+            let moments = first..first + 16;
+            let all = moments.map(|moment| deletes_while_it_is_written(gone, f, moment));
+            let heard: Result<Vec<bool>, _> = futures_util::future::join_all(all)
+                .await
+                .into_iter()
+                .collect();
+            if !heard?.contains(&true) {
+                break;
+            }
+        }
+    }
+    Ok(())
 }
 
 #[tokio::test]
