@@ -273,7 +273,9 @@ impl<'a> Scan<'a> {
                 .get(id)
                 .filter(|record| record.held == Held::Folder)
         };
-        let object = self.in_step.by_object(&stat);
+        // Two records can name one object, if it was moved while it was looked at: it is the one in its place.
+        let in_place = owner.filter(|id| record(*id).is_some_and(|r| r.stat.same_object(&stat)));
+        let object = in_place.or_else(|| self.in_step.by_object(&stat));
         if let (Some(owner), None) = (owner, object)
             && away::is_away(self.root, self.in_step, owner, path, &stat)
         {

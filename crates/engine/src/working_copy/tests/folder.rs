@@ -5,8 +5,12 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::time::{Duration, Instant};
 
 use peerdrive_crdt_tree::edit::Edit;
+use peerdrive_crdt_tree::id::NodeId;
 use peerdrive_crdt_tree::node::Kind;
 
+use super::super::in_step::Held;
+use super::super::plan::local::{self, Change};
+use super::super::rest::Look;
 use super::support::{Bench, TestResult};
 
 #[tokio::test]
@@ -448,5 +452,38 @@ async fn what_a_build_makes_and_removes_again_is_not_most_of_a_drive() -> TestRe
         assert!(status.in_step(), "{status:?}");
     }
     assert_eq!(bench.there.shown().len(), 121);
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_two_records_that_name_one_folder_the_one_in_its_place_is_it() -> TestResult {
+    // It was moved while it was looked at, and met in both places.
+    let bench = Bench::new()?;
+    let mut keeper = bench.keeper()?;
+    fs::create_dir_all(bench.path("b/d"))?;
+    let object = keeper.root.stat("b/d")?.ok_or("gone")?;
+    let around = keeper.root.stat("b")?.ok_or("gone")?;
+    let [b, here, left] = [1, 2, 3].map(|id| NodeId([id; 16]));
+    for (id, parent, name, stat) in [
+        (b, NodeId::ROOT, "b", around),
+        (here, b, "d", object),
+        (left, NodeId::ROOT, "was", object),
+    ] {
+        let record = keeper.record(parent, name, Held::Folder, stat, 0);
+        keeper.in_step.put(id, record);
+    }
+    for path in ["b/d", ""] {
+        let seen = keeper.scan(&[Look {
+            path: path.into(),
+            deep: true,
+            whole: false,
+        }]);
+        let changes = local::changes(&keeper.in_step, &seen, &|_, _| false);
+        let gone = Change::Missing {
+            id: left,
+            path: "was".into(),
+        };
+        assert!(changes.iter().all(|change| *change == gone), "{changes:?}");
+    }
     Ok(())
 }

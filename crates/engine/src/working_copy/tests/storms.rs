@@ -3,10 +3,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::support::{Bench, Fake, Or, TestResult};
 
@@ -34,6 +37,9 @@ struct Story {
     replaced: BTreeSet<Vec<u8>>,
     told: Vec<String>,
 }
+
+/// Longer than replaced files are kept out of sight.
+const COMES_BACK: Duration = Duration::from_secs(10);
 
 const NAMES: [&str; 5] = ["a", "b", "c.txt", "d", "e"];
 
@@ -77,9 +83,8 @@ impl Story {
         match self.dice.roll(9) {
             0..=2 => {
                 let token = self.token();
-                let seen = fs::read(&path).ok();
-                if write(&path, &token).is_ok() {
-                    self.replaced.extend(seen);
+                if let Ok(seen) = write(&path, &token) {
+                    self.replaced.insert(seen);
                     self.told
                         .push(format!("write {rel}: {}", String::from_utf8_lossy(&token)));
                 } else {
@@ -90,46 +95,53 @@ impl Story {
                 // An editor's save: written beside, renamed over.
                 let token = self.token();
                 let temp = path.with_file_name(".goutputstream-X");
-                let seen = fs::read(&path).ok();
                 if fs::write(&temp, &token)
-                    .and_then(|()| fs::rename(&temp, &path))
+                    .and_then(|()| exchange(&temp, &path))
                     .is_ok()
                 {
-                    self.replaced.extend(seen);
+                    self.replaced.extend(fs::read(&temp).ok());
                     self.told
                         .push(format!("save {rel}: {}", String::from_utf8_lossy(&token)));
+                } else {
+                    self.written.remove(&token);
                 }
+                // It may not even be there: the folder around it is gone.
+                fs::remove_file(&temp).ok();
             }
-            4 if is_file => {
-                self.replaced.extend(fs::read(&path).ok());
-                self.told.push(format!("rm {rel}"));
-                assert!(fs::remove_file(&path).is_ok());
-            }
-            5 if path.is_dir() => {
-                // In one stroke, so that what was seen is what was removed.
-                let away = self.root.with_file_name("away");
-                if fs::rename(&path, &away).is_ok() {
-                    self.replace_tree(&away);
-                    self.told.push(format!("rm -r {rel}"));
-                    assert!(fs::remove_dir_all(&away).is_ok());
-                }
-            }
+            4 if is_file => self.remove(&path, &rel),
+            5 if path.is_dir() => self.remove(&path, &rel),
             6 => {
                 if fs::create_dir_all(&path).is_ok() {
                     self.told.push(format!("mkdir {rel}"));
                 }
             }
+            _ if to.is_file() && is_file && path != to => {
+                if exchange(&path, &to).is_ok() {
+                    self.told.push(format!("swap {rel} {other}"));
+                    self.remove(&path, &rel);
+                }
+            }
             _ => {
-                let over = if to.is_file() && is_file && path != to {
-                    fs::read(&to).ok()
-                } else {
-                    None
-                };
-                if (over.is_some() || !to.exists()) && fs::rename(&path, &to).is_ok() {
-                    self.replaced.extend(over);
+                if rename_to_nothing(&path, &to).is_ok() {
                     self.told.push(format!("mv {rel} {other}"));
                 }
             }
+        }
+    }
+
+    /// In one stroke, so that what was seen is what was removed, whatever comes meanwhile.
+    fn remove(&mut self, path: &Path, rel: &str) {
+        let away = self.root.with_file_name("away");
+        if fs::rename(path, &away).is_err() {
+            return;
+        }
+        self.told.push(format!("rm {rel}"));
+        if away.is_dir() {
+            self.replace_tree(&away);
+            assert!(fs::remove_dir_all(&away).is_ok());
+        } else {
+            self.replaced.extend(fs::read(&away).ok());
+            assert!(fs::remove_file(&away).is_ok());
         }
     }
 
@@ -186,11 +198,30 @@ impl Story {
     }
 }
 
-fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+/// Writes a file in place, as a program does that has it open, and gives the very bytes that it wrote over: if others
+/// replace the file meanwhile, it is not their version.
+fn write(path: &Path, bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
     }
-    fs::write(path, bytes)
+    let mut options = fs::OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    let mut file = options.open(path)?;
+    let mut seen = Vec::new();
+    file.read_to_end(&mut seen)?;
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(bytes)?;
+    Ok(seen)
+}
+
+/// Two entries take each other's place at once.
+fn exchange(one: &Path, other: &Path) -> std::io::Result<()> {
+    Ok(renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?)
+}
+
+fn rename_to_nothing(from: &Path, to: &Path) -> std::io::Result<()> {
+    Ok(renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?)
 }
 
 async fn storm(seed: u64, in_between: bool) -> TestResult {
@@ -211,6 +242,53 @@ async fn run(seed: u64, in_between: bool) -> TestResult {
         replaced: BTreeSet::new(),
         told: Vec::new(),
     }));
+    let played = play(&mut bench, &story, in_between).await;
+    played.map_err(|error| {
+        let told = story.lock().told.join("\n");
+        format!(
+            "{error}\n{told}\non disk {:?}\nin the drive {:?}",
+            super::support::text(&bench.on_disk().unwrap_or_default()),
+            super::support::text(&bench.here.shown()),
+        )
+    })?;
+    let told = story.lock().told.join("\n");
+    let mut checked = check(&bench, &story.lock());
+    // What was written through a handle to a file that was just replaced comes back when nobody can be
+    // writing to that any more.
+    let begun = Instant::now();
+    while checked.is_err() && begun.elapsed() < COMES_BACK {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        bench.settle().await?;
+        checked = check(&bench, &story.lock());
+    }
+    checked.map_err(|error| {
+        format!(
+            "{error}\n{told}\n{:?}",
+            bench.copy.as_ref().map(|copy| copy.status())
+        ) + &format!(
+            "{:#?}",
+            bench
+                .here
+                .0
+                .edits
+                .lock()
+                .iter()
+                .rev()
+                .take(6)
+                .collect::<Vec<_>>()
+        )
+    })?;
+    let before = bench.here.0.made.lock().len();
+    bench.sync().await?;
+    if bench.here.0.made.lock().len() != before {
+        return Err(format!("not silent\n{told}").into());
+    }
+    bench.stop().await;
+    Ok(())
+}
+
+/// Everything that happens, and what it takes until all of it is everywhere.
+async fn play(bench: &mut Bench, story: &Arc<Mutex<Story>>, in_between: bool) -> TestResult {
     for _ in 0..4 {
         for _ in 0..6 {
             story.lock().step();
@@ -254,31 +332,6 @@ async fn run(seed: u64, in_between: bool) -> TestResult {
     for _ in 0..3 {
         bench.settle().await?;
     }
-    let told = story.lock().told.join("\n");
-    let check = check(&bench, &story.lock());
-    check.map_err(|error| {
-        format!(
-            "{error}\n{told}\n{:?}",
-            bench.copy.as_ref().map(|copy| copy.status())
-        ) + &format!(
-            "{:#?}",
-            bench
-                .here
-                .0
-                .edits
-                .lock()
-                .iter()
-                .rev()
-                .take(6)
-                .collect::<Vec<_>>()
-        )
-    })?;
-    let before = bench.here.0.made.lock().len();
-    bench.sync().await?;
-    if bench.here.0.made.lock().len() != before {
-        return Err(format!("not silent\n{told}").into());
-    }
-    bench.stop().await;
     Ok(())
 }
 
@@ -294,7 +347,9 @@ fn check(bench: &Bench, story: &Story) -> Or<()> {
             return Err(format!("lost {} {shown:?}", String::from_utf8_lossy(token)).into());
         }
     }
-    if let Some(phantom) = visible.iter().find(|bytes| !story.written.contains(*bytes)) {
+    // A file is empty for a moment before something is in it.
+    let known = |bytes: &Vec<u8>| bytes.is_empty() || story.written.contains(bytes);
+    if let Some(phantom) = visible.iter().find(|bytes| !known(bytes)) {
         return Err(format!("nobody wrote {:?}", String::from_utf8_lossy(phantom)).into());
     }
     Ok(())
@@ -310,7 +365,7 @@ async fn storms(in_between: bool) -> TestResult {
             let count = std::env::var("STORMS")
                 .ok()
                 .and_then(|n| n.parse().ok())
-                .unwrap_or(6);
+                .unwrap_or(24);
             let first = std::env::var("STORM_FIRST")
                 .ok()
                 .and_then(|n| n.parse().ok())
