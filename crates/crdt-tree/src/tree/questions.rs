@@ -207,11 +207,12 @@ impl DriveTree {
         trashed.collect()
     }
 
-    /// Whether a node is deleted and does not show.
+    /// Whether a node is deleted and does not show. A conflict copy is none: it goes and comes with its file.
     pub fn is_trashed(&self, id: NodeId) -> bool {
         self.view
             .any(id)
-            .is_some_and(|at| !self.view.entry(at).attached)
+            .map(|at| self.view.entry(at))
+            .is_some_and(|entry| !entry.attached && entry.copy_of().is_none())
     }
 
     /// Where edits met, by node.

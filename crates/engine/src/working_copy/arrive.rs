@@ -130,6 +130,8 @@ impl<D: Drive> Keeper<D> {
                 continue;
             }
             let Some(record) = self.in_step.get(id).cloned() else {
+                // It was forgotten with the folder that it came from: it is new.
+                self.rest.look(&path, work.now, true);
                 continue;
             };
             let Some(called) = self.name_for(&path, work.now) else {
@@ -175,6 +177,7 @@ impl<D: Drive> Keeper<D> {
             if let Some(other) = other {
                 if leaving.contains(&other) {
                     let Some(node) = self.drive.view(|view| view.get(other)) else {
+                        self.rest.look(&path, work.now, true);
                         continue;
                     };
                     if let Ok(name) = Name::new(names::tagged(

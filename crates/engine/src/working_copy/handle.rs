@@ -40,6 +40,10 @@ impl View for DriveTree {
             .map(|(_, id)| id)
             .collect()
     }
+
+    fn is_trashed(&self, id: NodeId) -> bool {
+        DriveTree::is_trashed(self, id)
+    }
 }
 
 /// The drive's events, as far as they concern a folder.

@@ -145,6 +145,8 @@ impl<D: Drive> Keeper<D> {
     /// An entry whose bytes are those of its record: bits, times, or only the inode changed.
     pub(super) fn same_bytes(&mut self, work: &mut Work<'_>, id: NodeId, path: &str, stat: Stat) {
         let Some(record) = self.in_step.get(id).cloned() else {
+            // It was forgotten meanwhile, with a folder that others deleted: it is new.
+            self.rest.look(path, work.now, true);
             return;
         };
         let Some(node) = self.drive.view(|view| view.get(id)) else {
@@ -202,6 +204,8 @@ impl<D: Drive> Keeper<D> {
         content: Content,
     ) -> Result<(), Pause> {
         let Some(record) = self.in_step.get(id).cloned() else {
+            // As above.
+            self.rest.look(path, work.now, true);
             return Ok(());
         };
         let held = held_of(&content);
@@ -261,6 +265,11 @@ impl<D: Drive> Keeper<D> {
                         record: now,
                     },
                 );
+            }
+            ForBytes::Anew => {
+                self.in_step.remove(id);
+                self.dirty.insert(id);
+                self.rest.look(path, work.now, true);
             }
             ForBytes::Aside => {
                 let Some(beside) = self.put_aside(path, &conflict_tag(&held), work.now) else {

@@ -23,6 +23,8 @@ pub(super) trait View {
     }
     /// All children.
     fn children(&self, parent: NodeId) -> Vec<NodeId>;
+    /// Whether a node was deleted and can be restored. A conflict copy that went with its file is no node.
+    fn is_trashed(&self, id: NodeId) -> bool;
 }
 
 /// Why bytes could not be stored or fetched.

@@ -62,6 +62,8 @@ pub(in super::super) enum ForBytes {
     Send,
     /// The drive deleted the node meanwhile: take it out of the trash and send.
     Revive,
+    /// The drive has nothing left that could be taken out of the trash: it is a new file.
+    Anew,
     /// The drive has a version that this disk never showed: both are kept.
     Aside,
 }
@@ -74,7 +76,10 @@ pub(in super::super) fn for_bytes(
     held: &Held,
 ) -> ForBytes {
     let Some(node) = view.get(id) else {
-        return ForBytes::Revive;
+        return match view.is_trashed(id) {
+            true => ForBytes::Revive,
+            false => ForBytes::Anew,
+        };
     };
     let theirs = Held::of(&node);
     if theirs.same(held) {

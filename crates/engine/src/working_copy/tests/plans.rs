@@ -35,6 +35,9 @@ impl View for Tree {
             .map(|node| node.id)
             .collect()
     }
+    fn is_trashed(&self, id: NodeId) -> bool {
+        self.get(id).is_none()
+    }
 }
 
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];

@@ -711,3 +711,88 @@ async fn two_saves_in_the_moment_of_a_swap_are_both_kept() -> TestResult {
     assert_eq!(keeper.lingering.len(), 1);
     Ok(())
 }
+
+#[tokio::test]
+async fn what_moved_out_of_a_folder_that_moved_too_lives_when_others_deleted_that() -> TestResult {
+    let mut bench = Bench::started()?;
+    bench.put("d/in/f", "first")?;
+    bench.put("d/in/g", "second")?;
+    bench.put("e/h", "third")?;
+    bench.settle().await?;
+    bench.stop().await;
+    fs::rename(bench.path("d/in/f"), bench.path("e/z"))?;
+    fs::rename(bench.path("d/in"), bench.path("e/a"))?;
+    bench.there.delete("d/in")?;
+    bench.exchange()?;
+    bench.start()?;
+    bench.settle().await?;
+    assert!(bench.there.at("e/z").is_ok(), "{:?}", bench.there.shown());
+    assert!(bench.there.at("e/a/g").is_ok(), "{:?}", bench.there.shown());
+    bench.assert_in_step()?;
+    bench.assert_silent().await
+}
+
+/// A file of which two versions show beside each other is in a folder that others delete, while one of the
+/// versions is written over here, with the program off.
+async fn written_over_in_a_deleted_folder(
+    copy: bool,
+    known_first: bool,
+    beside: bool,
+) -> TestResult {
+    let mut bench = Bench::started()?;
+    bench.put("d/f", "base")?;
+    bench.put("d/other", "other")?;
+    bench.settle().await?;
+    bench.there.write("d/f", b"theirs")?;
+    bench.put("d/f", "ours")?;
+    bench.sync().await?;
+    bench.settle().await?;
+    let all = bench.on_disk()?;
+    let versions: Vec<String> = all
+        .keys()
+        .filter(|path| path.starts_with("d/f"))
+        .cloned()
+        .collect();
+    assert_eq!(versions.len(), 2, "{versions:?}");
+    let path = versions
+        .iter()
+        .find(|path| path.contains("conflict") == copy)
+        .ok_or("no such version")?;
+    bench.stop().await;
+    bench.put(path, "edited")?;
+    if beside {
+        bench.put("d/a", "new")?;
+    }
+    bench.there.delete("d")?;
+    if known_first {
+        bench.exchange()?;
+    }
+    bench.start()?;
+    bench.sync().await?;
+    for _ in 0..3 {
+        bench.settle().await?;
+    }
+    let status = bench.sync().await?;
+    bench
+        .assert_in_step()
+        .map_err(|error| format!("{error} {status:?} {:?}", bench.here.0.edits.lock()))?;
+    let shown = bench.there.shown();
+    let is_there = |bytes: &str| shown.values().flatten().any(|b| b == bytes.as_bytes());
+    assert!(is_there("edited"), "{shown:?}");
+    assert!(is_there("new") == beside, "{shown:?}");
+    bench.assert_silent().await
+}
+
+#[tokio::test]
+async fn a_version_beside_another_that_is_written_over_in_a_folder_that_others_deleted_lives()
+-> TestResult {
+    for n in 0..8 {
+        let [copy, known_first, beside] = [1, 2, 4].map(|bit| n & bit != 0);
+        written_over_in_a_deleted_folder(copy, known_first, beside)
+            .await
+            .map_err(|error| {
+                format!("copy {copy}, known first {known_first}, beside {beside}: {error}")
+            })?;
+    }
+    Ok(())
+}

@@ -45,6 +45,9 @@ impl View for Looking<'_> {
     fn children(&self, parent: NodeId) -> Vec<NodeId> {
         self.0.children(parent).map(|(_, id)| id).collect()
     }
+    fn is_trashed(&self, id: NodeId) -> bool {
+        self.0.is_trashed(id)
+    }
 }
 
 /// Bytes of all contents, shared by the devices of a test.
