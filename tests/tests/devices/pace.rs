@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use peerdrive_tests::{Device, Door, Lab, Random, Role, Tree, within_ms};
+use peerdrive_tests::{Device, Door, Lab, Random, Role, Tree, within, within_ms};
 use serde_json::Value;
 
 use crate::{SOON, long_form, together};
@@ -98,6 +98,11 @@ fn memory_stays_flat_for_a_huge_file_and_for_a_folder_of_very_many() -> Result<(
         let drive = ana.share(&hers)?.drive;
         let ticket = ana.invite(&drive, Role::Reader)?;
         ben.join(&ticket, Door::Folder(&his))?;
+        let limit = if long_form() { SOON * 40 } else { SOON * 4 };
+        within(limit, "all of it is there too", || {
+            let status = ben.status(&drive)?;
+            Ok((status.files == many + 1 && status.pending_down == 0).then_some(()))
+        })?;
         lab.converge(&[&ana, &ben], &drive)?;
         for device in [&ana, &ben] {
             let peak = device.usage()?.peak;
