@@ -14,7 +14,7 @@ use super::checkout::Outcome;
 use super::ignored::may_be_passing;
 use super::in_step::{Held, Record};
 use super::keeper::{Keeper, Pause, too_young, wall_ns};
-use super::plan::decide::{self, ForMissing};
+use super::plan::decide;
 use super::plan::local::Change;
 use super::port::{Check, Drive};
 use super::rest::{PASSING, VANISHED};
@@ -47,8 +47,7 @@ impl<D: Drive> Keeper<D> {
         }
         // Asked once more, at the last moment: the marker, then each entry.
         self.check_root()?;
-        let mut all = ForMissing::default();
-        let mut delete = BTreeMap::new();
+        let mut gone = BTreeSet::new();
         for (id, path) in due {
             if self.is_in_away(&path) {
                 self.rest.look(&path, now, true);
@@ -56,25 +55,28 @@ impl<D: Drive> Keeper<D> {
             }
             match self.root.stat(&path) {
                 Ok(there) if there.is_none_or(|stat| self.is_another(id, &stat)) => {
-                    let (in_step, rules) = (&self.in_step, &self.rules);
-                    // What must still hold when they are deleted is what they were decided on.
-                    let (one, checked) = self.drive.view(|view| {
-                        let one = decide::for_missing(view, in_step, rules, spared, id);
-                        let check = |id: &NodeId| (*id, batch::still_whole(view, &[*id]));
-                        let checked: Vec<(NodeId, Check)> = one.delete.iter().map(check).collect();
-                        (one, checked)
-                    });
-                    delete.extend(checked);
-                    all.keep.extend(one.keep);
-                    all.forget.extend(one.forget);
+                    gone.insert(id);
                 }
                 Ok(_) => self.rest.look(&path, now, true),
                 Err(error) => self.path_failed_io(&path, &error, now),
             }
         }
+        let (mut delete, mut forget) = (BTreeMap::new(), BTreeSet::new());
+        let (in_step, rules) = (&self.in_step, &self.rules);
+        for id in gone.iter().filter(|id| !in_step.inside_any(**id, &gone)) {
+            // What must still hold when they are deleted is what they were decided on.
+            let (one, checked) = self.drive.view(|view| {
+                let one = decide::for_missing(view, in_step, rules, spared, *id);
+                let check = |id: &NodeId| (*id, batch::still_whole(view, &[*id]));
+                let checked: Vec<(NodeId, Check)> = one.delete.iter().map(check).collect();
+                (one, checked)
+            });
+            delete.extend(checked);
+            forget.extend(one.forget.into_iter().chain(one.keep));
+        }
         // The records of folders go last: what the drive did not take is asked again by its place in them.
         let told = self.delete(delete, now).await?;
-        self.forget(all.forget.into_iter().chain(all.keep).collect(), now);
+        self.forget(forget, now);
         Ok(told)
     }
 
