@@ -461,7 +461,11 @@ pub(super) fn choice(error: &ChoiceError) -> ApiError {
             error,
             "name folders instead of the files in them",
         ),
-        ChoiceError::Unreadable => told(Code::Damaged, error, SEE_LOG),
+        ChoiceError::Unreadable => told(
+            Code::Damaged,
+            error,
+            "update PeerDrive, or leave the drive and join it again",
+        ),
         ChoiceError::Notes(error) => local(error),
     }
 }
