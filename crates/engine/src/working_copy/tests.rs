@@ -2,9 +2,11 @@
 //! the engine's own over loopback.
 
 mod crashes;
+mod deletions;
 mod devices;
 mod disks;
 mod folder;
+mod links;
 mod plans;
 mod remote;
 mod storms;
