@@ -35,6 +35,8 @@ pub struct DriveTree {
     buckets: Vec<ObjId>,
     view: View,
     newer_schema: bool,
+    /// The view is not kept: nobody looks.
+    hidden: bool,
 }
 
 /// What came of a batch of edits.
@@ -88,6 +90,7 @@ impl DriveTree {
             buckets,
             view,
             newer_schema,
+            hidden: false,
         };
         tree.set_actor(actor);
         tree
@@ -167,10 +170,28 @@ impl DriveTree {
                 AutomergeError::DuplicateSeqNumber(..) => ApplyError::Lint(LintError::Fork),
                 error => ApplyError::Automerge(error.to_string()),
             })?;
+        if self.hidden {
+            return Ok(Vec::new());
+        }
         let mut journal = Journal::default();
         let source = Source::new(&self.document, &self.buckets);
         self.view.refresh(&source, &touched, &mut journal);
         Ok(journal.events(&self.view))
+    }
+
+    /// Keeps no view until [`DriveTree::reveal`], as of a document that only takes changes in: the view is
+    /// more than half of what a tree takes in memory. Nothing but [`DriveTree::apply`], and what tells of changes
+    /// and heads, means anything meanwhile.
+    pub fn hide(&mut self) {
+        self.hidden = true;
+        self.view = View::new();
+    }
+
+    /// Makes the view of what came in meanwhile, if it is hidden.
+    pub fn reveal(&mut self) {
+        if std::mem::take(&mut self.hidden) {
+            self.rebuild();
+        }
     }
 
     /// Makes the view anew from the document. Ends equal to what it was, unless memory was damaged; the

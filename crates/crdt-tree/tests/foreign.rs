@@ -64,6 +64,34 @@ fn a_foreign_document_with_fewer_or_more_changes_than_it_should_have_is_refused(
 }
 
 #[test]
+fn a_tree_that_nobody_looks_at_takes_changes_in_and_shows_them_once_it_is_looked_at() -> TestResult
+{
+    let mut both = devices(2, |device| {
+        device.file("a", 1)?;
+        Ok(())
+    })?;
+    let mut hidden = DriveTree::load(&both[1].tree.save(), NOBODY)?;
+    hidden.hide();
+    both[0].file("b", 2)?;
+    both[0].folder("c")?;
+    let author = both[0].actor;
+    let sent = both[0].sent.clone();
+    for (at, change) in sent.iter().enumerate() {
+        let seq = at as u64 + 1;
+        let author = Author { actor: author, seq };
+        assert!(hidden.apply(change, &author)?.is_empty());
+    }
+    assert_eq!(hidden.counts().files, 0, "there is no view");
+    assert_eq!(hidden.heads(), both[0].tree.heads());
+    assert_eq!(hidden.changes(), both[0].tree.changes());
+    hidden.reveal();
+    assert_eq!(hidden.view_hash(), both[0].tree.view_hash());
+    assert_eq!(hidden.counts(), both[0].tree.counts());
+    meet(&mut both)?;
+    Ok(())
+}
+
+#[test]
 fn a_foreign_document_that_begins_otherwise_is_no_drive() -> TestResult {
     let mut other = Automerge::new().with_actor(ActorId::from([5; 16]));
     let mut transaction = other.transaction();

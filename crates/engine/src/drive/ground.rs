@@ -194,7 +194,9 @@ impl Replica {
             mut tree, changes, ..
         } = loaded;
         tree.set_actor(Actor(self.own_position(Plane::Content).log_id().actor()));
-        self.building = Some(std::mem::replace(&mut *self.tree.write(), tree));
+        let mut building = std::mem::replace(&mut *self.tree.write(), tree);
+        building.hide();
+        self.building = Some(building);
         self.ground = Some(Ground::of(&self.drive, known, changes));
         self.show_more();
     }
@@ -364,7 +366,12 @@ impl Replica {
         let checkpoint = ground.known.entry.id();
         let by = ground.known.entry.header.bind;
         tracing::info!(%checkpoint, ?verdict, "the history that a checkpoint vouched for was judged");
+        if verdict == Verdict::Holds && built.heads() == self.tree.read().heads() {
+            // Change by change the same document: there is nothing to look at anew.
+            return self.stand_alone();
+        }
         built.set_actor(Actor(self.own_position(Plane::Content).log_id().actor()));
+        built.reveal();
         let mut shown = std::mem::replace(&mut *self.tree.write(), built);
         if matches!(verdict, Verdict::Differs | Verdict::Missing) {
             tracing::error!(%checkpoint, %by, "a checkpoint is not borne out by the entries");
@@ -387,6 +394,11 @@ impl Replica {
             self.staged.events.clear();
             self.staged.reloaded = true;
         }
+        self.stand_alone();
+    }
+
+    /// Needs the checkpoint no more, from the next commit on.
+    fn stand_alone(&mut self) {
         self.staged.batch.notes.push(Note {
             value: None,
             ..self.seal.note(Space::Config, GROUND_KEY, &[])

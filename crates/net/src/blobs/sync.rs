@@ -1,7 +1,18 @@
-//! The blob store's files as the file system sees them: made durable, and counted. Does not know
-//! their format.
+//! The blob store's files as the file system sees them: where they are, made durable, and counted. Of their
+//! format it knows that one with the bytes of a blob holds them and nothing else.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// The folder in the store's where blobs have files of their own.
+const DATA: &str = "data";
+
+/// Where the store in `dir` keeps the bytes of a blob that has a file of its own, by its hash in hex.
+pub(super) fn file_of(dir: &Path, hash: &str) -> PathBuf {
+    dir.join(DATA).join(format!("{hash}.data"))
+}
 
 /// Makes all files below `dir` durable. The store itself writes large blobs without flushing them.
 #[cfg(target_os = "linux")]
@@ -20,7 +31,8 @@ pub(super) fn flush_files(dir: &Path) -> io::Result<()> {
 }
 
 /// Makes the files of a few blobs durable, and their names. A blob removed meanwhile has none.
-pub(super) fn flush_blobs(data: &Path, names: &[String]) -> io::Result<()> {
+pub(super) fn flush_blobs(dir: &Path, names: &[String]) -> io::Result<()> {
+    let data = dir.join(DATA);
     for name in names {
         for kind in ["data", "obao4"] {
             match fs::File::open(data.join(format!("{name}.{kind}"))) {

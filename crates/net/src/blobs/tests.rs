@@ -35,6 +35,23 @@ async fn what_is_put_can_be_got() -> TestResult {
 }
 
 #[tokio::test]
+async fn a_large_blob_is_read_from_its_file_unless_that_is_not_as_it_should_be() -> TestResult {
+    let dir = tempfile::tempdir()?;
+    let store = BlobStore::open(dir.path()).await?;
+    let bytes = blob(7, 3 << 20);
+    let id = store.put(bytes.clone()).await?;
+    let size = bytes.len() as u64;
+    assert_eq!(store.read_file(&id, size).await, Some(bytes.clone()));
+    assert_eq!(store.read_file(&id, size - 1).await, None);
+    let path = sync::file_of(dir.path(), &Hash::from(id).to_hex());
+    std::fs::write(&path, &bytes[1..])?;
+    assert_eq!(store.read_file(&id, size).await, None);
+    std::fs::remove_file(&path)?;
+    assert_eq!(store.read_file(&id, size).await, None);
+    Ok(())
+}
+
+#[tokio::test]
 async fn many_are_put_in_order() -> TestResult {
     for (store, _dir) in both_kinds().await? {
         let blobs: Vec<Bytes> = (0..200).map(|i| blob(i, 100 + usize::from(i))).collect();
