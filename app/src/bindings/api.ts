@@ -736,6 +736,28 @@ broken: Array<BrokenDrive>, };
 export type DrivesRequest = Record<symbol, never>;
 
 /**
+ * The lease has ended.
+ */
+export type EndLeaseReply = { 
+/**
+ * Its id.
+ */
+lease: string, };
+
+/**
+ * Ends a lease.
+ */
+export type EndLeaseRequest = { 
+/**
+ * Id or unique name.
+ */
+drive: string, 
+/**
+ * The lease: id or unique beginning of one.
+ */
+lease: string, };
+
+/**
  * Something that happened.
  */
 export type Event = { "type": "tree", 
@@ -1241,6 +1263,79 @@ drive: string,
 path: string, };
 
 /**
+ * A lease of a storage peer.
+ */
+export type LeaseLine = { 
+/**
+ * Its id.
+ */
+lease: string, 
+/**
+ * The storage peer's id.
+ */
+peer: string, 
+/**
+ * How many bytes it may keep.
+ */
+quota: number, 
+/**
+ * Until when.
+ */
+expires: number, 
+/**
+ * How it stands.
+ */
+state: LeaseState, 
+/**
+ * How many blobs it lacks of those that this device needs, as far as that is known.
+ */
+lacking: number | null, };
+
+/**
+ * Lets a storage peer keep a drive's sealed bytes.
+ */
+export type LeaseRequest = { 
+/**
+ * Id or unique name.
+ */
+drive: string, 
+/**
+ * The storage peer's code.
+ */
+code: TicketText, 
+/**
+ * How many bytes it may keep.
+ */
+quota: number, 
+/**
+ * How long, in milliseconds from now.
+ */
+expires_in: number, };
+
+/**
+ * How a storage peer stands to a drive, as this device sees it.
+ */
+export type LeaseState = "stored" | "storing" | "full" | "refused" | "away" | "expired";
+
+/**
+ * The leases were listed.
+ */
+export type LeasesReply = { 
+/**
+ * The drive's id.
+ */
+drive: string, };
+
+/**
+ * Asks which leases there are.
+ */
+export type LeasesRequest = { 
+/**
+ * Id or unique name.
+ */
+drive: string, };
+
+/**
  * The drive is no longer on this device.
  */
 export type LeaveReply = { 
@@ -1579,6 +1674,10 @@ id: string,
  * Whose it is, if known.
  */
 member: string | null, 
+/**
+ * Whether it is nobody's device but a storage peer, which cannot read what it keeps.
+ */
+store: boolean, 
 /**
  * Whether there is a connection to it now.
  */
@@ -2624,6 +2723,12 @@ export type Calls = {
   invites: { request: InvitesRequest; item: InviteLine; reply: InvitesReply };
   /** Takes an invite back. */
   revoke_invite: { request: RevokeInviteRequest; item: NoItem; reply: RevokeInviteReply };
+  /** Lets a storage peer keep a drive's sealed bytes. */
+  lease: { request: LeaseRequest; item: NoItem; reply: LeaseLine };
+  /** Lists the leases of a drive's storage peers. */
+  leases: { request: LeasesRequest; item: LeaseLine; reply: LeasesReply };
+  /** Ends a lease. */
+  end_lease: { request: EndLeaseRequest; item: NoItem; reply: EndLeaseReply };
   /** Lists who waits on this device to be let into a drive. */
   join_requests: { request: JoinRequestsRequest; item: JoinRequestLine; reply: JoinRequestsReply };
   /** Lets somebody in who waits, or turns them away. */

@@ -15,6 +15,7 @@ mod drive;
 mod file;
 mod holding;
 mod identity;
+mod lease;
 mod limit;
 mod live;
 mod member;
@@ -49,6 +50,9 @@ pub use identity::{
     AddressReply, AddressRequest, BackupReply, BackupRequest, DeviceCodeReply, DeviceCodeRequest,
     KeepRequest, PassphraseReply, PassphraseRequest, PhraseReply, PhraseRequest, RecoverReply,
     RecoverRequest,
+};
+pub use lease::{
+    EndLeaseReply, EndLeaseRequest, LeaseLine, LeaseRequest, LeaseState, LeasesReply, LeasesRequest,
 };
 pub use limit::{LimitReply, LimitRequest, PauseReply, PauseRequest, Work};
 pub use live::{

@@ -10,6 +10,7 @@ mod drives;
 pub mod errors;
 mod holding;
 pub mod identity;
+mod leases;
 mod leaving;
 mod limits;
 mod members;
@@ -149,6 +150,30 @@ impl<M: MountDoor> Commands for Host<M> {
         _: &mut Replies<NoItem>,
     ) -> Result<RevokeInviteReply, ApiError> {
         members::revoke_invite(&self.drive(&request.drive)?, &request.invite).await
+    }
+
+    async fn lease(
+        &self,
+        request: LeaseRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<LeaseLine, ApiError> {
+        leases::lease(&self.drive(&request.drive)?, &request).await
+    }
+
+    async fn leases(
+        &self,
+        request: LeasesRequest,
+        replies: &mut Replies<LeaseLine>,
+    ) -> Result<LeasesReply, ApiError> {
+        leases::leases(&self.drive(&request.drive)?, replies).await
+    }
+
+    async fn end_lease(
+        &self,
+        request: EndLeaseRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<EndLeaseReply, ApiError> {
+        leases::end_lease(&self.drive(&request.drive)?, &request.lease).await
     }
 
     async fn join_requests(

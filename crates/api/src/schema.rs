@@ -112,6 +112,12 @@ commands! {
     invites: Invites(dto::InvitesRequest) streams dto::InviteLine => dto::InvitesReply;
     /// Takes an invite back.
     revoke_invite: RevokeInvite(dto::RevokeInviteRequest) => dto::RevokeInviteReply;
+    /// Lets a storage peer keep a drive's sealed bytes.
+    lease: Lease(dto::LeaseRequest) => dto::LeaseLine;
+    /// Lists the leases of a drive's storage peers.
+    leases: Leases(dto::LeasesRequest) streams dto::LeaseLine => dto::LeasesReply;
+    /// Ends a lease.
+    end_lease: EndLease(dto::EndLeaseRequest) => dto::EndLeaseReply;
     /// Lists who waits on this device to be let into a drive.
     join_requests: JoinRequests(dto::JoinRequestsRequest) streams dto::JoinRequestLine => dto::JoinRequestsReply;
     /// Lets somebody in who waits, or turns them away.

@@ -146,6 +146,33 @@ impl Commands for Fake {
         })
     }
 
+    async fn lease(&self, r: LeaseRequest, _: &mut Replies<NoItem>) -> Result<LeaseLine, ApiError> {
+        Ok(LeaseLine {
+            lease: "lease-1".into(),
+            peer: "p".into(),
+            quota: r.quota,
+            expires: r.expires_in,
+            state: LeaseState::Storing,
+            lacking: None,
+        })
+    }
+
+    async fn leases(
+        &self,
+        r: LeasesRequest,
+        _: &mut Replies<LeaseLine>,
+    ) -> Result<LeasesReply, ApiError> {
+        Ok(LeasesReply { drive: r.drive })
+    }
+
+    async fn end_lease(
+        &self,
+        r: EndLeaseRequest,
+        _: &mut Replies<NoItem>,
+    ) -> Result<EndLeaseReply, ApiError> {
+        Ok(EndLeaseReply { lease: r.lease })
+    }
+
     async fn join_requests(
         &self,
         r: JoinRequestsRequest,

@@ -66,13 +66,28 @@ pub(crate) fn run(
         // No longer of the terminal's session: neither Ctrl-C nor closing the window reaches it.
         rustix::process::setsid().ok();
     }
+    start_logging();
+    let ended = run_to_end(serve(&context, detached, passphrase));
+    if detached && let Err(Failure::Api(error)) = &ended {
+        report(&Report::Error(error.clone()));
+    }
+    ended
+}
+
+/// Writes what happens to standard error, in the measure that `PEERDRIVE_LOG` asks for.
+pub(crate) fn start_logging() {
     let log = std::env::var("PEERDRIVE_LOG").unwrap_or_else(|_| LOGGED.into());
     tracing_subscriber::fmt()
         .with_env_filter(filter(&log))
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .init();
+}
 
+/// Runs what serves others on as many threads as there are processors, and waits for nothing but it.
+pub(crate) fn run_to_end(
+    serving: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -80,11 +95,8 @@ pub(crate) fn run(
             ApiError::new(Code::Io, format!("this system lets no threads run: {e}"))
                 .hint("check the limits of this user")
         })?;
-    let ended = runtime.block_on(serve(&context, detached, passphrase));
+    let ended = runtime.block_on(serving);
     runtime.shutdown_background();
-    if detached && let Err(Failure::Api(error)) = &ended {
-        report(&Report::Error(error.clone()));
-    }
     ended
 }
 
@@ -211,12 +223,12 @@ fn app() -> Option<AppFiles> {
 }
 
 /// Signals that ask for an end in order.
-struct Ending {
+pub(crate) struct Ending {
     signals: [tokio::signal::unix::Signal; 3],
 }
 
 impl Ending {
-    fn new() -> Result<Self, ApiError> {
+    pub(crate) fn new() -> Result<Self, ApiError> {
         let one = |kind| {
             signal(kind).map_err(|e| {
                 ApiError::new(Code::Io, format!("signals cannot be received: {e}"))
@@ -232,7 +244,7 @@ impl Ending {
         })
     }
 
-    async fn asked(&mut self) {
+    pub(crate) async fn asked(&mut self) {
         let [a, b, c] = &mut self.signals;
         tokio::select! {
             _ = a.recv() => {}

@@ -65,6 +65,8 @@ table! {
         FRAME = "peerdrive v1 gossip frame",
         /// The checksum of a ticket's text.
         TICKET_SUM = "peerdrive v1 ticket checksum",
+        /// The checksum of a storage peer's code.
+        STORE_CODE_SUM = "peerdrive v1 store code checksum",
         /// The place of a value at rest.
         LOCAL = "peerdrive v1 local place",
         /// The proof, over a transport session, of a key that brings its holder back into a drive.

@@ -17,6 +17,7 @@ use crate::{
     membership::{Control, State},
     reentry,
     secret::{EndpointSecret, EpochSecret, RootSeed, TicketSecret},
+    store_code::StoreCode,
     testing::{TestDevice, rng},
 };
 
@@ -125,9 +126,18 @@ pub fn content(bytes: &[u8]) {
     }
 }
 
-/// Reads a ticket. Panics if one is accepted that does not say the same once written again.
+/// Reads a ticket, or a storage peer's code. Panics if one is accepted that does not say the same once written
+/// again.
 pub fn ticket(bytes: &[u8]) {
-    let Ok(ticket) = Ticket::parse(&String::from_utf8_lossy(bytes)) else {
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(code) = StoreCode::parse(&text) {
+        let again = code.to_text().ok();
+        let again = again.and_then(|text| StoreCode::parse(&text).ok());
+        let same =
+            again.is_some_and(|again| again.address == code.address && again.secret == code.secret);
+        assert!(same, "another code");
+    }
+    let Ok(ticket) = Ticket::parse(&text) else {
         return;
     };
     let again = ticket

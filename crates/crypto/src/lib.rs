@@ -79,7 +79,9 @@ pub mod local;
 pub mod membership;
 pub mod reentry;
 pub mod secret;
+pub mod store_code;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod text;
 pub mod wire;
 mod words;

@@ -79,6 +79,10 @@ secret_type!(
     TicketSecret
 );
 secret_type!(
+    /// The secret inside a storage peer's code.
+    StoreSecret
+);
+secret_type!(
     /// The fresh random key of one snapshot, carried in the checkpoint that names it.
     SnapshotKey
 );

@@ -35,7 +35,7 @@ fn running(drive: &Weak<Shared>) -> Option<Arc<Shared>> {
 }
 
 fn is_member(drive: &Weak<Shared>, peer: &PeerId) -> bool {
-    running(drive).is_some_and(|drive| drive.members.read().endpoints.contains_key(peer))
+    running(drive).is_some_and(|drive| drive.members.read().admits(peer))
 }
 
 impl MemberGate {

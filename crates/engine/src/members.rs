@@ -178,7 +178,7 @@ impl DriveHandle {
         Ok(found)
     }
 
-    async fn govern(&self, act: Act) -> Result<(), DriveError> {
+    pub(crate) async fn govern(&self, act: Act) -> Result<(), DriveError> {
         self.ask(|reply| Request::Govern { act, reply }).await
     }
 }
@@ -200,7 +200,7 @@ fn note_key(pending: &Pending) -> Vec<u8> {
 type Fits<'a> = dyn Fn(&str, Option<&str>) -> bool + 'a;
 
 /// The one thing that goes by `wanted`: an id counts before the beginning of one, that before a name.
-fn pick<T: Clone>(
+pub(crate) fn pick<T: Clone>(
     wanted: &str,
     listed: (&'static str, &'static str),
     all: &[T],

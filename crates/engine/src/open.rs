@@ -233,6 +233,7 @@ impl Device {
             voices,
             awaited,
             offers,
+            tag,
         }));
         let _ = itself.set(Arc::downgrade(&shared));
         self.gate.open(tag, &shared);
@@ -251,6 +252,7 @@ impl Device {
         tokio::spawn(crate::tend::tend(Arc::downgrade(&shared)));
         tokio::spawn(crate::checkpoints::follow(Arc::downgrade(&shared), offered));
         tokio::spawn(crate::holding::pinning::follow(Arc::downgrade(&shared)));
+        tokio::spawn(crate::holding::naming::follow(Arc::downgrade(&shared)));
         tokio::spawn(presence::run(Arc::downgrade(&shared), self.pace, ears));
         if awaited {
             tokio::spawn(crate::arriving::follow(Arc::downgrade(&shared)));
@@ -420,5 +422,5 @@ pub(crate) fn remember_address(
 }
 
 fn is_other_member(shared: &Shared, peer: &PeerId) -> bool {
-    *peer != shared.net.id() && shared.members.read().endpoints.contains_key(peer)
+    *peer != shared.net.id() && shared.members.read().admits(peer)
 }

@@ -1,7 +1,7 @@
 //! What a fuzzer may throw at this crate: every decoder that sees bytes from outside, with the
 //! properties that must hold for any input. Does not generate input.
 
-use crate::{address, holding, proto::Message};
+use crate::{address, holding, proto::Message, store};
 
 /// Decodes a message of the sync protocol. Panics if one is accepted that would be written
 /// differently.
@@ -18,8 +18,12 @@ pub fn address(bytes: &[u8]) {
     }
 }
 
-/// Decodes a question about blobs. Panics if one is accepted that would be written differently.
+/// Decodes a question about blobs, and a request to a storage peer. Panics if one is accepted that would be written
+/// differently.
 pub fn question(bytes: &[u8]) {
+    if let Some(request) = store::parse(bytes) {
+        assert_eq!(store::encode(&request), bytes, "not canonical");
+    }
     if let Some((promise, ids)) = holding::parse(bytes) {
         assert_eq!(holding::encode(promise, &ids), bytes, "not canonical");
     }

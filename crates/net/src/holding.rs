@@ -190,19 +190,34 @@ impl HoldDoor {
             let Some((promise, ids)) = parse(&question) else {
                 return Err(FrameError::Ended);
             };
-            let may = |id: &BlobId| self.gate.may_read_blob(&peer, id);
-            let count = ids.len();
-            let held = match self.holders.get() {
-                Some(holder) if ids.iter().all(may) => holder.held(peer, ids, promise).await,
-                _ => vec![Held::No; count],
-            };
-            let answer = held.into_iter().map(|held| match held {
-                Held::No => 0,
-                Held::Kept => 1,
-            });
-            frame::write(&mut send, vec![answer.collect()]).await?;
+            let answer = self.look(peer, promise, &ids).await;
+            frame::write(&mut send, vec![answer]).await?;
             send.finish().map_err(|e| lost(&e))?;
         }
+    }
+}
+
+impl HoldDoor {
+    /// The answer to one question: no to all that the asker may not read.
+    async fn look(&self, peer: PeerId, promise: Option<Term>, ids: &[BlobId]) -> Vec<u8> {
+        let mut answer = vec![0; ids.len()];
+        let Some(holder) = self.holders.get() else {
+            return answer;
+        };
+        let may = |(_, id): &(usize, &BlobId)| self.gate.may_read_blob(&peer, id);
+        let (places, asked): (Vec<usize>, Vec<BlobId>) = ids
+            .iter()
+            .enumerate()
+            .filter(may)
+            .map(|(place, id)| (place, *id))
+            .unzip();
+        let held = holder.held(peer, asked, promise).await;
+        for (place, held) in places.into_iter().zip(held) {
+            if let (Held::Kept, Some(said)) = (held, answer.get_mut(place)) {
+                *said = 1;
+            }
+        }
+        answer
     }
 }
 

@@ -4,6 +4,7 @@
 //! One [`Net`] per device. For each drive a [`DriveLink`] keeps the logs level with those of the other
 //! members; the logs themselves stay with an [`EntrySource`]. Blobs live in a [`BlobStore`] and are
 //! fetched by their hash. Who may do any of this is decided by a [`Gate`].
+//! A storage peer, which holds no drive's keys, is told by [`StoreRequest`]s what to keep.
 
 mod address;
 mod blobs;
@@ -17,6 +18,7 @@ mod net;
 mod proto;
 mod rate;
 mod screen;
+mod store;
 #[cfg(test)]
 mod testing;
 mod types;
@@ -31,4 +33,5 @@ pub use link::{DriveLink, LinkEvent, MAX_PRESENCE, PeerState, TooLong, TopicSeal
 pub use net::{Net, NetConfig, StartError};
 pub use proto::{EntrySource, LogHead};
 pub use screen::Gate;
+pub use store::{MAX_NAMED, StoreKeeper, StoreRefusal, StoreReply, StoreRequest};
 pub use types::{BlobId, DriveTag, EntryId, LogId, PeerId};

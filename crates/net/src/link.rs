@@ -137,7 +137,7 @@ pub(crate) struct Shared {
     pub(crate) drive: DriveTag,
     inbox: Mutex<Inbox>,
     wake: Notify,
-    members: watch::Sender<BTreeSet<PeerId>>,
+    circle: watch::Sender<Circle>,
     topic: watch::Sender<[u8; 32]>,
     presence: mpsc::Sender<Vec<u8>>,
     states: Mutex<BTreeMap<PeerId, PeerState>>,
@@ -145,6 +145,24 @@ pub(crate) struct Shared {
     stop: CancellationToken,
     /// Cancelled when the actor has ended.
     stopped: CancellationToken,
+}
+
+/// With whom sessions are kept up.
+#[derive(Clone, Default)]
+pub(crate) struct Circle {
+    members: BTreeSet<PeerId>,
+    /// Those who take no part in the topic.
+    stores: BTreeSet<PeerId>,
+}
+
+impl Circle {
+    fn has(&self, peer: &PeerId) -> bool {
+        self.members.contains(peer) || self.stores.contains(peer)
+    }
+
+    fn all(&self) -> BTreeSet<PeerId> {
+        self.members.union(&self.stores).copied().collect()
+    }
 }
 
 /// What waits for the actor.
@@ -178,7 +196,7 @@ impl DriveLink {
             drive,
             inbox: Mutex::default(),
             wake: Notify::new(),
-            members: watch::Sender::new(BTreeSet::new()),
+            circle: watch::Sender::new(Circle::default()),
             topic: watch::Sender::new(topic),
             presence,
             states: Mutex::default(),
@@ -233,9 +251,19 @@ impl DriveLink {
     /// Sets who the other members' devices are. Sessions with all of them are kept up from now on, and
     /// sessions with those whom the [`crate::Gate`] admits no more are ended.
     pub fn set_members(&self, peers: Vec<PeerId>) {
+        let members = peers.into_iter().collect();
         self.shared
-            .members
-            .send_replace(peers.into_iter().collect());
+            .circle
+            .send_modify(|circle| circle.members = members);
+    }
+
+    /// Sets with whom sessions are kept up who is not to be met on the topic: a member's storage peers, or a
+    /// storage peer's members.
+    pub fn set_stores(&self, peers: Vec<PeerId>) {
+        let stores = peers.into_iter().collect();
+        self.shared
+            .circle
+            .send_modify(|circle| circle.stores = stores);
     }
 
     /// How the members, and other peers with a session, stand to us. Nobody is level with what was announced
@@ -300,7 +328,7 @@ impl DriveLink {
 impl Shared {
     /// Says that a peer may be reached better than before.
     pub(crate) fn reachable(&self, peer: PeerId) {
-        if self.members.borrow().contains(&peer) {
+        if self.circle.borrow().has(&peer) {
             self.inbox.lock().reachable.insert(peer);
             self.wake.notify_one();
         }

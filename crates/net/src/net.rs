@@ -25,6 +25,7 @@ use crate::{
     proto::EntrySource,
     rate::Limits,
     screen::{Doorkeeper, Gate, Screen},
+    store::{self, STORE_ALPN, StoreDoor, StoreKeeper, StoreKeepers, StoreReply, StoreRequest},
     types::{BlobId, DriveTag, PeerId},
 };
 
@@ -118,6 +119,7 @@ struct Inner {
     blobs: BlobStore,
     fetcher: Fetcher,
     holders: Holders,
+    stores: StoreKeepers,
     limits: Limits,
     drives: Arc<OpenDrives>,
     links: Mutex<Vec<Arc<Shared>>>,
@@ -164,6 +166,7 @@ impl Net {
             instance,
         };
         let holders = Holders::default();
+        let stores = StoreKeepers::default();
         let limits = Limits::default();
         let keeper = Doorkeeper::default();
         let router = Router::builder(endpoint.clone())
@@ -181,6 +184,7 @@ impl Net {
                 ),
             )
             .accept(HOLD_ALPN, HoldDoor::new(holders.clone(), Arc::clone(&gate)))
+            .accept(STORE_ALPN, StoreDoor::new(stores.clone()))
             .spawn();
         let dial_limit = if config.discovery || config.relay.is_some() {
             CALL
@@ -197,6 +201,7 @@ impl Net {
             blobs,
             fetcher,
             holders,
+            stores,
             limits,
             drives,
             links: Mutex::default(),
@@ -258,6 +263,25 @@ impl Net {
     /// asked for is served if it is in the store, and peers' questions are answered with no.
     pub fn set_holder(&self, holder: Arc<dyn Holder>) {
         self.inner.holders.set(holder);
+    }
+
+    /// Makes this a storage peer: sets who answers what only those are asked.
+    pub fn set_store(&self, keeper: Arc<dyn StoreKeeper>) {
+        self.inner.stores.set(keeper);
+    }
+
+    /// Asks a storage peer for something.
+    ///
+    /// # Errors
+    ///
+    /// An [`AskError`] when there is no answer.
+    pub async fn ask_store(
+        &self,
+        peer: PeerId,
+        request: &StoreRequest,
+    ) -> Result<StoreReply, AskError> {
+        let inner = &self.inner;
+        store::ask(&inner.endpoint, peer, request, inner.dial_limit).await
     }
 
     /// Sets how fast contents may be sent and received, in bytes a second, all peers together.

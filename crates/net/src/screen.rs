@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 use crate::{
     join::JOIN_ALPN,
     link::SYNC_ALPN,
+    store::STORE_ALPN,
     types::{BlobId, DriveTag, LogId, PeerId},
 };
 
@@ -56,7 +57,8 @@ pub(crate) const DUPLICATE: VarInt = VarInt::from_u32(2);
 /// Closes a connection that has done its work.
 pub(crate) const DONE: VarInt = VarInt::from_u32(0);
 
-/// Refuses strangers. Joining is open to them; [`crate::join`] limits what they can use up.
+/// Refuses strangers. Joining and offers to a storage peer are open to them; [`crate::join`] and [`crate::store`] limit
+/// what they can use up.
 pub(crate) struct Screen {
     gate: Arc<dyn Gate>,
 }
@@ -77,7 +79,8 @@ impl EndpointHooks for Screen {
     async fn after_handshake<'a>(&'a self, conn: &'a Connection) -> AfterHandshakeOutcome {
         let peer = conn.remote_id().into();
         let to_be_told = || conn.alpn() == SYNC_ALPN && self.gate.was_removed(&peer);
-        if conn.alpn() == JOIN_ALPN || self.gate.admits(&peer) || to_be_told() {
+        let is_open = [JOIN_ALPN, STORE_ALPN].contains(&conn.alpn());
+        if is_open || self.gate.admits(&peer) || to_be_told() {
             return AfterHandshakeOutcome::Accept;
         }
         tracing::debug!(peer = %conn.remote_id().fmt_short(), "refused");

@@ -25,6 +25,7 @@ mod rename;
 mod repository;
 mod restart;
 mod secrecy;
+mod storage;
 mod storms;
 mod three;
 mod versions;

@@ -136,6 +136,9 @@ pub struct Peer {
     pub id: String,
     /// Whose it is, if known.
     pub member: Option<String>,
+    /// Whether it is nobody's device but a storage peer, which cannot read what it keeps.
+    #[serde(default)]
+    pub store: bool,
     /// Whether there is a connection to it now.
     pub connected: bool,
     /// Whether it and this device hold the same.

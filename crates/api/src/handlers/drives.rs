@@ -83,6 +83,7 @@ pub(super) fn peers(peers: Vec<PeerStatus>) -> Vec<Peer> {
         .map(|peer| Peer {
             id: peer.id.to_string(),
             member: peer.member,
+            store: peer.store,
             connected: peer.connected,
             level: peer.level,
             last_seen: peer.last_seen.and_then(|ago| millis(now.checked_sub(ago)?)),

@@ -19,6 +19,7 @@ use peerdrive_engine::errors::{
 use peerdrive_engine::history::HistoryError;
 use peerdrive_engine::holding::HoldError;
 use peerdrive_engine::join::JoinError;
+use peerdrive_engine::leases::LeaseError;
 use peerdrive_engine::leave::LeaveError;
 use peerdrive_engine::local::LocalError;
 use peerdrive_engine::members::{GovernError, WhoError};
@@ -398,6 +399,20 @@ pub(super) fn govern(error: &GovernError) -> ApiError {
     match error {
         GovernError::Who(error) => who(error),
         GovernError::Drive(error) => drive(error),
+    }
+}
+
+pub(super) fn lease(error: &LeaseError) -> ApiError {
+    match error {
+        LeaseError::Code(_) => told(
+            Code::BadTicket,
+            error,
+            "copy all of it again, in quotes, as `peerdrive replica` shows it",
+        ),
+        LeaseError::Address(_) => told(Code::BadTicket, error, "ask its operator for a new code"),
+        LeaseError::Ask(_) => told(Code::NoPeer, error, "check that it runs, and try again"),
+        LeaseError::Refused(_) => told(Code::NotAllowed, error, "ask its operator"),
+        LeaseError::Drive(error) => drive(error),
     }
 }
 

@@ -34,10 +34,12 @@ fn request(name: &str) -> Option<&'static str> {
         "keep" => r#"{"drive":"d","path":"/p"}"#,
         "recover" => r#"{"phrase":"w","contact":"c","place":{"inside":"/p"},"keep_devices":false}"#,
         "tree" | "ls" | "wait" | "peers" | "conflicts" | "deletions" | "members" | "invites"
-        | "join_requests" => r#"{"drive":"d","timeout":1}"#,
+        | "join_requests" | "leases" => r#"{"drive":"d","timeout":1}"#,
         "role" => r#"{"drive":"d","member":"m","role":"reader"}"#,
         "revoke" => r#"{"drive":"d","who":"m","compromised":false}"#,
         "revoke_invite" => r#"{"drive":"d","invite":"i"}"#,
+        "lease" => r#"{"drive":"d","code":"c","quota":1,"expires_in":1}"#,
+        "end_lease" => r#"{"drive":"d","lease":"l"}"#,
         "decide_join" => r#"{"drive":"d","request":"r","admit":true}"#,
         "cat" | "history" | "undelete" | "pin" | "unpin" | "evict" => r#"{"drive":"d","path":"p"}"#,
         "restore" => r#"{"drive":"d","path":"p","exact":false}"#,

@@ -50,7 +50,10 @@ fn row(peer: &Peer, now: SystemTime) -> Vec<String> {
     };
     vec![
         short(&peer.id).to_owned(),
-        peer.member.as_deref().map(plain).unwrap_or_default(),
+        match peer.store {
+            true => "(storage peer)".to_owned(),
+            false => peer.member.as_deref().map(plain).unwrap_or_default(),
+        },
         state,
     ]
 }
@@ -66,6 +69,7 @@ mod tests {
         let peer = |id: &str, connected, level, last_seen| Peer {
             id: id.into(),
             member: (id == "a").then(|| "Ana".into()),
+            store: id == "d",
             connected,
             level,
             last_seen,
@@ -77,11 +81,11 @@ mod tests {
             peer("d", false, false, None),
         ];
         let expected = "\
-PEER        MEMBER  STATE
-a           Ana     connected, level
-b                   connected, catching up
-0123456789          away, last seen 2 hours ago
-d                   away, never seen
+PEER        MEMBER          STATE
+a           Ana             connected, level
+b                           connected, catching up
+0123456789                  away, last seen 2 hours ago
+d           (storage peer)  away, never seen
 ";
         assert_eq!(
             peers(&all, UNIX_EPOCH + Duration::from_secs(7200)),

@@ -1,6 +1,5 @@
 //! The text that a person sends to another to invite them; knows nothing of what addresses look like.
 
-use data_encoding::BASE32_NOPAD;
 use ed25519_dalek::SigningKey;
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
@@ -10,8 +9,9 @@ use crate::{
     body::{Approve, Invite, MAX_LABEL, Role},
     domain::{context, label},
     ids::{BindId, DriveId, InviteId},
-    kdf::{derive, kdf},
+    kdf::kdf,
     secret::TicketSecret,
+    text::{TextError, from_text, to_text},
     wire::{self, Bytes},
 };
 
@@ -103,15 +103,8 @@ impl Ticket {
             role: self.role,
             not_after: self.not_after,
         };
-        let mut bytes = Zeroizing::new(wire::encode(&raw).map_err(|_| TicketError::TooMuch)?);
-        let sum = derive(context::TICKET_SUM, &bytes);
-        bytes.extend_from_slice(&sum[..4]);
-        let mut text = BASE32_NOPAD.encode(&bytes);
-        text.make_ascii_lowercase();
-        Ok(Zeroizing::new(format!(
-            "{PREFIX}{}",
-            Zeroizing::new(text).as_str()
-        )))
+        let bytes = Zeroizing::new(wire::encode(&raw).map_err(|_| TicketError::TooMuch)?);
+        Ok(to_text(PREFIX, context::TICKET_SUM, &bytes))
     }
 
     /// Reads a text; white space around it and line breaks in it do not matter.
@@ -119,35 +112,18 @@ impl Ticket {
     /// # Errors
     /// [`TicketError`].
     pub fn parse(text: &str) -> Result<Ticket, TicketError> {
-        if text.len() > MAX_TEXT {
-            return Err(TicketError::Damaged);
-        }
-        let mut clean = Zeroizing::new(text.to_owned());
-        clean.retain(|c| !c.is_whitespace());
-        let head = clean.get(..PREFIX.len()).ok_or(TicketError::NotATicket)?;
-        if !head.eq_ignore_ascii_case(PREFIX) {
-            return Err(TicketError::NotATicket);
-        }
-        let body = Zeroizing::new(clean[PREFIX.len()..].to_ascii_uppercase());
-        let decoded = BASE32_NOPAD
-            .decode(body.as_bytes())
-            .map_err(|_| TicketError::Damaged)?;
-        let bytes = Zeroizing::new(decoded);
-        let (payload, sum) = bytes
-            .len()
-            .checked_sub(4)
-            .and_then(|at| bytes.split_at_checked(at))
-            .ok_or(TicketError::Damaged)?;
-        if derive(context::TICKET_SUM, payload)[..4] != *sum {
-            return Err(TicketError::Damaged);
-        }
+        let payload = from_text(PREFIX, context::TICKET_SUM, MAX_TEXT, text);
+        let payload = payload.map_err(|error| match error {
+            TextError::Other => TicketError::NotATicket,
+            TextError::Damaged => TicketError::Damaged,
+        })?;
         // The sum is right, so this is how it was made: a version tells, before the rest is read.
         match payload.first() {
             Some(&VERSION) => {}
             Some(other) => return Err(TicketError::Version(*other)),
             None => return Err(TicketError::Damaged),
         }
-        let raw: Raw = wire::decode(payload, MAX_TEXT).map_err(|_| TicketError::Damaged)?;
+        let raw: Raw = wire::decode(&payload, MAX_TEXT).map_err(|_| TicketError::Damaged)?;
         if raw.gatekeepers.len() > MAX_GATEKEEPERS
             || raw.gatekeepers.iter().any(|a| a.len() > MAX_ADDRESS)
             || raw.name.len() > MAX_LABEL

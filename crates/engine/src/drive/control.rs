@@ -16,7 +16,7 @@ use peerdrive_crypto::secret::DriveSecret;
 use peerdrive_net::{LogId, PeerId};
 
 use super::handle::Members;
-use super::roll::{self, InviteInfo};
+use super::roll::{self, InviteInfo, LeaseInfo};
 use crate::keyring::SharedKeys;
 use crate::voices::{Choir, Voice};
 
@@ -217,6 +217,7 @@ impl ControlPlane {
             devices,
             role: self.role(),
             list: roll::members(state, &self.bind),
+            leases: state.leases.values().map(LeaseInfo::of).collect(),
             invites: invites
                 .map(|invite| InviteInfo::of(invite, &self.bind))
                 .collect(),

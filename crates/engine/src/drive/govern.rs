@@ -2,7 +2,7 @@
 //! Asks the rules before anything is written; does not make them.
 
 use peerdrive_crypto::author::{Draft, Signer};
-use peerdrive_crypto::body::{Cut, Reason, Revoke, RevokeDevice, Role};
+use peerdrive_crypto::body::{Cut, Lease, Reason, Revoke, RevokeDevice, Role};
 use peerdrive_crypto::entry::{Entry, Plane};
 use peerdrive_crypto::ids::{BindId, InviteId, MemberId};
 
@@ -13,7 +13,7 @@ use super::replica::Replica;
 const MOST_WRAPS: usize = 32;
 
 /// What is to be changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
     /// Gives a member another role.
     Role(MemberId, Role),
@@ -25,6 +25,10 @@ pub(crate) enum Act {
     Accept(BindId),
     /// Takes an invite back.
     RevokeInvite(InviteId),
+    /// Lets a storage peer keep the drive's sealed bytes.
+    Lease(Lease),
+    /// Ends a lease, by its id.
+    EndLease([u8; 16]),
 }
 
 impl Replica {
@@ -52,6 +56,14 @@ impl Replica {
             Act::RevokeInvite(invite) => {
                 self.at_least(Role::Admin)?;
                 Draft::new().revoke_invite(invite)
+            }
+            Act::Lease(lease) => {
+                self.at_least(Role::Admin)?;
+                Draft::new().lease(lease)
+            }
+            Act::EndLease(lease) => {
+                self.at_least(Role::Admin)?;
+                Draft::new().revoke_lease(lease)
             }
         };
         self.author(draft).map(drop)

@@ -13,7 +13,7 @@ use peerdrive_crdt_tree::tree::DriveTree;
 use peerdrive_crypto::body::Role;
 use peerdrive_crypto::ids::{BindId, DriveId, MemberId};
 use peerdrive_log::DriveLog;
-use peerdrive_net::{BlobId, DriveLink, LogHead, LogId, Net, PeerId};
+use peerdrive_net::{BlobId, DriveLink, DriveTag, LogHead, LogId, Net, PeerId};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::approval::Approvals;
@@ -22,11 +22,11 @@ use super::control::ControlPlane;
 use super::error::DriveError;
 use super::event::DriveEvent;
 use super::request::{Check, EditIfResults, EditResults, Jot, Request};
-use super::roll::{InviteInfo, MemberInfo};
+use super::roll::{InviteInfo, LeaseInfo, MemberInfo};
 use super::work::{Meter, Work};
 use crate::content::{ContentStore, Progress};
 use crate::history::{Writer, bind_text};
-use crate::holding::Ledger;
+use crate::holding::{Ledger, Storing};
 use crate::jotter::Jotter;
 use crate::keyring::SharedKeys;
 use crate::listing::{self, Listed};
@@ -94,6 +94,9 @@ pub(crate) struct Shared {
     meter: Mutex<Meter>,
     pub(crate) presence: Presence,
     pub(crate) voices: Arc<Voices>,
+    /// How the storage peers that are connected stand to what this device needs.
+    storing: Mutex<HashMap<PeerId, Storing>>,
+    tag: DriveTag,
     /// Grows with what [`DriveHandle::standing`] tells of.
     standing: watch::Sender<u64>,
 }
@@ -127,9 +130,35 @@ pub(crate) struct Members {
     pub(crate) list: Vec<MemberInfo>,
     /// Every invite there was.
     pub(crate) invites: Vec<InviteInfo>,
+    /// The leases of storage peers that were not ended.
+    pub(crate) leases: Vec<LeaseInfo>,
 }
 
 impl Members {
+    /// Whether a peer may have the drive's sealed entries and blobs: a member's device, or a storage peer.
+    pub(crate) fn admits(&self, peer: &PeerId) -> bool {
+        self.endpoints.contains_key(peer) || self.is_store(peer)
+    }
+
+    /// Whether a peer is a storage peer with a lease in force, and nobody's device.
+    pub(crate) fn is_store(&self, peer: &PeerId) -> bool {
+        let now = crate::env::now_ms();
+        !self.endpoints.contains_key(peer)
+            && self
+                .leases
+                .iter()
+                .any(|lease| lease.peer == *peer && !lease.is_over(now))
+    }
+
+    /// The storage peers.
+    fn stores(&self) -> Vec<PeerId> {
+        let mut stores: Vec<PeerId> = self.leases.iter().map(|lease| lease.peer).collect();
+        stores.sort_unstable();
+        stores.dedup();
+        stores.retain(|peer| self.is_store(peer));
+        stores
+    }
+
     /// Who writes as a device.
     pub(crate) fn writer(&self, bind: &BindId) -> Writer {
         match self.devices.get(bind) {
@@ -169,6 +198,7 @@ pub(crate) struct Parts {
     pub(crate) voices: Arc<Voices>,
     pub(crate) awaited: bool,
     pub(crate) offers: mpsc::Sender<Known>,
+    pub(crate) tag: DriveTag,
 }
 
 impl Shared {
@@ -209,6 +239,8 @@ impl Shared {
             meter: Mutex::default(),
             presence: parts.presence,
             voices: parts.voices,
+            storing: Mutex::default(),
+            tag: parts.tag,
             standing: watch::Sender::new(0),
         }
     }
@@ -271,6 +303,31 @@ impl Shared {
         self.offers.try_send(known).is_ok()
     }
 
+    /// What the drive is called on the wire.
+    pub(crate) fn tag(&self) -> DriveTag {
+        self.tag
+    }
+
+    /// How a storage peer stands, by what it said last.
+    pub(crate) fn storing(&self, peer: &PeerId) -> Option<Storing> {
+        self.storing.lock().get(peer).copied()
+    }
+
+    /// How many events there were.
+    pub(crate) fn published(&self) -> u64 {
+        self.published.load(Ordering::Acquire)
+    }
+
+    /// Notes what a storage peer said.
+    pub(crate) fn note_storing(&self, peer: PeerId, storing: Storing) {
+        self.storing.lock().insert(peer, storing);
+    }
+
+    /// Notes how all of them stand.
+    pub(crate) fn set_storing(&self, all: Vec<(PeerId, Storing)>) {
+        *self.storing.lock() = all.into_iter().collect();
+    }
+
     pub(crate) fn notices(&self) -> Vec<Problem> {
         self.notices.lock().clone()
     }
@@ -300,14 +357,16 @@ impl Shared {
         let own = self.net.id();
         let members = self.members.read();
         let silent = self.paused.load(Ordering::Acquire) || members.removals.contains_key(&own);
-        let others = match silent {
-            true => Vec::new(),
+        let (others, stores) = match silent {
+            true => (Vec::new(), Vec::new()),
             false => {
                 let all = members.endpoints.keys().copied();
-                all.filter(|peer| *peer != own).collect()
+                (all.filter(|peer| *peer != own).collect(), members.stores())
             }
         };
         drop(members);
+        // Storage peers first: whoever is one is not met on the topic.
+        self.link.set_stores(stores);
         self.link.set_members(others);
     }
 

@@ -1,7 +1,8 @@
 //! Who is in a drive, with which devices, and which invites there are: the rules' state in the words
 //! that doors show. Decides nothing.
 
-use peerdrive_crypto::body::{Reason, Role};
+use data_encoding::HEXLOWER;
+use peerdrive_crypto::body::{Lease, Reason, Role};
 use peerdrive_crypto::ids::{BindId, InviteId, MemberId};
 use peerdrive_crypto::membership::{Bind, InviteState, State};
 use peerdrive_net::PeerId;
@@ -93,6 +94,40 @@ impl InviteInfo {
             approve: state.asks_words(),
             revoked: state.revoked,
             here: invite.gatekeeper == *own,
+        }
+    }
+}
+
+/// A lease of a storage peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeaseInfo {
+    /// Its id.
+    pub id: [u8; 16],
+    /// The storage peer.
+    pub peer: PeerId,
+    /// How many bytes it may keep.
+    pub quota: u64,
+    /// Until when, milliseconds since 1970.
+    pub expires_ms: u64,
+}
+
+impl LeaseInfo {
+    /// The id as people see it.
+    pub fn id_text(&self) -> String {
+        format!("lease-{}", HEXLOWER.encode(&self.id))
+    }
+
+    /// Whether its time is over at `now_ms`, milliseconds since 1970.
+    pub fn is_over(&self, now_ms: u64) -> bool {
+        now_ms > self.expires_ms
+    }
+
+    pub(crate) fn of(lease: &Lease) -> Self {
+        Self {
+            id: lease.id,
+            peer: PeerId(lease.endpoint.0),
+            quota: lease.quota,
+            expires_ms: lease.not_after.saturating_mul(1000),
         }
     }
 }

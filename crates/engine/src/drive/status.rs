@@ -83,6 +83,8 @@ pub struct PeerStatus {
     pub id: PeerId,
     /// The name its member goes by, if one was given.
     pub member: Option<String>,
+    /// Whether it is a storage peer, and nobody's device.
+    pub store: bool,
     /// Whether there is a session with it.
     pub connected: bool,
     /// Whether both hold the same entries, and both know.
@@ -99,7 +101,7 @@ impl DriveHandle {
 
     /// What is pending. Cheap as well.
     pub fn pending(&self) -> Backlog {
-        self.pending_with(&self.shared.link.peers())
+        self.pending_with(&self.heard())
     }
 
     /// The drive's state now. Goes through the whole view: not for asking again and again.
@@ -109,7 +111,7 @@ impl DriveHandle {
             (tree.counts(), crate::listing::view_hash(&tree))
         };
         let peers = self.shared.link.peers();
-        let pending = self.pending_with(&peers);
+        let pending = self.pending();
         let copy = self.working_copy();
         let copy_status = copy.as_ref().map(|copy| copy.status());
         DriveStatus {
@@ -165,7 +167,7 @@ impl DriveHandle {
         let mut alone_since = None;
         let mut tried_again = false;
         loop {
-            let peers = self.shared.link.peers();
+            let peers = self.heard();
             if peers.iter().any(|peer| peer.connected) {
                 alone_since = None;
             } else {
@@ -213,6 +215,18 @@ impl DriveHandle {
         }
     }
 
+    /// The other devices, as far as anybody waits for them: a storage peer may have no room, and what it lacks
+    /// is shown with its lease.
+    fn heard(&self) -> Vec<PeerState> {
+        let mut peers = self.shared.link.peers();
+        let members = self.shared.members.read();
+        for peer in peers.iter_mut().filter(|peer| members.is_store(&peer.peer)) {
+            peer.level |= peer.connected && peer.ahead == 0;
+            peer.behind = 0;
+        }
+        peers
+    }
+
     fn named(&self, peers: Vec<PeerState>) -> Vec<PeerStatus> {
         let members = self.shared.members.read();
         let name = |peer: &PeerId| {
@@ -224,6 +238,7 @@ impl DriveHandle {
             .map(|peer| PeerStatus {
                 id: peer.peer,
                 member: name(&peer.peer),
+                store: members.is_store(&peer.peer),
                 connected: peer.connected,
                 level: peer.level,
                 last_seen: peer.last_seen.and_then(|at| at.elapsed().ok()),

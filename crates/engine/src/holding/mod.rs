@@ -7,8 +7,10 @@
 
 mod answers;
 mod collect;
+mod due;
 mod evict;
 mod ledger;
+pub(crate) mod naming;
 mod needed;
 pub(crate) mod pinning;
 mod pins;
@@ -28,6 +30,7 @@ pub(crate) use answers::Answers;
 pub use collect::Collected;
 pub use evict::Evicted;
 pub(crate) use ledger::Ledger;
+pub use naming::Storing;
 pub(crate) use remake::{can_remake, preserve, remake};
 pub use settings::Keeping;
 pub use whereabouts::Whereabouts;

@@ -1,18 +1,16 @@
 //! Sees to it that what is pinned is on this device while the drive changes: what somebody writes, moves
 //! or restores below a pin is fetched, and tried again when it could not be had. Knows when, not how.
 
-use std::collections::HashSet;
 use std::sync::Weak;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use peerdrive_crdt_tree::event::TreeEvent;
 use peerdrive_crdt_tree::id::NodeId;
 use peerdrive_crdt_tree::node::FileContent;
-use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::sync::broadcast::error::RecvError;
 
+use super::due::Due;
 use super::{HoldError, needed, pins};
-use crate::drive::event::DriveEvent;
 use crate::drive::handle::{DriveHandle, Shared};
 
 /// Changes come in bursts.
@@ -21,64 +19,17 @@ const REST: Duration = Duration::from_millis(300);
 /// What could not be had is tried again after this long, and when a peer comes.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// What may have to be fetched.
-#[derive(Debug, Default)]
-struct Due {
-    /// Everything that is pinned.
-    all: bool,
-    /// These nodes and what is below them, if they are below a pin.
-    nodes: HashSet<NodeId>,
-    /// It was tried, and not all could be had.
-    failed: bool,
-}
-
-impl Due {
-    fn is_something(&self) -> bool {
-        self.all || !self.nodes.is_empty()
-    }
-
-    fn hear(&mut self, event: &DriveEvent) {
-        match event {
-            DriveEvent::Tree { events, .. } => self.nodes.extend(events.iter().filter_map(brings)),
-            DriveEvent::Reloaded => self.all = true,
-            DriveEvent::Peers => self.failed = false,
-            DriveEvent::Members => {}
-        }
-    }
-}
-
-/// The node that an event may bring other bytes for.
-fn brings(event: &TreeEvent) -> Option<NodeId> {
-    match event {
-        TreeEvent::NodeCreated { id }
-        | TreeEvent::NodeMoved { id, .. }
-        | TreeEvent::ContentChanged { id }
-        | TreeEvent::ConflictAppeared { id } => Some(*id),
-        TreeEvent::AttributesChanged { .. }
-        | TreeEvent::NodeDeleted { .. }
-        | TreeEvent::ConflictEnded { .. } => None,
-    }
-}
-
 /// Runs as long as the drive does.
 pub(crate) async fn follow(shared: Weak<Shared>) {
     let Some(mut events) = shared.upgrade().map(|shared| shared.follow_events()) else {
         return;
     };
-    let mut due = Due {
-        all: true,
-        ..Due::default()
-    };
+    let mut due = Due::everything();
     loop {
         if due.is_something() && !due.failed {
             tokio::time::sleep(REST).await;
-            loop {
-                match events.try_recv() {
-                    Ok(event) => due.hear(&event),
-                    Err(TryRecvError::Lagged(_)) => due.all = true,
-                    Err(TryRecvError::Empty) => break,
-                    Err(TryRecvError::Closed) => return,
-                }
+            if !due.hear_all(&mut events) {
+                return;
             }
             let Some(shared) = shared.upgrade() else {
                 return;
@@ -98,7 +49,7 @@ pub(crate) async fn follow(shared: Weak<Shared>) {
         };
         match heard {
             Ok(Ok(event)) => due.hear(&event),
-            Ok(Err(RecvError::Lagged(_))) => due.all = true,
+            Ok(Err(RecvError::Lagged(missed))) => due.miss(missed),
             Ok(Err(RecvError::Closed)) => return,
             Err(_) => due.failed = false,
         }

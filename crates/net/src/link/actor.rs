@@ -2,7 +2,7 @@
 //! keeps sessions up. Does not decide what is asked of whom.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     future::Future,
     pin::Pin,
     sync::Arc,
@@ -21,7 +21,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Ends, Inbox, LinkEvent, NewSession, PeerState, Shared,
+    Circle, Ends, Inbox, LinkEvent, NewSession, PeerState, Shared,
     dialer::Dialer,
     events::Waiting,
     notice,
@@ -54,6 +54,10 @@ const HINT_LOOK: Duration = Duration::from_millis(20);
 /// How long the end of a link waits for its last words to go out.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
+/// How long before the end of a link its last message of presence was said at least: gossip hands it on in the
+/// background, and what has not left this device when the endpoint closes is lost.
+const GOING_OUT: Duration = Duration::from_millis(100);
+
 /// Peers that are told at one time why they are turned away.
 const MAX_TOLD: usize = 8;
 
@@ -82,7 +86,7 @@ pub(crate) struct Actor {
     shared: Arc<Shared>,
     exchange: Exchange,
     dialer: Dialer,
-    members: BTreeSet<PeerId>,
+    circle: Circle,
     sessions: BTreeMap<PeerId, Session>,
     next_number: u64,
 
@@ -104,6 +108,10 @@ pub(crate) struct Actor {
     next_hint: Instant,
     next_look: Instant,
     next_nudge: Instant,
+    /// When presence was last said.
+    said: Option<Instant>,
+    /// Addresses of peers that are not known to belong here, with who told: they may, a moment later.
+    unplaced: VecDeque<(PeerId, Vec<u8>)>,
 }
 
 impl Actor {
@@ -133,7 +141,7 @@ impl Actor {
         let actor = Self {
             exchange: Exchange::new(source),
             dialer: Dialer::new(ChaCha8Rng::seed_from_u64(seed)),
-            members: BTreeSet::new(),
+            circle: Circle::default(),
             sessions: BTreeMap::new(),
             next_number: 0,
             incoming,
@@ -151,6 +159,8 @@ impl Actor {
             next_hint: now,
             next_look: now,
             next_nudge: now,
+            said: None,
+            unplaced: VecDeque::new(),
             shared,
             net,
         };
@@ -164,8 +174,8 @@ impl Actor {
         leave: CancellationToken,
     ) {
         let shared = Arc::clone(&self.shared);
-        let mut members = shared.members.subscribe();
-        members.mark_changed();
+        let mut circle = shared.circle.subscribe();
+        circle.mark_changed();
         let mut recheck = tokio::time::interval(RECHECK);
         recheck.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -194,11 +204,14 @@ impl Actor {
                     // Whom it was about is not known, and nobody is to be shut out for it.
                     Err(_) => self.being_told.clear(),
                 },
-                Ok(()) = members.changed() => {
-                    self.members = members.borrow_and_update().clone();
+                Ok(()) = circle.changed() => {
+                    self.circle = circle.borrow_and_update().clone();
                     self.screen_members();
+                    for (from, address) in std::mem::take(&mut self.unplaced) {
+                        self.learn(from, &[address]);
+                    }
                 }
-                Some(bytes) = self.presence.recv() => self.say(Whisper::Presence(bytes)),
+                Some(bytes) = self.presence.recv() => self.say_presence(bytes),
                 Some(heard) = self.heard.recv() => self.hear(heard),
                 _ = recheck.tick() => {
                     self.feed(InEvent::Recheck);
@@ -223,12 +236,16 @@ impl Actor {
     /// Says what was still to be said, and leaves the topic.
     async fn last_words(mut self, stay: JoinHandle<()>) {
         while let Ok(bytes) = self.presence.try_recv() {
-            self.say(Whisper::Presence(bytes));
+            self.say_presence(bytes);
         }
+        let gone_out = self.said.map(|at| at + GOING_OUT);
         // Without anyone who could ask for more, it leaves when all is said.
         drop(self);
         if timeout(LAST_WORDS, stay).await.is_err() {
             tracing::debug!("gossip does not keep up; a last message may be lost");
+        }
+        if let Some(at) = gone_out {
+            sleep_until(at).await;
         }
     }
 
@@ -337,6 +354,7 @@ impl Actor {
     fn hint(&mut self, heads: &[LogHead]) {
         let now = Instant::now();
         let all_here = self
+            .circle
             .members
             .iter()
             .all(|peer| self.sessions.contains_key(peer));
@@ -347,6 +365,11 @@ impl Actor {
         if let Some(sealed) = self.net.seal.seal_hint(&Hint::of(heads).encode()) {
             self.say(Whisper::Hint(sealed));
         }
+    }
+
+    fn say_presence(&mut self, bytes: Vec<u8>) {
+        self.said = Some(Instant::now());
+        self.say(Whisper::Presence(bytes));
     }
 
     fn say(&self, whisper: Whisper) {
@@ -489,8 +512,10 @@ impl Actor {
         self.dialer.connected(&peer);
         self.feed(InEvent::Opened(peer));
         self.introduce(peer);
-        // Dropped when gossip does not keep up: it has other peers then.
-        let _ = self.topic.try_send(ToTopic::Meet(peer));
+        if !self.circle.stores.contains(&peer) {
+            // Dropped when gossip does not keep up: it has other peers then.
+            let _ = self.topic.try_send(ToTopic::Meet(peer));
+        }
     }
 
     /// Refuses a peer; tells it why first, if it was a member.
@@ -510,12 +535,19 @@ impl Actor {
 
     /// Tells a peer where we and the other members are.
     fn introduce(&self, peer: PeerId) {
-        let others = self.members.iter().filter(|other| **other != peer);
+        let all = self.circle.all();
+        let others = all.iter().filter(|other| **other != peer);
         let list: Vec<Vec<u8>> = std::iter::once((self.net.own_address)())
             .chain(others.filter_map(|other| self.net.book.get(other)))
             .take(MAX_ADDRESSES)
             .collect();
         self.tell_addresses(peer, list);
+        // Whoever has come may be one whose address only this device was told.
+        if let Some(address) = self.net.book.get(&peer) {
+            for other in self.sessions.keys().filter(|other| **other != peer) {
+                self.tell_addresses(*other, vec![address.clone()]);
+            }
+        }
     }
 
     fn tell_addresses(&self, peer: PeerId, list: Vec<Vec<u8>>) {
@@ -538,8 +570,12 @@ impl Actor {
                 Word::Hearsay
             };
             let member =
-                self.members.contains(&peer) || self.net.gate.admits_to(&peer, &self.shared.drive);
+                self.circle.has(&peer) || self.net.gate.admits_to(&peer, &self.shared.drive);
             if !member {
+                if self.unplaced.len() >= MAX_ADDRESSES {
+                    self.unplaced.pop_front();
+                }
+                self.unplaced.push_back((from, bytes.clone()));
                 continue;
             }
             if let Ok((peer, true)) = self.net.book.learn(bytes, word) {
@@ -565,7 +601,7 @@ impl Actor {
             .filter(|peer| !self.net.gate.admits_to(peer, &drive))
             .copied()
             .collect();
-        self.dialer.set_members(&self.members, Instant::now());
+        self.dialer.set_members(&self.circle.all(), Instant::now());
         if !gone.is_empty() {
             // Why they are to go may be among what is not told yet, and nobody tells them later.
             self.read_inbox();
@@ -599,8 +635,9 @@ impl Actor {
     /// Shows how peers stand.
     fn publish(&self) {
         let mut states = self.shared.states.lock();
-        states.retain(|peer, _| self.members.contains(peer) || self.sessions.contains_key(peer));
-        for peer in self.members.iter().chain(self.sessions.keys()) {
+        let all = self.circle.all();
+        states.retain(|peer, _| all.contains(peer) || self.sessions.contains_key(peer));
+        for peer in all.iter().chain(self.sessions.keys()) {
             let standing = self.exchange.standing(peer);
             let connected = self.sessions.contains_key(peer);
             let state = states.entry(*peer).or_insert_with(|| PeerState {

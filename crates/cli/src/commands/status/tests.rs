@@ -33,6 +33,7 @@ fn a_drive_in_order_is_one_line() {
         member: None,
         connected: true,
         level: true,
+        store: false,
         last_seen: None,
     };
     let mut mounted = drive("Films");

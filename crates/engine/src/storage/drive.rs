@@ -1,0 +1,531 @@
+//! One drive on a storage peer: its record is kept level with its members', and the blobs that they name are
+//! fetched from them. Decides who may do so by the record; holds no key.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use parking_lot::{Mutex, RwLock};
+use peerdrive_crypto::body::Role;
+use peerdrive_crypto::ids::{DriveId, EndpointKey, LogId};
+use peerdrive_log::{AppendError, Batch, DriveLog, Note, Space};
+use peerdrive_net::{BlobId, DriveLink, DriveTag, LinkEvent, Net, PeerId, TopicSeal};
+use tokio::sync::mpsc;
+
+use super::kept::KeptBlobs;
+use super::peer::{Budget, StoredDrive, StoredStanding};
+use super::record::{Record, RecordError, Terms};
+use crate::peers::{Entries, head_of};
+
+/// Namings of blobs that may wait for those before them.
+const WAITING: usize = 64;
+
+/// Blobs that are fetched before what came is made durable and noted.
+const FETCHED: usize = 256;
+
+/// The id of the drive, and since when it has had no lease, if it has none.
+const ID_KEY: &[u8] = b"id";
+const ENDED_KEY: &[u8] = b"ended";
+const LEASED_KEY: &[u8] = b"leased";
+
+/// How long a drive that was offered may take until its record says that there is a lease.
+const OFFERED: u64 = 3600;
+
+/// A storage peer says nothing on a topic and heeds nothing: it knows none.
+#[derive(Debug)]
+struct Silent;
+
+impl TopicSeal for Silent {
+    fn seal_hint(&self, _hint: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn open_hint(&self, _sealed: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+}
+
+/// Who takes part, as the last control entry left it.
+#[derive(Debug, Default)]
+struct Roll {
+    live: HashMap<PeerId, Role>,
+    removals: HashMap<PeerId, Vec<(peerdrive_net::LogId, u64)>>,
+    terms: Option<Terms>,
+    /// Whether there ever was a lease.
+    leased: bool,
+    /// Since when there is none, in seconds since 1970.
+    ended: Option<u64>,
+    /// Who offered the drive, until its record says who may do what.
+    offered_by: Option<PeerId>,
+}
+
+impl Roll {
+    fn in_force(&self, now: u64) -> Option<Terms> {
+        self.terms.filter(|terms| now <= terms.not_after)
+    }
+}
+
+/// See the module.
+pub(crate) struct Drive {
+    pub(crate) tag: DriveTag,
+    pub(crate) id: DriveId,
+    folder: PathBuf,
+    own: EndpointKey,
+    net: Net,
+    log: Arc<DriveLog>,
+    link: DriveLink,
+    record: Mutex<Record>,
+    kept: Mutex<KeptBlobs>,
+    roll: RwLock<Roll>,
+    wanted: mpsc::Sender<(PeerId, Vec<BlobId>)>,
+    /// Blobs that were named and are not here yet.
+    fetching: Mutex<HashSet<BlobId>>,
+    full: AtomicBool,
+    budget: Arc<Budget>,
+}
+
+impl std::fmt::Debug for Drive {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Drive")
+            .field("tag", &self.tag)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Seconds since 1970, by this machine's clock.
+pub(crate) fn now_s() -> u64 {
+    crate::env::now_ms() / 1000
+}
+
+/// Days since 1970.
+fn today() -> u32 {
+    u32::try_from(now_s() / 86_400).unwrap_or(u32::MAX)
+}
+
+impl Drive {
+    /// Opens what is stored of a drive in `folder`, which is made if it is `offered`: the drive's id and who
+    /// offers it.
+    pub(crate) fn open(
+        folder: &Path,
+        tag: DriveTag,
+        offered: Option<(DriveId, PeerId)>,
+        net: &Net,
+        budget: &Arc<Budget>,
+    ) -> Result<Arc<Self>, RecordError> {
+        let path = folder.join("log.redb");
+        std::fs::create_dir_all(folder).map_err(|source| peerdrive_log::OpenError::Io {
+            path: path.clone(),
+            source,
+        })?;
+        let id = match offered {
+            Some((id, _)) => id,
+            None => {
+                let id = DriveLog::open(&path)?.note(Space::Config, ID_KEY)?;
+                DriveId(
+                    id.and_then(|id| id.try_into().ok())
+                        .ok_or(RecordError::Damaged)?,
+                )
+            }
+        };
+        let record = Record::open(&path, id)?;
+        let log = record.log();
+        let kept = KeptBlobs::load(log.clone())?;
+        let ended = log.note(Space::Config, ENDED_KEY)?;
+        let ended = ended.and_then(|at| at.try_into().ok());
+        let roll = Roll {
+            leased: log.note(Space::Config, LEASED_KEY)?.is_some(),
+            ended: ended.map(u64::from_le_bytes),
+            offered_by: offered.map(|(_, peer)| peer),
+            ..Roll::default()
+        };
+        let entries = Arc::new(Entries::new(log.clone()));
+        // A topic that nobody else is on.
+        let link = net.open_drive(tag, crate::env::random(), entries, Arc::new(Silent));
+        let (wanted, waiting) = mpsc::channel(WAITING);
+        let drive = Arc::new(Self {
+            tag,
+            id,
+            folder: folder.to_owned(),
+            own: EndpointKey(net.id().0),
+            net: net.clone(),
+            log,
+            link,
+            record: Mutex::new(record),
+            kept: Mutex::new(kept),
+            roll: RwLock::new(roll),
+            wanted,
+            fetching: Mutex::default(),
+            full: AtomicBool::new(false),
+            budget: budget.clone(),
+        });
+        if offered.is_some() {
+            drive.note(ID_KEY, Some(id.0.to_vec()));
+        }
+        for (_, address) in drive.log.notes(Space::Peers)? {
+            if let Err(error) = net.learn(&address) {
+                tracing::debug!(%error, "a remembered address is of no use");
+            }
+        }
+        drive.look_at_members();
+        drive.count();
+        let events = drive.link.events();
+        tokio::spawn(follow(Arc::downgrade(&drive), events));
+        tokio::spawn(pull(Arc::downgrade(&drive), waiting));
+        Ok(drive)
+    }
+
+    /// Ends it, and waits until that is done.
+    pub(crate) async fn close(&self) {
+        self.link.clone().close().await;
+        self.budget.forget(&self.tag);
+    }
+
+    /// Takes a drive up again whose lease had ended, or that is offered by somebody else.
+    pub(crate) fn offered_again(&self, by: PeerId) {
+        {
+            let mut roll = self.roll.write();
+            roll.offered_by = Some(by);
+            roll.ended = roll.ended.map(|_| now_s());
+        }
+        self.look_at_members();
+    }
+
+    fn note(&self, key: &[u8], value: Option<Vec<u8>>) {
+        let note = Note {
+            space: Space::Config,
+            key: key.to_vec(),
+            value,
+        };
+        let batch = Batch {
+            notes: vec![note],
+            ..Batch::default()
+        };
+        if let Err(error) = self.log.append(&batch) {
+            tracing::error!(%error, "a note of a drive cannot be written");
+        }
+    }
+
+    /// Reads from the record who may do what, and keeps sessions with those.
+    fn look_at_members(&self) {
+        let (live, removals, terms) = {
+            let record = self.record.lock();
+            (record.live(), record.removals(), record.lease(&self.own))
+        };
+        let now = now_s();
+        let mut roll = self.roll.write();
+        roll.live = live;
+        roll.removals = removals;
+        if roll.terms != terms {
+            self.full.store(false, Ordering::Relaxed);
+        }
+        roll.terms = terms;
+        let in_force = roll.in_force(now).is_some();
+        if in_force {
+            roll.offered_by = None;
+        }
+        let (was_leased, was_ended) = (roll.leased, roll.ended);
+        roll.leased |= in_force;
+        roll.ended = match in_force {
+            true => None,
+            false => Some(roll.ended.unwrap_or(now)),
+        };
+        let peers: Vec<PeerId> = match in_force {
+            true => roll.live.keys().copied().collect(),
+            false => roll.offered_by.into_iter().collect(),
+        };
+        let (leased, ended) = (roll.leased, roll.ended);
+        drop(roll);
+        if leased && !was_leased {
+            self.note(LEASED_KEY, Some(vec![1]));
+        }
+        if ended != was_ended {
+            self.note(ENDED_KEY, ended.map(|at| at.to_le_bytes().to_vec()));
+        }
+        self.link.set_stores(peers);
+    }
+
+    /// Looks whether the lease has run out, and whether what is left of the drive is to go.
+    pub(crate) fn is_over(&self, grace: u64) -> bool {
+        self.look_at_members();
+        let roll = self.roll.read();
+        let offered = roll.offered_by.is_some() || !roll.leased;
+        let grace = if offered { OFFERED } else { grace };
+        roll.ended
+            .is_some_and(|ended| now_s() >= ended.saturating_add(grace))
+    }
+
+    /// Whether a peer may have what is stored of the drive, by its lease.
+    pub(crate) fn serves(&self, peer: &PeerId) -> bool {
+        let roll = self.roll.read();
+        match roll.in_force(now_s()) {
+            Some(_) => roll.live.contains_key(peer),
+            // Who offered it brings the record; before there is a lease in it, nobody else is let in.
+            None => roll.offered_by == Some(*peer),
+        }
+    }
+
+    /// What a device that was removed may be told of that.
+    pub(crate) fn removal(&self, peer: &PeerId) -> Option<Vec<(peerdrive_net::LogId, u64)>> {
+        let roll = self.roll.read();
+        roll.in_force(now_s())?;
+        roll.removals.get(peer).cloned()
+    }
+
+    pub(crate) fn keeps(&self, blob: &BlobId) -> bool {
+        self.kept.lock().has(blob)
+    }
+
+    pub(crate) fn role(&self, peer: &PeerId) -> Option<Role> {
+        let roll = self.roll.read();
+        roll.in_force(now_s())?;
+        roll.live.get(peer).copied()
+    }
+
+    /// Bytes that may still come.
+    fn room(&self) -> u64 {
+        let quota = match self.roll.read().in_force(now_s()) {
+            Some(terms) => terms.quota,
+            // Only its record comes before there is a lease: the part of it that says so.
+            None => 0,
+        };
+        let used = self.used();
+        quota.saturating_sub(used).min(self.budget.room())
+    }
+
+    fn used(&self) -> u64 {
+        let entries = self.record.lock().bytes();
+        entries + self.kept.lock().bytes()
+    }
+
+    fn count(&self) {
+        self.budget.set(self.tag, self.used());
+    }
+
+    /// Takes entries in that a member has sent.
+    fn receive(&self, entries: Vec<Bytes>) -> Result<Vec<LogId>, AppendError> {
+        let room = self.room();
+        let taken = self.record.lock().receive(entries, room)?;
+        self.count();
+        if taken.control {
+            self.look_at_members();
+        }
+        if taken.full && self.roll.read().in_force(now_s()).is_some() {
+            self.full.store(true, Ordering::Relaxed);
+        }
+        Ok(taken.grown)
+    }
+
+    /// Names blobs that a writer of the drive wants kept: of each whether it is here, and whether there is no
+    /// room for the others. What is not here is fetched from them.
+    pub(crate) fn keep(
+        &self,
+        peer: PeerId,
+        blobs: &[BlobId],
+    ) -> Result<(Vec<bool>, bool), AppendError> {
+        let here = self.kept.lock().name(blobs, today())?;
+        let missing = blobs.iter().zip(&here).filter(|(_, here)| !**here);
+        let missing: Vec<BlobId> = {
+            let fetching = self.fetching.lock();
+            let missing = missing.map(|(id, _)| *id);
+            missing.filter(|id| !fetching.contains(id)).collect()
+        };
+        // Full until something goes or the lease changes: what did not fit would be fetched in vain.
+        let full = self.full.load(Ordering::Relaxed) || self.room() == 0;
+        let full = full && here.contains(&false);
+        if !full && !missing.is_empty() {
+            let mut fetching = self.fetching.lock();
+            if self.wanted.try_send((peer, missing.clone())).is_ok() {
+                fetching.extend(missing);
+            }
+        }
+        Ok((here, full))
+    }
+
+    /// Notes that somebody relies on blobs. Nothing of it holds if it cannot be written down.
+    pub(crate) fn promise(
+        &self,
+        blobs: &[BlobId],
+        term: peerdrive_net::Term,
+    ) -> Result<(), AppendError> {
+        self.kept.lock().promise(blobs, term, today())
+    }
+
+    /// Strikes off what nobody needs any more, now that an admin has named everything that the drive needs.
+    pub(crate) fn tidy(&self) -> Result<Vec<BlobId>, AppendError> {
+        let mut kept = self.kept.lock();
+        let gone = kept.unneeded(today());
+        kept.strike(&gone)?;
+        drop(kept);
+        self.count();
+        self.full.store(false, Ordering::Relaxed);
+        Ok(gone)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn note_come(&self, come: &[(BlobId, u64)]) -> Result<(), AppendError> {
+        self.kept.lock().add(come, today())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn note_gone(&self, gone: &[BlobId]) -> Result<(), AppendError> {
+        self.kept.lock().strike(gone)
+    }
+
+    /// All blobs that are kept of it.
+    pub(crate) fn blobs(&self) -> Vec<BlobId> {
+        self.kept.lock().ids()
+    }
+
+    /// Removes its record from the disk. It must have been closed.
+    pub(crate) fn erase(&self) -> std::io::Result<()> {
+        std::fs::remove_dir_all(&self.folder)
+    }
+
+    /// How it stands, for the operator.
+    pub(crate) fn show(&self) -> StoredDrive {
+        let blobs = self.kept.lock().len() as u64;
+        let bytes = self.used();
+        let roll = self.roll.read();
+        let connected = self
+            .link
+            .peers()
+            .iter()
+            .filter(|peer| peer.connected)
+            .count();
+        let standing = match (roll.in_force(now_s()), roll.ended) {
+            (Some(terms), _) => StoredStanding::Leased {
+                quota: terms.quota,
+                until: terms.not_after,
+            },
+            (None, Some(since)) if roll.leased => StoredStanding::Ended { since },
+            (None, _) => StoredStanding::Offered,
+        };
+        StoredDrive {
+            tag: self.tag.to_string(),
+            standing,
+            devices: roll.live.len() as u64,
+            connected: connected as u64,
+            bytes,
+            blobs,
+            full: self.full.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Fetches blobs from who named them, as far as there is room.
+    async fn fetch(&self, peer: PeerId, ids: &[BlobId]) {
+        let blobs = self.net.blobs();
+        for some in ids.chunks(FETCHED) {
+            let mut room = self.room();
+            let mut come = Vec::new();
+            let mut over = Vec::new();
+            if room > 0 {
+                let mut fetching = self.net.fetch(some.to_vec(), vec![peer]);
+                while let Some((id, fetched)) = fetching.next().await {
+                    match fetched {
+                        Ok(len) if len <= room => {
+                            room -= len;
+                            come.push((id, len));
+                        }
+                        Ok(_) => over.push(id),
+                        Err(error) => tracing::debug!(%error, %id, "a blob did not come"),
+                    }
+                }
+            }
+            if room == 0 || !over.is_empty() {
+                self.full.store(true, Ordering::Relaxed);
+                self.budget.give_up(over);
+            }
+            let ids: Vec<BlobId> = come.iter().map(|(id, _)| *id).collect();
+            // Nobody is told that a blob is here before it would survive a loss of power.
+            let noted = match blobs.make_durable(&ids).await {
+                Ok(()) => {
+                    let noted = self.kept.lock().add(&come, today());
+                    noted.map_err(|error| error.to_string())
+                }
+                Err(error) => Err(error.to_string()),
+            };
+            if let Err(error) = noted {
+                tracing::error!(error, "what came cannot be kept");
+            }
+            let mut fetching = self.fetching.lock();
+            some.iter().for_each(|id| _ = fetching.remove(id));
+            drop(fetching);
+            self.count();
+        }
+    }
+}
+
+/// Fetches what is named, one naming after the other, until the drive ends.
+async fn pull(drive: Weak<Drive>, mut wanted: mpsc::Receiver<(PeerId, Vec<BlobId>)>) {
+    while let Some((peer, ids)) = wanted.recv().await {
+        let Some(drive) = drive.upgrade() else {
+            return;
+        };
+        drive.fetch(peer, &ids).await;
+    }
+}
+
+/// Carries what comes over the link into the record, until the drive ends.
+async fn follow(drive: Weak<Drive>, mut events: mpsc::Receiver<LinkEvent>) {
+    while let Some(event) = events.recv().await {
+        let Some(drive) = drive.upgrade() else {
+            return;
+        };
+        match event {
+            LinkEvent::Entries { entries, done, .. } => {
+                let taking = {
+                    let drive = drive.clone();
+                    tokio::task::spawn_blocking(move || drive.receive(entries))
+                };
+                match taking.await {
+                    Ok(Ok(grown)) => {
+                        let heads = grown.iter().filter_map(|log| drive.log.tip(&log.0));
+                        let heads = heads.map(|tip| (head_of(&tip), Vec::new())).collect();
+                        drive.link.announce(heads);
+                    }
+                    Ok(Err(error)) => tracing::error!(%error, "entries cannot be stored"),
+                    Err(_) => return,
+                }
+                // Dropped by then or not: what was not taken shows in the logs.
+                let _ = done.send(());
+            }
+            LinkEvent::Addresses(addresses) => drive.remember(&addresses),
+            // The branch that came first is kept; members have the other from each other.
+            LinkEvent::Fork { at, .. } => tracing::warn!(at, "a device's log has two branches"),
+            LinkEvent::Connected(_)
+            | LinkEvent::Disconnected(_)
+            | LinkEvent::LevelChanged(_)
+            | LinkEvent::Presence(_)
+            | LinkEvent::Audience => {}
+        }
+    }
+}
+
+impl Drive {
+    fn remember(&self, addresses: &[Vec<u8>]) {
+        let mut notes = Vec::new();
+        for address in addresses {
+            match self.net.learn(address) {
+                Ok(peer) if self.serves(&peer) => notes.push(Note {
+                    space: Space::Peers,
+                    key: peer.0.to_vec(),
+                    value: Some(address.clone()),
+                }),
+                Ok(_) => {}
+                Err(error) => tracing::debug!(%error, "an address is of no use"),
+            }
+        }
+        let batch = Batch {
+            notes,
+            ..Batch::default()
+        };
+        if !batch.notes.is_empty()
+            && let Err(error) = self.log.append(&batch)
+        {
+            tracing::warn!(%error, "an address could not be remembered");
+        }
+    }
+}
