@@ -102,19 +102,29 @@ pub(crate) fn open_raw(
     aad: &[u8],
     sealed: &[u8],
 ) -> Result<Vec<u8>, OpenFailed> {
+    open_in_place(key, nonce, aad, sealed.to_vec())
+}
+
+/// As [`open_raw`], in the room of the sealed bytes.
+pub(crate) fn open_in_place(
+    key: &[u8; 32],
+    nonce: &[u8; NONCE],
+    aad: &[u8],
+    mut sealed: Vec<u8>,
+) -> Result<Vec<u8>, OpenFailed> {
     let at = sealed.len().checked_sub(TAG).ok_or(OpenFailed)?;
-    let (ciphertext, tag) = sealed.split_at(at);
-    let tag: [u8; TAG] = tag.try_into().map_err(|_| OpenFailed)?;
-    let mut out = ciphertext.to_vec();
+    let (ciphertext, tag) = sealed.split_at_mut(at);
+    let tag: [u8; TAG] = (&*tag).try_into().map_err(|_| OpenFailed)?;
     XChaCha20Poly1305::new(&Key::from(*key))
         .decrypt_inout_detached(
             &XNonce::from(*nonce),
             aad,
-            out.as_mut_slice().into(),
+            ciphertext.into(),
             &Tag::from(tag),
         )
         .map_err(|_| OpenFailed)?;
-    Ok(out)
+    sealed.truncate(at);
+    Ok(sealed)
 }
 
 /// Begins an AAD: the label and a zero byte; the caller appends fields of fixed length.

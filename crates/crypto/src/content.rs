@@ -88,12 +88,25 @@ pub fn open_chunk(
     len: u64,
     sealed: &[u8],
 ) -> Result<Vec<u8>, OpenFailed> {
+    open_chunk_in_place(keys, key, len, sealed.to_vec())
+}
+
+/// As [`open_chunk`], in the room of the sealed bytes.
+///
+/// # Errors
+/// [`OpenFailed`].
+pub fn open_chunk_in_place(
+    keys: &EpochKeys,
+    key: &ChunkKey,
+    len: u64,
+    sealed: Vec<u8>,
+) -> Result<Vec<u8>, OpenFailed> {
     let plain_len = usize::try_from(len).map_err(|_| OpenFailed)?;
     if plain_len > MAX_CHUNK || sealed_chunk_len(len) != sealed.len() as u64 {
         return Err(OpenFailed);
     }
     let bound = chunk_aad(keys, sealed.len() - TAG);
-    let mut plain = aead::open_raw(key.expose_for_sealing(), &[0; NONCE], &bound, sealed)?;
+    let mut plain = aead::open_in_place(key.expose_for_sealing(), &[0; NONCE], &bound, sealed)?;
     let zero_padding = plain
         .get(plain_len..)
         .is_some_and(|pad| pad.iter().all(|&b| b == 0));

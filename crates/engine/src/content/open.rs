@@ -249,7 +249,7 @@ impl Inner {
         let sealed = self
             .blob(BlobId(chunk.blob), seal::chunk_blob_max(&chunk), lane)
             .await?;
-        self.work(lane, move || seal::open_chunk(&epoch, &chunk, &sealed))
+        self.work(lane, move || seal::open_chunk(&epoch, &chunk, sealed))
             .await?
     }
 }

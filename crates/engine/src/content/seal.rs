@@ -67,10 +67,11 @@ impl Sealed {
 pub(super) fn open_chunk(
     keys: &EpochKeys,
     chunk: &ChunkRef,
-    sealed: &[u8],
+    sealed: Bytes,
 ) -> Result<Bytes, ContentError> {
     let key = ChunkKey::from_bytes(chunk.key);
-    content::open_chunk(keys, &key, u64::from(chunk.len), sealed)
+    // Copied only if somebody else holds them, too.
+    content::open_chunk_in_place(keys, &key, u64::from(chunk.len), sealed.into())
         .map(Bytes::from)
         .map_err(|_| ContentError::forged(Mismatch::Chunk))
 }

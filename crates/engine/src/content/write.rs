@@ -35,7 +35,7 @@ use super::{
 /// Files of a batch that are written at once.
 const FILES_AT_ONCE: usize = 32;
 /// Chunks of one file that are opened at once, while earlier ones are written.
-const IN_FLIGHT: usize = 4;
+const IN_FLIGHT: usize = 3;
 /// Zeros are left out in pieces of this length, which is what file systems allocate by, or a multiple.
 const HOLE: usize = 64 << 10;
 
