@@ -104,9 +104,12 @@ pub(crate) fn ago(millis: u64, now: SystemTime) -> String {
     }
 }
 
-/// A moment in UTC, to the minute.
+/// The last moment that has a date of four digits for its year.
+const LAST_MOMENT: u64 = 253_402_300_799_000;
+
+/// A moment in UTC, to the minute. What is later than any that can be written is the last.
 pub(crate) fn moment(millis: u64) -> String {
-    let time = UNIX_EPOCH + Duration::from_millis(millis);
+    let time = UNIX_EPOCH + Duration::from_millis(millis.min(LAST_MOMENT));
     let text = humantime::format_rfc3339_seconds(time).to_string();
     format!("{} UTC", text.get(..16).unwrap_or(&text).replace('T', " "))
 }
@@ -173,6 +176,7 @@ mod tests {
     #[test]
     fn moments_and_spans_are_short() {
         assert_eq!(moment(0), "1970-01-01 00:00 UTC");
+        assert_eq!(moment(u64::MAX), "9999-12-31 23:59 UTC");
         assert_eq!(ago(1_000, UNIX_EPOCH + Duration::from_secs(30)), "just now");
         assert_eq!(
             ago(0, UNIX_EPOCH + Duration::from_secs(7200)),

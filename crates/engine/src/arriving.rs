@@ -34,8 +34,11 @@ impl Shared {
 
     /// Whether some connected device and this one hold the same entries, all of them applied.
     fn is_level_with_somebody(&self) -> bool {
+        // A storage peer may be full, and have the beginning only.
+        let members = self.members.read();
         let peers = self.link.peers();
-        peers.iter().any(|peer| peer.connected && peer.level) && self.waiting() == 0
+        let mut peers = peers.iter().filter(|peer| !members.is_store(&peer.peer));
+        peers.any(|peer| peer.connected && peer.level) && self.waiting() == 0
     }
 }
 

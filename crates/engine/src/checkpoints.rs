@@ -18,7 +18,7 @@ use peerdrive_crypto::checkpoint::{
 use peerdrive_crypto::content::blob_id;
 use peerdrive_crypto::ids::DriveId;
 use peerdrive_crypto::secret::SnapshotKey;
-use peerdrive_net::{BlobError, BlobId, BlobStore, DriveLink, Net};
+use peerdrive_net::{BlobError, BlobId, BlobStore, DriveLink, Net, PeerState};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::content::{BlobSource, FetchError};
@@ -243,7 +243,9 @@ fn is_overdue(shared: &Shared, standstill: &mut Standstill) -> bool {
         .verified()
         .map(|verified| (verified, shared.log.arrivals()));
     let peers = shared.link.peers();
-    let level = peers.iter().any(|peer| peer.connected && peer.level);
+    let members = shared.members.read();
+    let level = |peer: &PeerState| peer.connected && peer.level && !members.is_store(&peer.peer);
+    let level = peers.iter().any(level);
     standstill.is_overdue(come, level, Instant::now())
 }
 

@@ -47,11 +47,12 @@ impl MemberGate {
 }
 
 impl MemberGate {
-    /// The drives that are open and of which a peer is a device.
+    /// The drives that are open and of which a peer is a member's device.
     pub(crate) fn drives_of(&self, peer: &PeerId) -> Vec<Arc<Shared>> {
         let drives = self.drives.read();
-        let theirs = drives.values().filter(|drive| is_member(drive, peer));
-        theirs.filter_map(Weak::upgrade).collect()
+        let open = drives.values().filter_map(running);
+        open.filter(|drive| drive.members.read().endpoints.contains_key(peer))
+            .collect()
     }
 }
 

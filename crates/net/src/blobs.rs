@@ -37,6 +37,9 @@ pub use self::{error::BlobError, fetch::FetchError};
 pub(crate) use self::{fetch::Fetcher, room::Reserved, serve::BlobDoor};
 use crate::types::BlobId;
 
+/// Rooms for chunks that are kept to be read into again.
+const BUFFERS: usize = 6;
+
 /// Puts in flight at once in [`BlobStore::put_many`]: enough to fill the store's batch of one
 /// transaction, few enough that the temporary files of large blobs do not pile up.
 const PUTS_IN_FLIGHT: usize = 64;
@@ -71,6 +74,10 @@ struct Inner {
     removals: AtomicU64,
     claims: Claims,
     lost: Arc<Lost>,
+    /// Room in which chunks were read, to read others in.
+    buffers: Mutex<Vec<Vec<u8>>>,
+    /// The largest blob that is fetched, in bytes.
+    largest: AtomicU64,
     /// Bytes of blobs that were stored since the start, whether new or not.
     stored: AtomicU64,
     unsynced: Mutex<Unsynced>,
@@ -191,6 +198,8 @@ impl BlobStore {
                 removals,
                 claims: Claims::default(),
                 lost: Arc::new(lost),
+                buffers: Mutex::default(),
+                largest: AtomicU64::new(u64::MAX),
                 stored: AtomicU64::new(0),
                 unsynced: Mutex::default(),
                 syncing: tokio::sync::Mutex::default(),
@@ -261,6 +270,15 @@ impl BlobStore {
     /// Bytes of blobs that were put or fetched since the start: what has to be looked at anew.
     pub fn stored(&self) -> u64 {
         self.inner.stored.load(Ordering::Relaxed)
+    }
+
+    /// Fetches no blob from now on that is larger: what comes of strangers' doing has a bound then.
+    pub fn set_largest(&self, bytes: u64) {
+        self.inner.largest.store(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn largest(&self) -> u64 {
+        self.inner.largest.load(Ordering::Relaxed)
     }
 
     pub(crate) fn count_stored(&self, bytes: u64) {
@@ -339,8 +357,28 @@ impl BlobStore {
         let dir = self.inner.dir.as_deref().filter(|_| size > INLINED)?;
         let hash = Hash::from(*id);
         let path = sync::file_of(dir, &hash.to_hex());
-        let read = run_blocking(move || std::fs::read(path)).await.ok()?;
+        let buffer = self.inner.buffers.lock().pop().unwrap_or_default();
+        let read = run_blocking(move || sync::read_into(buffer, &path))
+            .await
+            .ok()?;
         (read.len() as u64 == size && Hash::new(&read) == hash).then(|| Bytes::from(read))
+    }
+
+    /// Gives back what [`BlobStore::get`] gave, or what was made of it in its room, so that the next blob is read
+    /// into that: a large file goes through thousands of chunks, and each would leave free room behind on
+    /// another processor's account. Without effect while somebody else holds it.
+    pub fn give_back(&self, bytes: Bytes) {
+        if let Ok(bytes) = bytes.try_into_mut() {
+            let mut buffers = self.inner.buffers.lock();
+            if buffers.len() < BUFFERS {
+                buffers.push(Vec::from(bytes));
+            }
+        }
+    }
+
+    /// Lets go of the room that was given back.
+    pub fn forget_buffers(&self) {
+        self.inner.buffers.lock().clear();
     }
 
     /// Removes blobs, whole or partial; those that are not here are passed over.

@@ -184,7 +184,10 @@ impl Net {
                 ),
             )
             .accept(HOLD_ALPN, HoldDoor::new(holders.clone(), Arc::clone(&gate)))
-            .accept(STORE_ALPN, StoreDoor::new(stores.clone()))
+            .accept(
+                STORE_ALPN,
+                StoreDoor::new(stores.clone(), Arc::clone(&gate)),
+            )
             .spawn();
         let dial_limit = if config.discovery || config.relay.is_some() {
             CALL

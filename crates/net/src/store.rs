@@ -19,7 +19,7 @@ use tokio::{sync::Semaphore, time::timeout};
 use crate::{
     frame::{self, FrameError},
     holding::AskError,
-    screen::{DONE, REFUSED},
+    screen::{DONE, Gate, REFUSED},
     types::{BlobId, DriveTag, PeerId},
 };
 
@@ -41,8 +41,10 @@ const ANSWER: Duration = Duration::from_secs(30);
 /// How long a request may take to arrive once its stream is open, and a connection may be idle.
 const REQUEST: Duration = Duration::from_secs(10);
 
-/// Connections at once. Strangers may open them: whoever knows the storage peer's address.
-const AT_ONCE: usize = 64;
+/// Connections at once: of members' devices, and of anybody else who knows the storage peer's address. The latter
+/// have one request each, so that they keep out nobody for long.
+const AT_ONCE: usize = 256;
+const STRANGERS: usize = 16;
 
 /// What a member's device asks of a storage peer.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,38 +186,64 @@ pub(crate) fn parse(frame: &[u8]) -> Option<StoreRequest> {
 /// Lets whoever comes ask, if this is a storage peer.
 pub(crate) struct StoreDoor {
     keepers: StoreKeepers,
-    places: Arc<Semaphore>,
+    gate: Arc<dyn Gate>,
+    known: Semaphore,
+    strangers: Semaphore,
 }
 
 impl StoreDoor {
-    pub(crate) fn new(keepers: StoreKeepers) -> Self {
+    pub(crate) fn new(keepers: StoreKeepers, gate: Arc<dyn Gate>) -> Self {
         Self {
             keepers,
-            places: Arc::new(Semaphore::new(AT_ONCE)),
+            gate,
+            known: Semaphore::new(AT_ONCE),
+            strangers: Semaphore::new(STRANGERS),
         }
     }
 
-    async fn answer(
-        &self,
-        connection: &Connection,
-        keeper: Arc<dyn StoreKeeper>,
-    ) -> Result<(), FrameError> {
+    /// Answers the next request, within its time.
+    async fn answer(connection: &Connection, keeper: &dyn StoreKeeper) -> Result<(), FrameError> {
         let peer = PeerId::from(connection.remote_id());
         let lost = |e: &dyn fmt::Display| FrameError::Lost(e.to_string());
-        loop {
-            let (mut send, mut recv) = timeout(REQUEST, connection.accept_bi())
-                .await
-                .map_err(|_| FrameError::TooSlow)?
-                .map_err(|e| lost(&e))?;
-            let request = timeout(REQUEST, frame::read(&mut recv, MAX_REQUEST))
-                .await
-                .map_err(|_| FrameError::TooSlow)??;
-            let Some(request) = parse(&request) else {
-                return Err(FrameError::Ended);
-            };
+        let (mut send, mut recv) = timeout(REQUEST, connection.accept_bi())
+            .await
+            .map_err(|_| FrameError::TooSlow)?
+            .map_err(|e| lost(&e))?;
+        let request = timeout(REQUEST, frame::read(&mut recv, MAX_REQUEST))
+            .await
+            .map_err(|_| FrameError::TooSlow)??;
+        let Some(request) = parse(&request) else {
+            return Err(FrameError::Ended);
+        };
+        let reply = async {
             let reply = keeper.answer(peer, request).await;
             frame::write(&mut send, vec![encode(&reply)]).await?;
-            send.finish().map_err(|e| lost(&e))?;
+            send.finish().map_err(|e| lost(&e))
+        };
+        timeout(ANSWER, reply)
+            .await
+            .map_err(|_| FrameError::TooSlow)?
+    }
+
+    /// Answers as many requests as a member has, and one of anybody else.
+    async fn serve(&self, connection: &Connection, keeper: &dyn StoreKeeper) {
+        let peer = PeerId::from(connection.remote_id());
+        let member = self.gate.admits(&peer);
+        let places = if member { &self.known } else { &self.strangers };
+        let Ok(_place) = places.try_acquire() else {
+            return;
+        };
+        loop {
+            if let Err(error) = Self::answer(connection, keeper).await {
+                // However it ends, the connection is closed; the asker says what came of it.
+                tracing::trace!(%error, "no more requests");
+                return;
+            }
+            if !member {
+                // The reply is on its way; the asker closes when it is there.
+                let _ = timeout(REQUEST, connection.closed()).await;
+                return;
+            }
         }
     }
 }
@@ -228,11 +256,8 @@ impl fmt::Debug for StoreDoor {
 
 impl ProtocolHandler for StoreDoor {
     async fn accept(&self, connection: Connection) -> Result<(), AcceptError> {
-        if let (Some(keeper), Ok(_place)) = (self.keepers.get(), self.places.try_acquire()) {
-            // However it ends, the connection is closed; the asker says what came of it.
-            if let Err(error) = self.answer(&connection, keeper).await {
-                tracing::trace!(%error, "no more requests");
-            }
+        if let Some(keeper) = self.keepers.get() {
+            self.serve(&connection, &*keeper).await;
         }
         connection.close(REFUSED, &[]);
         Ok(())

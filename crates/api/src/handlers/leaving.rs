@@ -46,12 +46,13 @@ pub(super) async fn leave<M: MountDoor>(
     })
 }
 
-/// Whether no connected device is known to have every entry and every byte of what the drive shows.
+/// Whether no connected device of a member is known to have every entry and every byte of what the drive shows.
 async fn is_only_here(drive: &DriveHandle) -> Result<bool, ApiError> {
     if !drive.has_arrived() {
         return Ok(false);
     }
-    let level = drive.status().peers.iter().any(|p| p.connected && p.level);
-    let found = drive.whereabouts("").await;
+    let peers = drive.status().peers;
+    let level = peers.iter().any(|p| p.connected && p.level && !p.store);
+    let found = drive.whereabouts_with_members("").await;
     Ok(!level || found.map_err(|e| errors::holding(&e))?.peers == 0)
 }

@@ -116,8 +116,10 @@ fn tell(context: &Context, before: &[StoredDrive], now: &[StoredDrive]) -> Resul
 fn object(drive: &StoredDrive) -> Value {
     let (state, quota, until) = match drive.standing {
         StoredStanding::Offered => ("offered", None, None),
-        StoredStanding::Leased { quota, until } => ("leased", Some(quota), Some(until * 1000)),
-        StoredStanding::Ended { since } => ("ended", None, Some(since * 1000)),
+        StoredStanding::Leased { quota, until } => {
+            ("leased", Some(quota), Some(until.saturating_mul(1000)))
+        }
+        StoredStanding::Ended { since } => ("ended", None, Some(since.saturating_mul(1000))),
     };
     json!({
         "drive": drive.tag, "state": state, "quota": quota, "until": until, "bytes": drive.bytes,
@@ -129,9 +131,15 @@ fn line(drive: &StoredDrive) -> String {
     let standing = match drive.standing {
         StoredStanding::Offered => "offered; its lease is on its way".to_owned(),
         StoredStanding::Leased { quota, until } => {
-            format!("of {} until {}", bytes(quota), moment(until * 1000))
+            format!(
+                "of {} until {}",
+                bytes(quota),
+                moment(until.saturating_mul(1000))
+            )
         }
-        StoredStanding::Ended { since } => format!("lease ended {}", moment(since * 1000)),
+        StoredStanding::Ended { since } => {
+            format!("lease ended {}", moment(since.saturating_mul(1000)))
+        }
     };
     format!(
         "{}  {} {standing}; {} of {} connected{}\n",

@@ -17,7 +17,7 @@ use futures_util::{
 use parking_lot::Mutex;
 use peerdrive_crdt_tree::node::FileContent;
 use peerdrive_crypto::{content::ContentHasher, ids};
-use peerdrive_net::BlobId;
+use peerdrive_net::{BlobId, BlobStore};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::{
@@ -231,8 +231,11 @@ impl Inner {
         };
         let (send, received) = mpsc::channel(1);
         let counted = progress.clone();
+        let blobs = self.blobs.clone();
         let writing = tokio::task::spawn_blocking(move || {
-            write_received(received, job, hasher, &version, &counted)
+            let written = write_received(received, job, hasher, &version, &counted, &blobs);
+            blobs.forget_buffers();
+            written
         });
         let mut next = Some(first);
         let mut failed = None;
@@ -391,6 +394,7 @@ fn write_received(
     mut hasher: ContentHasher,
     version: &FileContent,
     progress: &Progress,
+    blobs: &BlobStore,
 ) -> Result<(), ContentError> {
     let mut output = Output::new((job.create)()?)?;
     let mut write_all = || {
@@ -398,6 +402,7 @@ fn write_received(
             hasher.update(&bytes);
             output.write(&bytes)?;
             progress.add_bytes(bytes.len() as u64);
+            blobs.give_back(bytes);
         }
         Ok(())
     };

@@ -98,6 +98,9 @@ impl InviteInfo {
     }
 }
 
+/// The last second of the year 9999: later ends are shown as that.
+const LATEST: u64 = 253_402_300_799;
+
 /// A lease of a storage peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeaseInfo {
@@ -127,7 +130,7 @@ impl LeaseInfo {
             id: lease.id,
             peer: PeerId(lease.endpoint.0),
             quota: lease.quota,
-            expires_ms: lease.not_after.saturating_mul(1000),
+            expires_ms: lease.not_after.min(LATEST).saturating_mul(1000),
         }
     }
 }

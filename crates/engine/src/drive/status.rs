@@ -20,6 +20,9 @@ const ALONE_AFTER: Duration = Duration::from_secs(2);
 /// How long it gives the device that let this one in, before what is in the drive counts as lost for now.
 const LOST_AFTER: Duration = Duration::from_secs(10);
 
+/// How long nothing may come of what a storage peer says that it has.
+const STORE_DELIVERS: Duration = Duration::from_secs(5);
+
 /// How waiting ended.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Waited {
@@ -166,8 +169,16 @@ impl DriveHandle {
         self.bring_in_step().await;
         let mut alone_since = None;
         let mut tried_again = false;
+        let mut arriving = (self.shared.log.arrivals(), Instant::now());
         loop {
-            let peers = self.heard();
+            let mut peers = self.heard();
+            let arrivals = self.shared.log.arrivals();
+            if arriving.0 != arrivals {
+                arriving = (arrivals, Instant::now());
+            } else if arriving.1.elapsed() > STORE_DELIVERS {
+                // What it says that it has, it may not have, or not be able to place.
+                self.only_members(&mut peers);
+            }
             if peers.iter().any(|peer| peer.connected) {
                 alone_since = None;
             } else {
@@ -225,6 +236,15 @@ impl DriveHandle {
             peer.behind = 0;
         }
         peers
+    }
+
+    /// Takes a storage peer's word for having more no longer.
+    fn only_members(&self, peers: &mut [PeerState]) {
+        let members = self.shared.members.read();
+        for peer in peers.iter_mut().filter(|peer| members.is_store(&peer.peer)) {
+            peer.level = peer.connected;
+            peer.ahead = 0;
+        }
     }
 
     fn named(&self, peers: Vec<PeerState>) -> Vec<PeerStatus> {

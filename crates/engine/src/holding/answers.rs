@@ -67,6 +67,10 @@ impl Holder for Answers {
         promise: Option<Term>,
     ) -> BoxFuture<'static, Vec<Held>> {
         let (gate, blobs, ledger) = (self.gate.clone(), self.blobs.clone(), self.ledger.clone());
+        if promise.is_some() && gate.drives_of(&peer).is_empty() {
+            // A storage peer lets go of nothing for having been promised something.
+            return Box::pin(std::future::ready(vec![Held::No; ids.len()]));
+        }
         Box::pin(async move {
             let drives = gate.drives();
             let mut held: Vec<Held> = stream::iter(ids.iter().copied())

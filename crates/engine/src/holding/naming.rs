@@ -46,6 +46,8 @@ struct Told {
     all: Option<Instant>,
     /// Whether an admin's word that this is all is still due.
     word: bool,
+    /// Whether what was named last really was all.
+    complete: bool,
     pause: Duration,
     again: Option<Instant>,
 }
@@ -56,6 +58,7 @@ impl Told {
             lacking: HashSet::new(),
             all: None,
             word: false,
+            complete: false,
             pause: SOON,
             again: None,
         }
@@ -102,8 +105,17 @@ pub(crate) async fn follow(shared: Weak<Shared>) {
         for peer in &stores {
             told.entry(*peer).or_insert_with(Told::nothing);
         }
-        if let Err(error) = name(&shared, tag, &due, &mut told).await {
-            tracing::warn!(%error, "what is to be stored could not be told");
+        match name(&shared, tag, &due, &mut told).await {
+            Ok(()) => {}
+            Err(error) => {
+                tracing::warn!(%error, "what is to be stored could not be told");
+                // All of it is, then; and nothing counts as told until it was.
+                let again = Instant::now() + LATEST;
+                told.values_mut().for_each(|told| {
+                    told.all = None;
+                    told.again = Some(again);
+                });
+            }
         }
         let standing = |(peer, told): (&PeerId, &Told)| {
             let known = shared.storing(peer).unwrap_or_default();
@@ -143,19 +155,25 @@ async fn name(
     told: &mut HashMap<PeerId, Told>,
 ) -> Result<(), HoldError> {
     let now = Instant::now();
-    let anew = |told: &Told| due.all || told.all.is_none_or(|at| now - at >= ANEW);
+    // After an error only when its time has come.
+    let rests = |told: &Told| told.all.is_none() && told.again.is_some_and(|at| at > now);
+    let anew = |told: &Told| {
+        let old = told.all.is_none_or(|at| now - at >= ANEW);
+        (due.all || old) && !rests(told)
+    };
     let everything = match told.values().any(anew) {
-        true => Some(all_blobs(shared).await?),
+        true => Some(everything(shared).await?),
         false => None,
     };
     let news = match due.nodes.is_empty() || everything.is_some() {
         true => HashSet::new(),
         false => blobs_below(shared, due).await?,
     };
+    let mut telling = Vec::new();
     for (peer, told) in told.iter_mut() {
         match everything.as_ref().filter(|_| anew(told)) {
             Some(all) => {
-                told.lacking = all.clone();
+                told.lacking = all.blobs.clone();
                 told.all = Some(now);
                 told.word = true;
                 told.pause = SOON;
@@ -167,8 +185,10 @@ async fn name(
             None if !told.is_due(now) => continue,
             None => {}
         }
-        tell(shared, tag, *peer, told).await;
+        told.complete = everything.as_ref().is_some_and(|all| all.complete);
+        telling.push(tell(shared, tag, *peer, told));
     }
+    futures_util::future::join_all(telling).await;
     Ok(())
 }
 
@@ -199,7 +219,9 @@ async fn tell(shared: &Arc<Shared>, tag: DriveTag, peer: PeerId, told: &mut Told
         }
     }
     let admin = shared.members.read().role >= Some(Role::Admin);
-    if answered && told.word && admin && standing.refused.is_none() {
+    // Whoever does not know all that there is must not say that this was all.
+    let may_say = admin && told.complete && is_level(shared, &peer);
+    if answered && told.word && may_say && standing.refused.is_none() {
         // Named is everything, also what has still to be fetched.
         let named = shared
             .net
@@ -213,12 +235,30 @@ async fn tell(shared: &Arc<Shared>, tag: DriveTag, peer: PeerId, told: &mut Told
     shared.note_storing(peer, standing);
 }
 
+/// Whether this device has every entry that a storage peer has, and the other way round, and has applied them.
+fn is_level(shared: &Shared, peer: &PeerId) -> bool {
+    let peers = shared.link.peers();
+    let level = peers.iter().any(|state| state.peer == *peer && state.level);
+    level && shared.waiting() == 0 && !shared.is_awaited()
+}
+
 /// The blobs of everything that somebody could ask this device for.
-async fn all_blobs(shared: &Arc<Shared>) -> Result<HashSet<BlobId>, HoldError> {
-    let mut all: HashSet<BlobId> = shared.snapshot_blobs().into_iter().collect();
+struct Everything {
+    blobs: HashSet<BlobId>,
+    /// Whether every version could be told in full: lists of chunks may not be here.
+    complete: bool,
+}
+
+async fn everything(shared: &Arc<Shared>) -> Result<Everything, HoldError> {
+    let mut all = Everything {
+        blobs: shared.snapshot_blobs().into_iter().collect(),
+        complete: true,
+    };
     for needed in needed::needed(shared).await? {
         let parts = shared.content.parts(&needed.content).await?;
-        all.extend(parts.parts.into_iter().map(|part| part.id));
+        all.complete &= parts.all();
+        all.blobs
+            .extend(parts.parts.into_iter().map(|part| part.id));
     }
     Ok(all)
 }

@@ -28,6 +28,21 @@ pub struct Whereabouts {
 impl DriveHandle {
     /// Where the bytes of what is at and below a path are. Asks every connected device.
     pub async fn whereabouts(&self, path: &str) -> Result<Whereabouts, HoldError> {
+        self.whereabouts_among(path, self.connected()).await
+    }
+
+    /// As [`DriveHandle::whereabouts`], with members' devices only: a storage peer's lease can end.
+    pub async fn whereabouts_with_members(&self, path: &str) -> Result<Whereabouts, HoldError> {
+        let mut members = self.connected();
+        members.retain(|peer| !self.is_store(peer));
+        self.whereabouts_among(path, members).await
+    }
+
+    async fn whereabouts_among(
+        &self,
+        path: &str,
+        peers: Vec<PeerId>,
+    ) -> Result<Whereabouts, HoldError> {
         let top = self.node_to_hold(path)?;
         let (contents, empty, pinned) = {
             let shared = self.shared.clone();
@@ -53,10 +68,10 @@ impl DriveHandle {
             pinned,
             ..Whereabouts::default()
         };
-        let holders = self.holders_of(&contents).await;
+        let holders = self.holders_among(&contents, &peers).await;
         found.peers = match holders.iter().map(Vec::len).min() {
             Some(least) => least as u64,
-            None => self.connected().len() as u64,
+            None => peers.len() as u64,
         };
         for content in contents {
             found.files += 1;
@@ -96,6 +111,10 @@ impl DriveHandle {
     /// As [`DriveHandle::holders`], for many versions with one question to each device. Fetches lists
     /// of chunks where they are not here; a version whose list nobody has is held by nobody.
     pub async fn holders_of(&self, contents: &[FileContent]) -> Vec<Vec<PeerId>> {
+        self.holders_among(contents, &self.connected()).await
+    }
+
+    async fn holders_among(&self, contents: &[FileContent], peers: &[PeerId]) -> Vec<Vec<PeerId>> {
         let mut ids: Vec<Option<Vec<BlobId>>> = Vec::with_capacity(contents.len());
         for content in contents {
             ids.push(self.blob_ids(content).await);
@@ -109,7 +128,7 @@ impl DriveHandle {
             .filter(|id| seen.insert(*id))
             .collect();
         let mut holders = vec![Vec::new(); contents.len()];
-        for peer in self.connected() {
+        for peer in peers.iter().copied() {
             let held = self.held_by(peer, &all, None).await;
             for (ids, holders) in ids.iter().zip(&mut holders) {
                 let holds = |ids: &Vec<BlobId>| ids.iter().all(|id| held.contains(id));

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -12,19 +13,22 @@ use parking_lot::{Mutex, RwLock};
 use peerdrive_crypto::body::Role;
 use peerdrive_crypto::ids::{DriveId, EndpointKey, LogId};
 use peerdrive_log::{AppendError, Batch, DriveLog, Note, Space};
-use peerdrive_net::{BlobId, DriveLink, DriveTag, LinkEvent, Net, PeerId, TopicSeal};
+use peerdrive_net::{BlobError, BlobId, DriveLink, DriveTag, LinkEvent, Net, PeerId, TopicSeal};
 use tokio::sync::mpsc;
 
 use super::kept::KeptBlobs;
 use super::peer::{Budget, StoredDrive, StoredStanding};
-use super::record::{Record, RecordError, Terms};
+use super::record::{Record, RecordError, Room, Terms};
 use crate::peers::{Entries, head_of};
 
 /// Namings of blobs that may wait for those before them.
 const WAITING: usize = 64;
 
 /// Blobs that are fetched before what came is made durable and noted.
-const FETCHED: usize = 256;
+const FETCHED: usize = 64;
+
+/// How long fetching those may take: whoever trickles must not keep the others waiting.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The id of the drive, and since when it has had no lease, if it has none.
 const ID_KEY: &[u8] = b"id";
@@ -68,6 +72,15 @@ impl Roll {
     }
 }
 
+/// What was named cannot be kept.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KeepError {
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    #[error(transparent)]
+    Store(#[from] BlobError),
+}
+
 /// See the module.
 pub(crate) struct Drive {
     pub(crate) tag: DriveTag,
@@ -84,6 +97,7 @@ pub(crate) struct Drive {
     /// Blobs that were named and are not here yet.
     fetching: Mutex<HashSet<BlobId>>,
     full: AtomicBool,
+    closed: AtomicBool,
     budget: Arc<Budget>,
 }
 
@@ -159,10 +173,11 @@ impl Drive {
             wanted,
             fetching: Mutex::default(),
             full: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
             budget: budget.clone(),
         });
         if offered.is_some() {
-            drive.note(ID_KEY, Some(id.0.to_vec()));
+            drive.set(ID_KEY, Some(id.0.to_vec()));
         }
         for (_, address) in drive.log.notes(Space::Peers)? {
             if let Err(error) = net.learn(&address) {
@@ -179,21 +194,33 @@ impl Drive {
 
     /// Ends it, and waits until that is done.
     pub(crate) async fn close(&self) {
+        self.closed.store(true, Ordering::Release);
         self.link.clone().close().await;
+        // Until what was being fetched is noted.
+        drop(self.budget.sweeping.write().await);
         self.budget.forget(&self.tag);
     }
 
-    /// Takes a drive up again whose lease had ended, or that is offered by somebody else.
-    pub(crate) fn offered_again(&self, by: PeerId) {
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Takes a drive up again whose lease had ended. Only for who could give it one: whether it is so.
+    pub(crate) fn offered_again(&self, by: PeerId) -> bool {
         {
             let mut roll = self.roll.write();
+            let known = !roll.live.is_empty();
+            if known && roll.live.get(&by) < Some(&Role::Admin) {
+                return false;
+            }
             roll.offered_by = Some(by);
             roll.ended = roll.ended.map(|_| now_s());
         }
         self.look_at_members();
+        true
     }
 
-    fn note(&self, key: &[u8], value: Option<Vec<u8>>) {
+    fn set(&self, key: &[u8], value: Option<Vec<u8>>) {
         let note = Note {
             space: Space::Config,
             key: key.to_vec(),
@@ -210,12 +237,13 @@ impl Drive {
 
     /// Reads from the record who may do what, and keeps sessions with those.
     fn look_at_members(&self) {
+        let now = now_s();
+        // First, so that nobody who looked earlier writes what is older.
+        let mut roll = self.roll.write();
         let (live, removals, terms) = {
             let record = self.record.lock();
             (record.live(), record.removals(), record.lease(&self.own))
         };
-        let now = now_s();
-        let mut roll = self.roll.write();
         roll.live = live;
         roll.removals = removals;
         if roll.terms != terms {
@@ -239,10 +267,10 @@ impl Drive {
         let (leased, ended) = (roll.leased, roll.ended);
         drop(roll);
         if leased && !was_leased {
-            self.note(LEASED_KEY, Some(vec![1]));
+            self.set(LEASED_KEY, Some(vec![1]));
         }
         if ended != was_ended {
-            self.note(ENDED_KEY, ended.map(|at| at.to_le_bytes().to_vec()));
+            self.set(ENDED_KEY, ended.map(|at| at.to_le_bytes().to_vec()));
         }
         self.link.set_stores(peers);
     }
@@ -251,8 +279,11 @@ impl Drive {
     pub(crate) fn is_over(&self, grace: u64) -> bool {
         self.look_at_members();
         let roll = self.roll.read();
-        let offered = roll.offered_by.is_some() || !roll.leased;
-        let grace = if offered { OFFERED } else { grace };
+        let grace = match (roll.leased, roll.offered_by) {
+            (true, Some(_)) => grace.max(OFFERED),
+            (true, None) => grace,
+            (false, _) => OFFERED,
+        };
         roll.ended
             .is_some_and(|ended| now_s() >= ended.saturating_add(grace))
     }
@@ -274,6 +305,12 @@ impl Drive {
         roll.removals.get(peer).cloned()
     }
 
+    /// Whether a peer may have the drive's blobs.
+    pub(crate) fn gives_blobs(&self, peer: &PeerId) -> bool {
+        let roll = self.roll.read();
+        roll.in_force(now_s()).is_some() && roll.live.contains_key(peer)
+    }
+
     pub(crate) fn keeps(&self, blob: &BlobId) -> bool {
         self.kept.lock().has(blob)
     }
@@ -285,14 +322,12 @@ impl Drive {
     }
 
     /// Bytes that may still come.
-    fn room(&self) -> u64 {
-        let quota = match self.roll.read().in_force(now_s()) {
-            Some(terms) => terms.quota,
-            // Only its record comes before there is a lease: the part of it that says so.
-            None => 0,
-        };
-        let used = self.used();
-        quota.saturating_sub(used).min(self.budget.room())
+    fn room(&self) -> Room {
+        // Only its record comes before there is a lease: the part of it that says so.
+        let terms = self.roll.read().in_force(now_s());
+        let quota = terms.map_or(0, |terms| terms.quota);
+        let left = quota.saturating_sub(self.used()).min(self.budget.room());
+        Room { left, quota }
     }
 
     fn used(&self) -> u64 {
@@ -301,7 +336,9 @@ impl Drive {
     }
 
     fn count(&self) {
-        self.budget.set(self.tag, self.used());
+        if !self.is_closed() {
+            self.budget.set(self.tag, self.used());
+        }
     }
 
     /// Takes entries in that a member has sent.
@@ -319,38 +356,38 @@ impl Drive {
     }
 
     /// Names blobs that a writer of the drive wants kept: of each whether it is here, and whether there is no
-    /// room for the others. What is not here is fetched from them.
-    pub(crate) fn keep(
+    /// room for the others. What is not here is fetched.
+    pub(crate) async fn keep(
         &self,
         peer: PeerId,
         blobs: &[BlobId],
-    ) -> Result<(Vec<bool>, bool), AppendError> {
-        let here = self.kept.lock().name(blobs, today())?;
-        let missing = blobs.iter().zip(&here).filter(|(_, here)| !**here);
-        let missing: Vec<BlobId> = {
-            let fetching = self.fetching.lock();
-            let missing = missing.map(|(id, _)| *id);
-            missing.filter(|id| !fetching.contains(id)).collect()
-        };
+    ) -> Result<(Vec<bool>, bool), KeepError> {
+        let mut here = self.kept.lock().name(blobs, today())?;
+        // A note is not the blob: one that the store has lost, or found damaged, is fetched again.
+        let mut lost = Vec::new();
+        for (id, here) in blobs.iter().zip(&mut here).filter(|(_, here)| **here) {
+            if !self.net.blobs().has(id).await? {
+                *here = false;
+                lost.push(*id);
+            }
+        }
+        if !lost.is_empty() {
+            self.kept.lock().strike(&lost)?;
+            self.count();
+        }
         // Full until something goes or the lease changes: what did not fit would be fetched in vain.
-        let full = self.full.load(Ordering::Relaxed) || self.room() == 0;
+        let full = self.full.load(Ordering::Relaxed) || self.room().left == 0;
         let full = full && here.contains(&false);
-        if !full && !missing.is_empty() {
+        if !full {
             let mut fetching = self.fetching.lock();
-            if self.wanted.try_send((peer, missing.clone())).is_ok() {
+            let missing = blobs.iter().zip(&here).filter(|(_, here)| !**here);
+            let missing = missing.map(|(id, _)| *id);
+            let missing: Vec<BlobId> = missing.filter(|id| !fetching.contains(id)).collect();
+            if !missing.is_empty() && self.wanted.try_send((peer, missing.clone())).is_ok() {
                 fetching.extend(missing);
             }
         }
         Ok((here, full))
-    }
-
-    /// Notes that somebody relies on blobs. Nothing of it holds if it cannot be written down.
-    pub(crate) fn promise(
-        &self,
-        blobs: &[BlobId],
-        term: peerdrive_net::Term,
-    ) -> Result<(), AppendError> {
-        self.kept.lock().promise(blobs, term, today())
     }
 
     /// Strikes off what nobody needs any more, now that an admin has named everything that the drive needs.
@@ -362,6 +399,11 @@ impl Drive {
         self.count();
         self.full.store(false, Ordering::Relaxed);
         Ok(gone)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn hear(&self, entries: Vec<Bytes>) -> Result<Vec<LogId>, AppendError> {
+        self.receive(entries)
     }
 
     #[cfg(test)]
@@ -414,47 +456,73 @@ impl Drive {
         }
     }
 
-    /// Fetches blobs from who named them, as far as there is room.
+    /// Who may have blobs that somebody named: they, and every other device that is here.
+    fn sources(&self, named_by: PeerId) -> Vec<PeerId> {
+        let here = self.link.peers().into_iter().filter(|peer| peer.connected);
+        let others = here.map(|peer| peer.peer).filter(|peer| *peer != named_by);
+        std::iter::once(named_by).chain(others).collect()
+    }
+
+    /// Fetches blobs that somebody named, as far as there is room.
     async fn fetch(&self, peer: PeerId, ids: &[BlobId]) {
-        let blobs = self.net.blobs();
         for some in ids.chunks(FETCHED) {
-            let mut room = self.room();
-            let mut come = Vec::new();
-            let mut over = Vec::new();
-            if room > 0 {
-                let mut fetching = self.net.fetch(some.to_vec(), vec![peer]);
-                while let Some((id, fetched)) = fetching.next().await {
-                    match fetched {
-                        Ok(len) if len <= room => {
-                            room -= len;
-                            come.push((id, len));
-                        }
-                        Ok(_) => over.push(id),
-                        Err(error) => tracing::debug!(%error, %id, "a blob did not come"),
-                    }
-                }
-            }
-            if room == 0 || !over.is_empty() {
-                self.full.store(true, Ordering::Relaxed);
-                self.budget.give_up(over);
-            }
-            let ids: Vec<BlobId> = come.iter().map(|(id, _)| *id).collect();
-            // Nobody is told that a blob is here before it would survive a loss of power.
-            let noted = match blobs.make_durable(&ids).await {
-                Ok(()) => {
-                    let noted = self.kept.lock().add(&come, today());
-                    noted.map_err(|error| error.to_string())
-                }
-                Err(error) => Err(error.to_string()),
-            };
-            if let Err(error) = noted {
-                tracing::error!(error, "what came cannot be kept");
+            if !self.is_closed() {
+                self.fetch_some(peer, some).await;
             }
             let mut fetching = self.fetching.lock();
             some.iter().for_each(|id| _ = fetching.remove(id));
             drop(fetching);
             self.count();
         }
+    }
+
+    async fn fetch_some(&self, peer: PeerId, ids: &[BlobId]) {
+        let mut room = self.room().left;
+        let mut come = Vec::new();
+        let mut over = Vec::new();
+        if room > 0 {
+            let mut fetching = self.net.fetch(ids.to_vec(), self.sources(peer));
+            let take = async {
+                while let Some((id, fetched)) = fetching.next().await {
+                    match fetched {
+                        Ok(len) if len.max(KeptBlobs::LEAST) <= room => {
+                            room -= len.max(KeptBlobs::LEAST);
+                            come.push((id, len));
+                        }
+                        Ok(_) => over.push(id),
+                        Err(error) => tracing::debug!(%error, %id, "a blob did not come"),
+                    }
+                }
+            };
+            if tokio::time::timeout(PATIENCE, take).await.is_err() {
+                tracing::debug!(%peer, "blobs come too slowly");
+            }
+        }
+        if room == 0 || !over.is_empty() {
+            self.full.store(true, Ordering::Relaxed);
+            self.budget.give_up(over);
+        }
+        let ids: Vec<BlobId> = come.iter().map(|(id, _)| *id).collect();
+        if let Err(error) = self.note(come).await {
+            tracing::error!(%error, "what came cannot be kept");
+            self.budget.give_up(ids);
+        }
+    }
+
+    /// Notes what has come, once it would survive a loss of power.
+    async fn note(&self, come: Vec<(BlobId, u64)>) -> Result<(), KeepError> {
+        let blobs = self.net.blobs();
+        // Nothing is removed between the look whether a blob is here and the note that it is.
+        let _here = self.budget.sweeping.read().await;
+        let mut here = Vec::new();
+        for (id, len) in come {
+            if blobs.has(&id).await? && !self.is_closed() {
+                here.push((id, len));
+            }
+        }
+        let ids: Vec<BlobId> = here.iter().map(|(id, _)| *id).collect();
+        blobs.make_durable(&ids).await?;
+        Ok(self.kept.lock().add(&here, today())?)
     }
 }
 

@@ -1,11 +1,11 @@
-//! Which blobs of a drive a storage peer keeps: named when, promised for how long, and how large. Knows no
+//! Which blobs of a drive a storage peer keeps: named when, and how large. Knows no
 //! peer and holds no blob.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use peerdrive_log::{AppendError, Batch, DriveLog, Note, ReadError, Space};
-use peerdrive_net::{BlobId, Term};
+use peerdrive_net::BlobId;
 
 /// Days for which a blob stays after the last time that a member named it, once another has named everything
 /// that it needs without it: devices that know of a version that others do not know yet come by in time.
@@ -18,25 +18,20 @@ struct Kept {
     len: u64,
     /// The day, since 1970, on which somebody named it last.
     named: u32,
-    /// For how many days somebody relies on it after that.
-    promised: u32,
 }
 
 impl Kept {
     fn to_bytes(self) -> Vec<u8> {
         let mut bytes = self.len.to_le_bytes().to_vec();
         bytes.extend(self.named.to_le_bytes());
-        bytes.extend(self.promised.to_le_bytes());
         bytes
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (len, rest) = bytes.split_first_chunk()?;
-        let (named, rest) = rest.split_first_chunk()?;
         Some(Self {
             len: u64::from_le_bytes(*len),
-            named: u32::from_le_bytes(*named),
-            promised: u32::from_le_bytes(rest.try_into().ok()?),
+            named: u32::from_le_bytes(rest.try_into().ok()?),
         })
     }
 }
@@ -68,6 +63,9 @@ impl KeptBlobs {
         self.bytes
     }
 
+    /// Bytes that a blob counts for at least: that it is there is noted, too.
+    pub(crate) const LEAST: u64 = 512;
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.blobs.len()
@@ -98,37 +96,16 @@ impl KeptBlobs {
         Ok(here)
     }
 
-    /// Notes that somebody relies on these, as far as they are here.
-    pub(crate) fn promise(
-        &mut self,
-        ids: &[BlobId],
-        term: Term,
-        today: u32,
-    ) -> Result<(), AppendError> {
-        let mut notes = Vec::new();
-        for id in ids {
-            if let Some(kept) = self.blobs.get_mut(id)
-                && (kept.promised < term.days || kept.named < today)
-            {
-                kept.promised = kept.promised.max(term.days);
-                kept.named = today;
-                notes.push(note(id, Some(*kept)));
-            }
-        }
-        self.write(notes)
-    }
-
     /// Notes blobs that have come, which are durable.
     pub(crate) fn add(&mut self, come: &[(BlobId, u64)], today: u32) -> Result<(), AppendError> {
         let mut notes = Vec::new();
         for (id, len) in come {
             let kept = Kept {
-                len: *len,
+                len: (*len).max(Self::LEAST),
                 named: today,
-                promised: 0,
             };
             if self.blobs.insert(*id, kept).is_none() {
-                self.bytes += len;
+                self.bytes += kept.len;
             }
             notes.push(note(id, Some(kept)));
         }
@@ -137,10 +114,7 @@ impl KeptBlobs {
 
     /// What nobody needs any more, now that somebody has named everything that they need.
     pub(crate) fn unneeded(&self, today: u32) -> Vec<BlobId> {
-        let over = |kept: &Kept| {
-            let days = UNNAMED.saturating_add(kept.promised);
-            kept.named.saturating_add(days) < today
-        };
+        let over = |kept: &Kept| kept.named.saturating_add(UNNAMED) < today;
         let blobs = self.blobs.iter().filter(|(_, kept)| over(kept));
         blobs.map(|(id, _)| *id).collect()
     }
@@ -202,7 +176,7 @@ mod tests {
         kept.strike(&[id(1), id(3)])?;
         drop(kept);
         let kept = open(&folder)?;
-        assert_eq!((kept.bytes(), kept.ids()), (20, vec![id(2)]));
+        assert_eq!((kept.bytes(), kept.ids()), (KeptBlobs::LEAST, vec![id(2)]));
         Ok(())
     }
 
@@ -213,20 +187,16 @@ mod tests {
         let mut kept = open(&folder)?;
         kept.add(&[(id(1), 1), (id(2), 1), (id(3), 1)], DAY)?;
         assert!(kept.unneeded(DAY + UNNAMED).is_empty());
-        // One is named again, of one somebody says that they rely on it for a month.
+        // Two are named again, one of them once more.
         assert_eq!(kept.name(&[id(1), id(9)], DAY + 1)?, [true, false]);
-        let term = Term {
-            days: 30,
-            versions: 0,
-        };
-        kept.promise(&[id(2)], term, DAY)?;
+        assert_eq!(kept.name(&[id(2)], DAY + 30)?, [true]);
         assert_eq!(kept.unneeded(DAY + UNNAMED + 1), [id(3)]);
         drop(kept);
         let mut kept = open(&folder)?;
         let mut later = kept.unneeded(DAY + UNNAMED + 2);
         later.sort_unstable();
         assert_eq!(later, [id(1), id(3)]);
-        assert_eq!(kept.unneeded(DAY + UNNAMED + 31).len(), 3);
+        assert_eq!(kept.unneeded(DAY + 30 + UNNAMED + 1).len(), 3);
         kept.strike(&later)?;
         assert_eq!(kept.ids(), [id(2)]);
         Ok(())

@@ -2,6 +2,7 @@
 //! only what its record says in the clear.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -28,7 +29,6 @@ use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
 use super::drive::Drive;
-use super::record::RecordError;
 use crate::device::{DataDir, DataDirError};
 use crate::passphrase::Passphrase;
 
@@ -40,6 +40,9 @@ const ROUND: Duration = Duration::from_secs(10);
 
 /// Lookups in the store at once.
 const LOOKUPS: usize = 32;
+
+/// The largest blob that is kept: the largest chunk of a file, sealed, and some more.
+const LARGEST: u64 = 5 << 20;
 
 /// The file with the secret of the code.
 const CODE: &str = "store.code";
@@ -118,6 +121,8 @@ pub struct StoredDrive {
 /// The bytes of all drives, and what does not fit any more.
 #[derive(Debug)]
 pub(crate) struct Budget {
+    /// Read while a blob that is here is noted to be, written while blobs are removed.
+    pub(crate) sweeping: tokio::sync::RwLock<()>,
     most: u64,
     used: Mutex<HashMap<DriveTag, u64>>,
     surplus: mpsc::UnboundedSender<Vec<BlobId>>,
@@ -195,7 +200,7 @@ impl Gate for Drives {
     }
 
     fn may_read_blob(&self, peer: &PeerId, blob: &BlobId) -> bool {
-        self.any(|drive| drive.keeps(blob) && drive.serves(peer))
+        self.any(|drive| drive.keeps(blob) && drive.gives_blobs(peer))
     }
 
     fn was_removed(&self, peer: &PeerId) -> bool {
@@ -224,14 +229,19 @@ impl Holder for Answers {
         ids: Vec<BlobId>,
         promise: Option<Term>,
     ) -> BoxFuture<'static, Vec<Held>> {
+        if promise.is_some() {
+            // A lease can end any day: nobody is to rely on more than members' devices.
+            return Box::pin(std::future::ready(vec![Held::No; ids.len()]));
+        }
         let (drives, blobs) = (self.drives.all(), self.blobs.clone());
         Box::pin(async move {
-            let drives: Vec<_> = drives.into_iter().filter(|d| d.serves(&peer)).collect();
+            let drives = drives.into_iter().filter(|drive| drive.gives_blobs(&peer));
+            let drives: Vec<_> = drives.collect();
             let looked: Vec<(BlobId, bool)> = ids
                 .iter()
                 .map(|id| (*id, drives.iter().any(|drive| drive.keeps(id))))
                 .collect();
-            let mut held: Vec<Held> = stream::iter(looked)
+            stream::iter(looked)
                 .map(|(id, kept)| {
                     let blobs = blobs.clone();
                     async move {
@@ -243,17 +253,7 @@ impl Holder for Answers {
                 })
                 .buffered(LOOKUPS)
                 .collect()
-                .await;
-            if let Some(term) = promise {
-                let noted = drives
-                    .iter()
-                    .try_for_each(|drive| drive.promise(&ids, term));
-                if let Err(error) = noted {
-                    tracing::warn!(%error, "nothing can be promised now");
-                    held.fill(Held::No);
-                }
-            }
-            held
+                .await
         })
     }
 }
@@ -273,7 +273,7 @@ impl StoreKeeper for Clerk {
                     let secret = StoreSecret::from_bytes(secret);
                     inner.take_in(peer, &secret, drive, DriveId(id)).await
                 }
-                StoreRequest::Keep { drive, blobs } => inner.keep(peer, &drive, &blobs),
+                StoreRequest::Keep { drive, blobs } => inner.keep(peer, &drive, &blobs).await,
                 StoreRequest::Named { drive } => inner.named(peer, &drive),
             };
             answer.unwrap_or_else(StoreReply::Refused)
@@ -297,8 +297,10 @@ impl Inner {
             if drive.id != id {
                 return Err(StoreRefusal::Lease);
             }
-            drive.offered_again(peer);
-            return Ok(StoreReply::Done);
+            return match drive.offered_again(peer) {
+                true => Ok(StoreReply::Done),
+                false => Err(StoreRefusal::Lease),
+            };
         }
         if self.drives.0.read().len() >= MOST_DRIVES {
             return Err(StoreRefusal::Room);
@@ -314,7 +316,7 @@ impl Inner {
         Ok(StoreReply::Done)
     }
 
-    fn keep(
+    async fn keep(
         &self,
         peer: PeerId,
         drive: &DriveTag,
@@ -324,7 +326,7 @@ impl Inner {
         if drive.role(&peer) < Some(Role::Writer) {
             return Err(StoreRefusal::Lease);
         }
-        let (here, full) = drive.keep(peer, blobs).map_err(of_disk)?;
+        let (here, full) = drive.keep(peer, blobs).await.map_err(of_disk)?;
         Ok(StoreReply::Kept { here, full })
     }
 
@@ -341,6 +343,7 @@ impl Inner {
 
     /// Removes blobs that no drive keeps: two drives may have named the same one.
     async fn remove(&self, mut blobs: Vec<BlobId>) {
+        let _alone = self.budget.sweeping.write().await;
         blobs.retain(|id| !self.drives.any(|drive| drive.keeps(id)));
         if let Err(error) = self.net.blobs().remove(blobs).await {
             tracing::warn!(%error, "blobs that nobody needs cannot be removed now");
@@ -365,7 +368,7 @@ impl Inner {
     }
 }
 
-fn of_disk(error: peerdrive_log::AppendError) -> StoreRefusal {
+fn of_disk(error: impl Display) -> StoreRefusal {
     tracing::error!(%error, "nothing can be noted");
     StoreRefusal::Disk
 }
@@ -402,22 +405,25 @@ impl StoragePeer {
         };
         let net = Net::start(net_config, drives.clone()).await?;
         data.remember_port(net.bound_port());
+        net.blobs().set_largest(LARGEST);
         let (surplus, given_up) = mpsc::unbounded_channel();
         let budget = Arc::new(Budget {
+            sweeping: tokio::sync::RwLock::new(()),
             most: config.most,
             used: Mutex::default(),
             surplus,
         });
+        let mut all_open = true;
         for folder in stored(data.path()) {
             let Some(tag) = tag_of(&folder) else {
                 continue;
             };
             match Drive::open(&folder, tag, None, &net, &budget) {
                 Ok(drive) => _ = drives.0.write().insert(tag, drive),
-                Err(RecordError::Damaged) => {
-                    tracing::error!(drive = ?tag, "a drive's record is damaged: it is not served");
+                Err(error) => {
+                    all_open = false;
+                    tracing::error!(drive = ?tag, %error, "a drive cannot be opened, and is not served");
                 }
-                Err(error) => tracing::error!(drive = ?tag, %error, "a drive cannot be opened"),
             }
         }
         net.set_holder(Arc::new(Answers {
@@ -434,6 +440,10 @@ impl StoragePeer {
             changing: tokio::sync::Mutex::default(),
         });
         inner.net.set_store(Arc::new(Clerk(Arc::downgrade(&inner))));
+        // What came and was not noted, by the end of a process.
+        if all_open && let Ok(all) = inner.net.blobs().ids().await {
+            inner.remove(all).await;
+        }
         tokio::spawn(rounds(Arc::downgrade(&inner), given_up));
         Ok(Self { inner })
     }

@@ -10,7 +10,9 @@ use peerdrive_crypto::body::Role;
 use peerdrive_crypto::entry::{Entry, Plane};
 use peerdrive_crypto::ids::{DriveId, EndpointKey, EntryId, LogId};
 use peerdrive_crypto::membership::{ContentRef, Control, Inserted, Refusal};
-use peerdrive_log::{AppendError, Batch, DriveLog, OpenError, ReadError, Record as Stored};
+use peerdrive_log::{
+    AppendError, Batch, DriveLog, Note, OpenError, ReadError, Record as Stored, Space,
+};
 use peerdrive_net::PeerId;
 
 /// Most bytes of entries whose author is not known yet. They are only in memory: whoever sent them has them
@@ -20,6 +22,12 @@ const STRANGERS_CAP: usize = 4 << 20;
 /// Bytes of control entries that are taken beyond the lease's quota: a drive that is full must still learn
 /// that somebody was removed, or that it may have more.
 const CONTROL_ROOM: u64 = 16 << 20;
+
+/// The last second of the year 9999: no lease lasts longer.
+const LATEST: u64 = 253_402_300_799;
+
+/// Bytes of a log that are read at once.
+const READ: usize = 4 << 20;
 
 /// The record could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +49,15 @@ pub(crate) struct Taken {
     pub(crate) control: bool,
     /// Some were not taken for want of room.
     pub(crate) full: bool,
+}
+
+/// What may still be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// Bytes.
+    pub(crate) left: u64,
+    /// Bytes that the lease grants in all.
+    pub(crate) quota: u64,
 }
 
 /// What the lease grants, by what is known here.
@@ -76,27 +93,35 @@ struct Staged {
 
 impl Record {
     pub(crate) fn open(path: &Path, drive: DriveId) -> Result<Self, RecordError> {
-        let log = Arc::new(DriveLog::open(path)?);
+        Self::over(Arc::new(DriveLog::open(path)?), drive)
+    }
+
+    /// What an open log says.
+    fn over(log: Arc<DriveLog>, drive: DriveId) -> Result<Self, RecordError> {
         let mut control = Control::new(drive);
         let mut bytes = 0;
+        // What comes before what it builds on is held back, and released in time.
+        let mut hear = |entry: &[u8]| {
+            bytes += entry.len() as u64;
+            let entry = Entry::decode(entry).map_err(|_| RecordError::Damaged)?;
+            if entry.header.plane == Plane::Control {
+                control.insert(entry).map_err(|_| RecordError::Damaged)?;
+            }
+            Ok::<_, RecordError>(())
+        };
         for tip in log.tips() {
             let mut at = 0;
             while at < tip.len {
-                let some = log.read(&tip.log, at, 4 << 20)?;
+                let some = log.read(&tip.log, at, READ)?;
                 if some.is_empty() {
                     return Err(RecordError::Damaged);
                 }
                 at += some.len() as u64;
-                for record in some {
-                    bytes += record.bytes.len() as u64;
-                    let entry = Entry::decode(&record.bytes).map_err(|_| RecordError::Damaged)?;
-                    if entry.header.plane == Plane::Content {
-                        continue;
-                    }
-                    // What comes before what it builds on is held back, and released in time.
-                    control.insert(entry).map_err(|_| RecordError::Damaged)?;
-                }
+                some.iter().try_for_each(|record| hear(&record.bytes))?;
             }
+        }
+        for (_, beside) in log.notes(Space::Intents)? {
+            hear(&beside)?;
         }
         Ok(Self {
             log,
@@ -146,7 +171,7 @@ impl Record {
         let own = leases.filter(|lease| lease.endpoint == *endpoint);
         own.map(|lease| Terms {
             quota: lease.quota,
-            not_after: lease.not_after,
+            not_after: lease.not_after.min(LATEST),
         })
         .reduce(|one, other| Terms {
             quota: one.quota.max(other.quota),
@@ -154,8 +179,13 @@ impl Record {
         })
     }
 
-    /// Takes entries in, as far as `room` goes for them. What is refused is dropped; the rest goes on.
-    pub(crate) fn receive(&mut self, entries: Vec<Bytes>, room: u64) -> Result<Taken, AppendError> {
+    /// Takes entries in, as far as `room` goes for them; control entries also beyond that, up to so many bytes of
+    /// the record as the quota has and some more. What is refused is dropped; the rest goes on.
+    pub(crate) fn receive(
+        &mut self,
+        entries: Vec<Bytes>,
+        room: Room,
+    ) -> Result<Taken, AppendError> {
         let mut staged = Staged::default();
         let mut taken = Taken::default();
         let mut queue = entries;
@@ -171,8 +201,16 @@ impl Record {
             self.strangers_bytes = 0;
             queue = std::mem::take(&mut self.strangers);
         }
-        if !staged.batch.records.is_empty() {
-            self.log.append(&staged.batch)?;
+        let nothing = staged.batch.records.is_empty() && staged.batch.notes.is_empty();
+        if !nothing {
+            if let Err(error) = self.log.append(&staged.batch) {
+                // What is known must be what is stored, or it would never be taken again.
+                match Self::over(self.log.clone(), self.control.drive()) {
+                    Ok(stored) => *self = stored,
+                    Err(error) => tracing::error!(%error, "a drive's record cannot be read"),
+                }
+                return Err(error);
+            }
             self.bytes += staged.bytes;
         }
         taken.grown = staged.tips.into_keys().collect();
@@ -183,7 +221,7 @@ impl Record {
     fn receive_one(
         &mut self,
         bytes: Bytes,
-        room: u64,
+        room: Room,
         staged: &mut Staged,
         taken: &mut Taken,
     ) -> bool {
@@ -195,10 +233,11 @@ impl Record {
             }
         };
         let len = bytes.len() as u64 + staged.bytes;
+        let most = room.quota.saturating_add(CONTROL_ROOM);
         match entry.header.plane {
-            Plane::Control if len > room.saturating_add(CONTROL_ROOM) => taken.full = true,
+            Plane::Control if self.bytes.saturating_add(len) > most => taken.full = true,
             Plane::Control => return self.receive_control(entry, staged, taken),
-            Plane::Content if len > room => taken.full = true,
+            Plane::Content if len > room.left => taken.full = true,
             Plane::Content => return self.receive_content(&entry, bytes, staged),
         }
         false
@@ -217,7 +256,15 @@ impl Record {
         for id in new {
             if let Some(entry) = self.control.entry(&id).cloned() {
                 let bytes = entry.to_bytes();
-                self.keep(&entry, bytes, staged);
+                if !self.keep(&entry, bytes.clone(), staged) {
+                    // Of another branch: what builds on it, a removal perhaps, must not be lost with it.
+                    staged.bytes += bytes.len() as u64;
+                    staged.batch.notes.push(Note {
+                        space: Space::Intents,
+                        key: id.0.to_vec(),
+                        value: Some(bytes),
+                    });
+                }
             }
         }
         true
@@ -271,8 +318,8 @@ impl Record {
         last.map(|last| last.header.ctrl).unwrap_or_default()
     }
 
-    /// Puts an entry into its place, if it is the next of its log. Of a log that parted, the branch stays that
-    /// came first: members have the other from each other.
+    /// Puts an entry into its place, if it is the next of its log. Of a content log that parted, the branch stays
+    /// that came first: members have the other from each other.
     fn keep(&self, entry: &Entry, bytes: Vec<u8>, staged: &mut Staged) -> bool {
         let log = entry.log_id();
         let known = staged.tips.get(&log).copied();

@@ -2,7 +2,8 @@
 //! format it knows that one with the bytes of a blob holds them and nothing else.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -13,6 +14,20 @@ const DATA: &str = "data";
 pub(super) fn file_of(dir: &Path, hash: &str) -> PathBuf {
     dir.join(DATA).join(format!("{hash}.data"))
 }
+
+/// The bytes of a file, in the room of a buffer.
+pub(super) fn read_into(mut buffer: Vec<u8>, path: &Path) -> io::Result<Vec<u8>> {
+    buffer.clear();
+    let mut file = fs::File::open(path)?;
+    let len = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    // A file that has more than it should is not read to its end.
+    buffer.reserve_exact(len.min(LONGEST_READ));
+    io::Read::take(&mut file, LONGEST_READ as u64).read_to_end(&mut buffer)?;
+    Ok(buffer)
+}
+
+/// Bytes that are read at once at most: longer blobs are not made here.
+const LONGEST_READ: usize = 64 << 20;
 
 /// Makes all files below `dir` durable. The store itself writes large blobs without flushing them.
 #[cfg(target_os = "linux")]

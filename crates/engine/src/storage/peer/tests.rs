@@ -1,4 +1,8 @@
 use bytes::Bytes;
+use peerdrive_crypto::author::Draft;
+use peerdrive_crypto::body::Lease;
+use peerdrive_crypto::ids::EndpointKey;
+use peerdrive_crypto::testing::TestDevice;
 
 use super::*;
 
@@ -60,7 +64,10 @@ async fn a_code_is_the_same_after_a_restart_and_what_is_offered_lets_nobody_else
     assert!(gate.admits_to(&STRANGER, &drive.tag) && !gate.admits(&PeerId([6; 32])));
     assert!(!gate.admits_to(&STRANGER, &DriveTag([2; 32])));
     // Without a lease, whoever offered it is nobody whose blobs are kept.
-    let keep = storage.inner.keep(STRANGER, &drive.tag, &[BlobId([1; 32])]);
+    let keep = storage
+        .inner
+        .keep(STRANGER, &drive.tag, &[BlobId([1; 32])])
+        .await;
     assert_eq!(keep, Err(StoreRefusal::Lease));
     assert_eq!(
         storage.inner.named(STRANGER, &drive.tag),
@@ -87,5 +94,65 @@ async fn a_code_is_the_same_after_a_restart_and_what_is_offered_lets_nobody_else
     // After a restart nobody is known to have offered it.
     assert!(!again.inner.drives.admits(&STRANGER));
     again.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drive_is_served_while_its_lease_lasts_and_taken_up_again_for_its_admins_only()
+-> TestResult {
+    let folder = tempfile::tempdir()?;
+    let storage = open(&folder).await?;
+    let inner = &storage.inner;
+    let (mut ana, founded) = TestDevice::found("ana", 1)?;
+    let rita = ana.admit_new("rita", Role::Reader, 2)?;
+    let peer = |device: &TestDevice| PeerId(device.cert().endpoint.0);
+    let tag = DriveTag([7; 32]);
+    let offer = |by: PeerId| {
+        let code = inner.secret.duplicate();
+        async move { inner.take_in(by, &code, tag, founded.drive).await }
+    };
+    assert_eq!(offer(peer(&ana)).await, Ok(StoreReply::Done));
+    let drive = inner.drives.get(&tag).ok_or("it is not here")?;
+    let tell = |ana: &TestDevice| {
+        let all = ana.control.entries().map(|(_, e)| e.to_bytes().into());
+        drive.hear(all.collect()).map(drop)
+    };
+    ana.act(Draft::new().lease(Lease {
+        id: [1; 16],
+        endpoint: EndpointKey(inner.net.id().0),
+        quota: 1 << 20,
+        not_after: u64::MAX,
+    }))?;
+    tell(&ana)?;
+    let gate = inner.drives.clone();
+    let blob = BlobId([4; 32]);
+    drive.note_come(&[(blob, 1)])?;
+    for device in [&ana, &rita] {
+        assert!(gate.admits_to(&peer(device), &tag) && gate.may_read_blob(&peer(device), &blob));
+    }
+    assert!(!gate.admits(&STRANGER) && !gate.may_read_blob(&STRANGER, &blob));
+    // A reader has nothing kept, and only an admin says that everything was named.
+    let named = inner.keep(peer(&rita), &tag, &[blob]).await;
+    assert_eq!(named, Err(StoreRefusal::Lease));
+    assert_eq!(inner.named(peer(&rita), &tag), Err(StoreRefusal::Lease));
+    assert_eq!(inner.named(peer(&ana), &tag), Ok(StoreReply::Done));
+    // One that is noted and not there is fetched anew.
+    let kept = inner.keep(peer(&ana), &tag, &[blob]).await?;
+    let lost = StoreReply::Kept {
+        here: vec![false],
+        full: false,
+    };
+    assert_eq!((kept, drive.keeps(&blob)), (lost, false));
+
+    ana.act(Draft::new().revoke_lease([1; 16]))?;
+    tell(&ana)?;
+    assert!(!gate.admits(&peer(&ana)) && !gate.admits(&peer(&rita)));
+    assert_eq!(offer(peer(&rita)).await, Err(StoreRefusal::Lease));
+    assert_eq!(offer(STRANGER).await, Err(StoreRefusal::Lease));
+    assert_eq!(offer(peer(&ana)).await, Ok(StoreReply::Done));
+    // To bring the record that grants a lease, and for nothing else.
+    assert!(gate.admits_to(&peer(&ana), &tag) && !gate.may_read_blob(&peer(&ana), &blob));
+    drop((drive, gate));
+    storage.shutdown().await;
     Ok(())
 }

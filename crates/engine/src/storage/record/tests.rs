@@ -6,7 +6,11 @@ use super::*;
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
 
-const PLENTY: u64 = 1 << 30;
+const PLENTY: Room = Room {
+    left: 1 << 30,
+    quota: 1 << 30,
+};
+const NONE: Room = Room { left: 0, quota: 0 };
 const OWN: EndpointKey = EndpointKey([7; 32]);
 
 fn bytes(entry: &Entry) -> Bytes {
@@ -77,10 +81,10 @@ fn attack_k4_what_no_writer_of_the_drive_signed_is_not_stored() -> TestResult {
             .grown
             .is_empty()
     );
-    let full = record.receive(vec![bytes(&second)], 0)?;
+    let full = record.receive(vec![bytes(&second)], NONE)?;
     assert!(full.full && full.grown.is_empty());
     let removal = ana.revoke(ben.member)?;
-    assert!(record.receive(vec![bytes(&removal)], 0)?.control);
+    assert!(record.receive(vec![bytes(&removal)], NONE)?.control);
     let ben_peer = PeerId(ben.cert().endpoint.0);
     assert!(!record.live().contains_key(&ben_peer) && record.removals().contains_key(&ben_peer));
 
@@ -117,5 +121,30 @@ fn a_lease_is_what_admins_granted_together_until_they_end_it() -> TestResult {
     ana.act(Draft::new().revoke_lease([1; 16]))?;
     hear(&mut record, &ana)?;
     assert_eq!(record.lease(&OWN), None);
+    Ok(())
+}
+
+#[test]
+fn a_removal_on_either_branch_of_a_parted_log_holds_after_a_restart() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("log.redb");
+    let (mut ana, founded) = TestDevice::found("ana", 1)?;
+    let ben = ana.admit_new("ben", Role::Writer, 2)?;
+    let rita = ana.admit_new("rita", Role::Reader, 3)?;
+    let mut record = Record::open(&path, founded.drive)?;
+    let all = ana.control.entries().map(|(_, e)| bytes(e)).collect();
+    record.receive(all, PLENTY)?;
+    // The same device signs two entries with one number: as after its disk was put back.
+    let at = ana.at.clone();
+    let one = ana.revoke(ben.member)?;
+    ana.at = at;
+    let other = ana.revoke(rita.member)?;
+    assert_eq!(one.header.seq, other.header.seq);
+    record.receive(vec![bytes(&one), bytes(&other)], PLENTY)?;
+    let live = record.live();
+    assert_eq!(live.len(), 1, "both are out");
+    drop(record);
+    let again = Record::open(&path, founded.drive)?;
+    assert_eq!(again.live(), live);
     Ok(())
 }

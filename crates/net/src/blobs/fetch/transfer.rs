@@ -122,7 +122,8 @@ async fn receive(
         .await
         .map_err(|_| TransferError::Lost)?
         .map_err(of_header)?;
-    let Some(length) = NonZeroU64::new(size).filter(|size| size.get() <= MAX_BLOB) else {
+    let most = MAX_BLOB.min(store.largest());
+    let Some(length) = NonZeroU64::new(size).filter(|size| size.get() <= most) else {
         return Err(TransferError::Wrong);
     };
     let _room = store.reserve(size).map_err(TransferError::Store)?;
