@@ -189,14 +189,6 @@ impl DataDir {
         passphrase: Option<&Passphrase>,
     ) -> Result<(), DataDirError> {
         let path = self.path.join(KEY);
-        let io = |doing| {
-            let path = path.clone();
-            move |source| DataDirError::Io {
-                doing,
-                path,
-                source,
-            }
-        };
         let bytes = match passphrase {
             None => Zeroizing::new(secret.to_vec()),
             Some(passphrase) => {
@@ -208,8 +200,22 @@ impl DataDir {
                 )?)
             }
         };
-        // Written beside and renamed, so that a crash leaves a whole key or the one before.
-        let fresh = self.path.join("device.key.new");
+        self.write_private(KEY, &bytes)
+    }
+
+    /// Writes a file that nobody else may read.
+    pub(crate) fn write_private(&self, name: &str, bytes: &[u8]) -> Result<(), DataDirError> {
+        let path = self.path.join(name);
+        let io = |doing| {
+            let path = path.clone();
+            move |source| DataDirError::Io {
+                doing,
+                path,
+                source,
+            }
+        };
+        // Written beside and renamed, so that a crash leaves a whole one or the one before.
+        let fresh = self.path.join(format!("{name}.new"));
         let _ = std::fs::remove_file(&fresh);
         let mut file = OpenOptions::new()
             .create_new(true)
@@ -217,7 +223,7 @@ impl DataDir {
             .mode(0o600)
             .open(&fresh)
             .map_err(io("create"))?;
-        file.write_all(&bytes).map_err(io("write"))?;
+        file.write_all(bytes).map_err(io("write"))?;
         file.sync_all().map_err(io("write"))?;
         std::fs::rename(&fresh, &path).map_err(io("write"))?;
         File::open(&self.path)

@@ -5,15 +5,13 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
 use parking_lot::{Mutex, RwLock};
 use peerdrive_crypto::body::Role;
 use peerdrive_crypto::ids::{DriveId, EndpointKey, LogId};
 use peerdrive_log::{AppendError, Batch, DriveLog, Note, Space};
-use peerdrive_net::{BlobError, BlobId, DriveLink, DriveTag, LinkEvent, Net, PeerId, TopicSeal};
+use peerdrive_net::{BlobId, DriveLink, DriveTag, LinkEvent, Net, PeerId, TopicSeal};
 use tokio::sync::mpsc;
 
 use super::kept::KeptBlobs;
@@ -23,12 +21,6 @@ use crate::peers::{Entries, head_of};
 
 /// Namings of blobs that may wait for those before them.
 const WAITING: usize = 64;
-
-/// Blobs that are fetched before what came is made durable and noted.
-const FETCHED: usize = 64;
-
-/// How long fetching those may take: whoever trickles must not keep the others waiting.
-const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The id of the drive, and since when it has had no lease, if it has none.
 const ID_KEY: &[u8] = b"id";
@@ -72,33 +64,24 @@ impl Roll {
     }
 }
 
-/// What was named cannot be kept.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum KeepError {
-    #[error(transparent)]
-    Append(#[from] AppendError),
-    #[error(transparent)]
-    Store(#[from] BlobError),
-}
-
 /// See the module.
 pub(crate) struct Drive {
     pub(crate) tag: DriveTag,
     pub(crate) id: DriveId,
     folder: PathBuf,
     own: EndpointKey,
-    net: Net,
+    pub(super) net: Net,
     log: Arc<DriveLog>,
-    link: DriveLink,
+    pub(super) link: DriveLink,
     record: Mutex<Record>,
-    kept: Mutex<KeptBlobs>,
+    pub(super) kept: Mutex<KeptBlobs>,
     roll: RwLock<Roll>,
-    wanted: mpsc::Sender<(PeerId, Vec<BlobId>)>,
+    pub(super) wanted: mpsc::Sender<(PeerId, Vec<BlobId>)>,
     /// Blobs that were named and are not here yet.
-    fetching: Mutex<HashSet<BlobId>>,
-    full: AtomicBool,
+    pub(super) fetching: Mutex<HashSet<BlobId>>,
+    pub(super) full: AtomicBool,
     closed: AtomicBool,
-    budget: Arc<Budget>,
+    pub(super) budget: Arc<Budget>,
 }
 
 impl std::fmt::Debug for Drive {
@@ -115,7 +98,7 @@ pub(crate) fn now_s() -> u64 {
 }
 
 /// Days since 1970.
-fn today() -> u32 {
+pub(super) fn today() -> u32 {
     u32::try_from(now_s() / 86_400).unwrap_or(u32::MAX)
 }
 
@@ -188,7 +171,7 @@ impl Drive {
         drive.count();
         let events = drive.link.events();
         tokio::spawn(follow(Arc::downgrade(&drive), events));
-        tokio::spawn(pull(Arc::downgrade(&drive), waiting));
+        tokio::spawn(super::blobs::pull(Arc::downgrade(&drive), waiting));
         Ok(drive)
     }
 
@@ -201,7 +184,7 @@ impl Drive {
         self.budget.forget(&self.tag);
     }
 
-    fn is_closed(&self) -> bool {
+    pub(super) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
 
@@ -322,7 +305,7 @@ impl Drive {
     }
 
     /// Bytes that may still come.
-    fn room(&self) -> Room {
+    pub(super) fn room(&self) -> Room {
         // Only its record comes before there is a lease: the part of it that says so.
         let terms = self.roll.read().in_force(now_s());
         let quota = terms.map_or(0, |terms| terms.quota);
@@ -335,7 +318,7 @@ impl Drive {
         entries + self.kept.lock().bytes()
     }
 
-    fn count(&self) {
+    pub(super) fn count(&self) {
         if !self.is_closed() {
             self.budget.set(self.tag, self.used());
         }
@@ -353,41 +336,6 @@ impl Drive {
             self.full.store(true, Ordering::Relaxed);
         }
         Ok(taken.grown)
-    }
-
-    /// Names blobs that a writer of the drive wants kept: of each whether it is here, and whether there is no
-    /// room for the others. What is not here is fetched.
-    pub(crate) async fn keep(
-        &self,
-        peer: PeerId,
-        blobs: &[BlobId],
-    ) -> Result<(Vec<bool>, bool), KeepError> {
-        let mut here = self.kept.lock().name(blobs, today())?;
-        // A note is not the blob: one that the store has lost, or found damaged, is fetched again.
-        let mut lost = Vec::new();
-        for (id, here) in blobs.iter().zip(&mut here).filter(|(_, here)| **here) {
-            if !self.net.blobs().has(id).await? {
-                *here = false;
-                lost.push(*id);
-            }
-        }
-        if !lost.is_empty() {
-            self.kept.lock().strike(&lost)?;
-            self.count();
-        }
-        // Full until something goes or the lease changes: what did not fit would be fetched in vain.
-        let full = self.full.load(Ordering::Relaxed) || self.room().left == 0;
-        let full = full && here.contains(&false);
-        if !full {
-            let mut fetching = self.fetching.lock();
-            let missing = blobs.iter().zip(&here).filter(|(_, here)| !**here);
-            let missing = missing.map(|(id, _)| *id);
-            let missing: Vec<BlobId> = missing.filter(|id| !fetching.contains(id)).collect();
-            if !missing.is_empty() && self.wanted.try_send((peer, missing.clone())).is_ok() {
-                fetching.extend(missing);
-            }
-        }
-        Ok((here, full))
     }
 
     /// Strikes off what nobody needs any more, now that an admin has named everything that the drive needs.
@@ -454,85 +402,6 @@ impl Drive {
             blobs,
             full: self.full.load(Ordering::Relaxed),
         }
-    }
-
-    /// Who may have blobs that somebody named: they, and every other device that is here.
-    fn sources(&self, named_by: PeerId) -> Vec<PeerId> {
-        let here = self.link.peers().into_iter().filter(|peer| peer.connected);
-        let others = here.map(|peer| peer.peer).filter(|peer| *peer != named_by);
-        std::iter::once(named_by).chain(others).collect()
-    }
-
-    /// Fetches blobs that somebody named, as far as there is room.
-    async fn fetch(&self, peer: PeerId, ids: &[BlobId]) {
-        for some in ids.chunks(FETCHED) {
-            if !self.is_closed() {
-                self.fetch_some(peer, some).await;
-            }
-            let mut fetching = self.fetching.lock();
-            some.iter().for_each(|id| _ = fetching.remove(id));
-            drop(fetching);
-            self.count();
-        }
-    }
-
-    async fn fetch_some(&self, peer: PeerId, ids: &[BlobId]) {
-        let mut room = self.room().left;
-        let mut come = Vec::new();
-        let mut over = Vec::new();
-        if room > 0 {
-            let mut fetching = self.net.fetch(ids.to_vec(), self.sources(peer));
-            let take = async {
-                while let Some((id, fetched)) = fetching.next().await {
-                    match fetched {
-                        Ok(len) if len.max(KeptBlobs::LEAST) <= room => {
-                            room -= len.max(KeptBlobs::LEAST);
-                            come.push((id, len));
-                        }
-                        Ok(_) => over.push(id),
-                        Err(error) => tracing::debug!(%error, %id, "a blob did not come"),
-                    }
-                }
-            };
-            if tokio::time::timeout(PATIENCE, take).await.is_err() {
-                tracing::debug!(%peer, "blobs come too slowly");
-            }
-        }
-        if room == 0 || !over.is_empty() {
-            self.full.store(true, Ordering::Relaxed);
-            self.budget.give_up(over);
-        }
-        let ids: Vec<BlobId> = come.iter().map(|(id, _)| *id).collect();
-        if let Err(error) = self.note(come).await {
-            tracing::error!(%error, "what came cannot be kept");
-            self.budget.give_up(ids);
-        }
-    }
-
-    /// Notes what has come, once it would survive a loss of power.
-    async fn note(&self, come: Vec<(BlobId, u64)>) -> Result<(), KeepError> {
-        let blobs = self.net.blobs();
-        // Nothing is removed between the look whether a blob is here and the note that it is.
-        let _here = self.budget.sweeping.read().await;
-        let mut here = Vec::new();
-        for (id, len) in come {
-            if blobs.has(&id).await? && !self.is_closed() {
-                here.push((id, len));
-            }
-        }
-        let ids: Vec<BlobId> = here.iter().map(|(id, _)| *id).collect();
-        blobs.make_durable(&ids).await?;
-        Ok(self.kept.lock().add(&here, today())?)
-    }
-}
-
-/// Fetches what is named, one naming after the other, until the drive ends.
-async fn pull(drive: Weak<Drive>, mut wanted: mpsc::Receiver<(PeerId, Vec<BlobId>)>) {
-    while let Some((peer, ids)) = wanted.recv().await {
-        let Some(drive) = drive.upgrade() else {
-            return;
-        };
-        drive.fetch(peer, &ids).await;
     }
 }
 

@@ -6,6 +6,7 @@
 //! device say who is a member, who may write, and whether the lease stands. It is believed in nothing: members
 //! check whatever comes from it like what comes from anybody.
 
+mod blobs;
 mod drive;
 mod kept;
 mod peer;

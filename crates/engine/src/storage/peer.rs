@@ -3,10 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Display;
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -389,7 +386,7 @@ impl StoragePeer {
         let data = DataDir::open(&config.data_dir)?;
         let device = data.secret(passphrase.as_ref())?;
         let endpoint = Zeroizing::new(kdf(&device, label::ENDPOINT, &DriveId::ZERO, &[]));
-        let secret = code_secret(data.path(), config.new_code)?;
+        let secret = code_secret(&data, config.new_code)?;
         let drives = Arc::new(Drives::default());
         let bind = config.bind.filter(|bind| bind.port() != 0).or_else(|| {
             let mut bind = config.bind?;
@@ -513,39 +510,24 @@ fn tag_of(folder: &Path) -> Option<DriveTag> {
 }
 
 /// The secret of the code, made when it is first asked for or another one is wanted.
-fn code_secret(data: &Path, anew: bool) -> Result<StoreSecret, DataDirError> {
-    let path = data.join(CODE);
-    let io = |doing| {
-        let path = path.clone();
-        move |source| DataDirError::Io {
-            doing,
-            path,
-            source,
-        }
-    };
+fn code_secret(data: &DataDir, anew: bool) -> Result<StoreSecret, DataDirError> {
+    let path = data.path().join(CODE);
     match std::fs::read(&path).map(Zeroizing::new) {
         Ok(bytes) if !anew => match <[u8; 32]>::try_from(bytes.as_slice()) {
             Ok(secret) => return Ok(StoreSecret::from_bytes(secret)),
             Err(_) => tracing::warn!("the secret of the code is damaged: another is made"),
         },
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(io("read")(error));
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            return Err(DataDirError::Io {
+                doing: "read",
+                path,
+                source,
+            });
         }
         _ => {}
     }
     let secret = StoreSecret::generate(&mut crate::env::rng());
-    let fresh = path.with_extension("new");
-    let _ = std::fs::remove_file(&fresh);
-    let mut file = OpenOptions::new()
-        .create_new(true)
-        .write(true)
-        .mode(0o600)
-        .open(&fresh)
-        .map_err(io("create"))?;
-    file.write_all(secret.expose_for_sealing())
-        .and_then(|()| file.sync_all())
-        .map_err(io("write"))?;
-    std::fs::rename(&fresh, &path).map_err(io("write"))?;
+    data.write_private(CODE, secret.expose_for_sealing())?;
     Ok(secret)
 }
 
