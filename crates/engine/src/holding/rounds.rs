@@ -76,6 +76,13 @@ async fn one_drive(drive: &DriveHandle) {
             return;
         }
     };
+    // Whose blobs they are takes a look at every version, and the memory for that: not to be asked for
+    // nothing.
+    match drive.content().blobs().size_on_disk().await {
+        Ok(all) if all <= cap => return,
+        Ok(_) => {}
+        Err(error) => tracing::debug!(%error, "how large the store is cannot be told"),
+    }
     match evict::to_cap(&drive.shared, cap).await {
         Ok(evicted) if evicted.blobs > 0 || evicted.only_here > 0 => {
             tracing::info!(drive = %drive.id(), ?evicted, cap, "the cache was above its cap");
