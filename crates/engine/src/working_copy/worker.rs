@@ -54,6 +54,8 @@ pub(super) struct Worker<D: Drive> {
     commands: mpsc::UnboundedReceiver<Command>,
     feed: D::Feed,
     waiting: Vec<oneshot::Sender<WorkingCopyStatus>>,
+    /// Who waits for the end.
+    stopping: Option<oneshot::Sender<()>>,
     paused: Option<Pause>,
     /// The folder was never marked as this drive's: it may be made, and marked.
     fresh: bool,
@@ -93,6 +95,7 @@ impl<D: Drive> Worker<D> {
             commands,
             feed,
             waiting: Vec::new(),
+            stopping: None,
             paused,
             fresh,
             next_full_look: Instant::now(),
@@ -144,6 +147,10 @@ impl<D: Drive> Worker<D> {
                 self.answer();
                 if !self.sleep(now).await {
                     self.close().await;
+                    // Only now: whoever asked may begin on the same folder again.
+                    if let Some(done) = self.stopping.take() {
+                        done.send(()).ok();
+                    }
                     return;
                 }
             }
@@ -496,9 +503,7 @@ impl<D: Drive> Worker<D> {
             }
             Command::Answered => true,
             Command::Stop(done) => {
-                self.close().await;
-                // Whoever asked may have gone away meanwhile.
-                done.send(()).ok();
+                self.stopping = Some(done);
                 false
             }
         }
