@@ -23,6 +23,9 @@ const LATEST: Duration = Duration::from_secs(60);
 /// How often everything is named anew: well below the days after which what nobody names may go.
 const ANEW: Duration = Duration::from_secs(24 * 3600);
 
+/// The same while an admin could not say yet that this was all: not being level, or lacking lists of chunks.
+const WORD_DUE: Duration = Duration::from_secs(3600);
+
 /// How a storage peer stands to what this device needs of a drive.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Storing {
@@ -65,9 +68,14 @@ impl Told {
     }
 
     fn is_due(&self, now: Instant) -> bool {
+        self.is_old(now) || self.again.is_some_and(|at| at <= now)
+    }
+
+    /// Whether everything is to be named anew.
+    fn is_old(&self, now: Instant) -> bool {
+        let lasts = if self.word { WORD_DUE } else { ANEW };
         self.all
-            .is_none_or(|at| now.saturating_duration_since(at) >= ANEW)
-            || self.again.is_some_and(|at| at <= now)
+            .is_none_or(|at| now.saturating_duration_since(at) >= lasts)
     }
 }
 
@@ -84,7 +92,7 @@ pub(crate) async fn follow(shared: Weak<Shared>) {
         let mut due = Due::default();
         let next = told.values().filter_map(|told| told.again).min();
         let wait = next.map(|at| at.saturating_duration_since(Instant::now()));
-        match tokio::time::timeout(wait.unwrap_or(ANEW), events.recv()).await {
+        match tokio::time::timeout(wait.unwrap_or(WORD_DUE), events.recv()).await {
             Ok(Ok(event)) => due.hear(&event),
             Ok(Err(RecvError::Lagged(missed))) => due.miss(missed),
             Ok(Err(RecvError::Closed)) => return,
@@ -157,10 +165,8 @@ async fn name(
     let now = Instant::now();
     // After an error only when its time has come.
     let rests = |told: &Told| told.all.is_none() && told.again.is_some_and(|at| at > now);
-    let anew = |told: &Told| {
-        let old = told.all.is_none_or(|at| now - at >= ANEW);
-        (due.all || old) && !rests(told)
-    };
+    let anew = |told: &Told| (due.all || told.is_old(now)) && !rests(told);
+    let admin = shared.members.read().role >= Some(Role::Admin);
     let everything = match told.values().any(anew) {
         true => Some(everything(shared).await?),
         false => None,
@@ -175,7 +181,7 @@ async fn name(
             Some(all) => {
                 told.lacking = all.blobs.clone();
                 told.all = Some(now);
-                told.word = true;
+                told.word = admin;
                 told.pause = SOON;
             }
             None if !news.is_empty() => {
@@ -218,10 +224,9 @@ async fn tell(shared: &Arc<Shared>, tag: DriveTag, peer: PeerId, told: &mut Told
             }
         }
     }
-    let admin = shared.members.read().role >= Some(Role::Admin);
     // Whoever does not know all that there is must not say that this was all.
-    let may_say = admin && told.complete && is_level(shared, &peer);
-    if answered && told.word && may_say && standing.refused.is_none() {
+    let may_say = told.word && told.complete && is_level(shared, &peer);
+    if answered && may_say && standing.refused.is_none() {
         // Named is everything, also what has still to be fetched.
         let named = shared
             .net
