@@ -467,7 +467,7 @@ impl<D: Drive> Worker<D> {
             },
             command = commands.recv() => match command {
                 Some(command) => {
-                    self.command(command).await
+                    self.command(command)
                 }
                 None => false,
             },
@@ -491,7 +491,7 @@ impl<D: Drive> Worker<D> {
         self.next_full_look = now;
     }
 
-    async fn command(&mut self, command: Command) -> bool {
+    fn command(&mut self, command: Command) -> bool {
         match command {
             Command::Sync(reply) => {
                 self.asked(reply, Instant::now());
