@@ -8,13 +8,15 @@ mod past;
 mod plan;
 mod questions;
 mod remake;
+mod whole;
 mod write;
 
+use automerge::iter::MapRangeItem;
 use automerge::{ActorId, Automerge, AutomergeError, ChangeHash, ObjId, ReadDoc};
 
 use crate::edit::Edit;
 use crate::event::TreeEvent;
-use crate::id::{Actor, NodeId};
+use crate::id::{Actor, NodeId, OpId};
 use crate::lint::{self, Author, LintError};
 use crate::register::{self, Registers, Source};
 use crate::schema;
@@ -264,25 +266,35 @@ fn nodes_of(
         let Some((_, registers)) = nodes.last_mut() else {
             continue;
         };
-        if item.conflict {
-            let values = match heads {
-                Some(heads) => document.get_all_at(bucket, &*item.key, heads),
-                None => document.get_all(bucket, &*item.key),
-            };
-            let values = values.unwrap_or_default();
-            for (value, op) in &values {
-                if let Some(op) = register::op_id(op) {
-                    registers.add(register, op, value.as_bytes().unwrap_or_default());
-                }
-            }
-        } else if let Some(op) = register::op_id(&item.id()) {
-            registers.add(
-                register,
-                op,
-                register::bytes_of(&item.value).unwrap_or_default(),
-            );
-        }
+        each_value(document, bucket, &item, heads, |op, value| {
+            registers.add(register, op, value);
+        });
     }
     nodes.retain(|(_, registers)| !registers.birth.is_empty());
     nodes
+}
+
+/// Visits the values of a key that was met in a pass over a bucket, in the order of their ops.
+fn each_value(
+    document: &Automerge,
+    bucket: &ObjId,
+    item: &MapRangeItem<'_>,
+    heads: Option<&[ChangeHash]>,
+    mut visit: impl FnMut(OpId, &[u8]),
+) {
+    if !item.conflict {
+        if let Some(op) = register::op_id(&item.id()) {
+            visit(op, register::bytes_of(&item.value).unwrap_or_default());
+        }
+        return;
+    }
+    let values = match heads {
+        Some(heads) => document.get_all_at(bucket, &*item.key, heads),
+        None => document.get_all(bucket, &*item.key),
+    };
+    for (value, op) in values.unwrap_or_default() {
+        if let Some(op) = register::op_id(&op) {
+            visit(op, value.as_bytes().unwrap_or_default());
+        }
+    }
 }

@@ -73,8 +73,6 @@ pub struct CheckpointBody {
     pub changes: u64,
     /// See [`accumulate`].
     pub accumulator: [u8; 32],
-    /// The hash of what the document shows.
-    pub view: [u8; 32],
     /// The document itself.
     pub snapshot: SnapshotAt,
 }
@@ -210,7 +208,6 @@ mod tests {
             heads: vec![[1; 32], [2; 32]],
             changes: 17,
             accumulator: [3; 32],
-            view: [4; 32],
             snapshot: SnapshotAt {
                 blobs: vec![BlobId([5; 32]); parts_of(len).unwrap_or(0)],
                 key: SealedSecret::from(&SnapshotKey::from_bytes([6; 32])),

@@ -161,7 +161,6 @@ fn checkpoints() -> TestResult<Value> {
         heads: heads.clone(),
         changes: 302,
         accumulator,
-        view: fixed(11),
         snapshot: SnapshotAt {
             blobs: parts.iter().map(|part| blob_id(part)).collect(),
             key: SealedSecret::from(&key),
@@ -172,7 +171,7 @@ fn checkpoints() -> TestResult<Value> {
     Ok(json!({
         "drive": hex(drive), "key": hex(fixed(8)), "heads": [hex(heads[0]), hex(heads[1])],
         "pairs": [[hex(fixed(9)), hex(fixed(1))], [hex(fixed(7)), hex(fixed(2))]],
-        "accumulator": hex(accumulator), "view": hex(fixed(11)), "time_ms": 1_700_000_000_000u64,
+        "accumulator": hex(accumulator), "time_ms": 1_700_000_000_000u64,
         "frontier": [
             {"bind": hex(fixed(1)), "inc": hex([5; 16]), "seq": 0, "entry": hex(fixed(6))},
             {"bind": hex(fixed(2)), "inc": hex([5; 16]), "seq": 300, "entry": hex(fixed(6))},

@@ -97,7 +97,6 @@ pub(crate) fn make(drive: &DriveId, prepared: Prepared) -> Option<Made> {
         frontier: prepared.frontier,
         heads: prepared.heads,
         accumulator,
-        view: prepared.view,
         snapshot: SnapshotAt {
             blobs: parts.iter().map(|part| blob_id(part)).collect(),
             key: SealedSecret::from(&key),
@@ -165,6 +164,7 @@ impl Works {
     /// Fetches the snapshot of a checkpoint, and looks that it is what that says.
     async fn take(&self, known: &Known) -> Result<Loaded, TakeError> {
         let _alone = self.alone.lock().await;
+        let begun = Instant::now();
         let blobs = known.body.snapshot.blobs.iter();
         let ids: Vec<BlobId> = blobs.map(|id| BlobId(id.0)).collect();
         let peers = DrivePeers::new(self.net.clone(), self.link.clone());
@@ -178,6 +178,7 @@ impl Works {
         for id in &ids {
             parts.push(self.blobs.get(id).await?.ok_or(TakeError::Missing)?);
         }
+        tracing::debug!(took = ?begun.elapsed(), "the parts of a snapshot are here");
         let (drive, body) = (self.drive, known.body.clone());
         let loading = tokio::task::spawn_blocking(move || Loaded::open(&drive, &body, &parts));
         Ok(loading.await.map_err(|_| TakeError::Missing)??)

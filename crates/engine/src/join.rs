@@ -219,6 +219,7 @@ impl Engine {
         let joined = self.converse(ticket, &mut stream, &keys, compare).await?;
         stream.finish().await;
         let drive = self.found_joined(&keys, joined, &addresses, place)?;
+        tracing::debug!(drive = %drive.id(), "let in");
         // As long as somebody is telling it, a large tree may take its time.
         let mut known = None;
         while !drive.until_arrived(TREE_LIMIT).await {

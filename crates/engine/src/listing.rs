@@ -1,6 +1,8 @@
 //! A drive as a flat listing in path order, and the hash that two devices compare. Knows the view
 //! only, not where bytes are.
 
+use std::collections::HashMap;
+
 use peerdrive_crdt_tree::id::NodeId;
 use peerdrive_crdt_tree::node::{Content, Kind, Node};
 use peerdrive_crdt_tree::tree::DriveTree;
@@ -30,21 +32,42 @@ pub const MAX_LISTED_DEPTH: usize = 1024;
 /// Visits everything below `top` (not itself), folders before what is in them, names in byte order.
 /// `prefix` is put before each path.
 pub fn walk(tree: &DriveTree, top: NodeId, prefix: &str, visit: &mut impl FnMut(Listed)) {
+    let mut held = None;
+    if top == NodeId::ROOT {
+        let held = held.insert(HashMap::new());
+        tree.each_content(|id, content| {
+            held.insert(id, gist(content));
+        });
+    }
+    let gist_of = |id: NodeId| match &held {
+        Some(held) => held.get(&id).copied(),
+        None => tree.get(id)?.content.as_ref().map(gist),
+    };
     let mut open = vec![(tree.children(top), prefix.to_owned())];
     while let Some((children, prefix)) = open.last_mut() {
         let Some((name, id)) = children.next() else {
             open.pop();
             continue;
         };
-        let Some(node) = tree.get(id) else { continue };
+        let Some(entry) = tree.glance(id) else {
+            continue;
+        };
         let path = if prefix.is_empty() {
             name.to_owned()
         } else {
             format!("{prefix}/{name}")
         };
-        let goes_on = node.kind == Kind::Folder && open.len() < MAX_LISTED_DEPTH;
+        let goes_on = entry.kind == Kind::Folder && open.len() < MAX_LISTED_DEPTH;
         let below = goes_on.then(|| path.clone());
-        visit(line(&node, path));
+        let (size, hash) = gist_of(id).unzip();
+        visit(Listed {
+            path,
+            id,
+            kind: entry.kind,
+            size: size.unwrap_or_default(),
+            mode: entry.mode,
+            hash,
+        });
         if let Some(path) = below {
             open.push((tree.children(id), path));
         }
@@ -53,21 +76,25 @@ pub fn walk(tree: &DriveTree, top: NodeId, prefix: &str, visit: &mut impl FnMut(
 
 /// The line of a single node.
 pub fn line(node: &Node, path: String) -> Listed {
-    let (size, hash) = match &node.content {
-        Some(Content::File(file)) => (file.len, Some(file.hash.0)),
-        Some(Content::Symlink(target)) => (
-            target.len() as u64,
-            Some(*blake3::hash(target.as_bytes()).as_bytes()),
-        ),
-        None => (0, None),
-    };
+    let (size, hash) = node.content.as_ref().map(gist).unzip();
     Listed {
         path,
         id: node.id,
         kind: node.kind,
-        size,
+        size: size.unwrap_or_default(),
         mode: node.mode,
         hash,
+    }
+}
+
+/// Size and hash of what a node holds.
+fn gist(content: &Content) -> (u64, [u8; 32]) {
+    match content {
+        Content::File(file) => (file.len, file.hash.0),
+        Content::Symlink(target) => (
+            target.len() as u64,
+            *blake3::hash(target.as_bytes()).as_bytes(),
+        ),
     }
 }
 

@@ -11,8 +11,7 @@ use crate::id::{NodeId, OpId};
 use crate::node::{Content, Kind, Node};
 use crate::register::Source;
 use crate::resolve;
-use crate::schema;
-use crate::view::{Counts, ROOT, SlotId, View};
+use crate::view::{Counts, SlotId, View};
 
 /// A deleted node.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -118,47 +117,6 @@ impl DriveTree {
     /// How much the drive shows, without counting.
     pub fn counts(&self) -> Counts {
         self.view.counts()
-    }
-
-    /// Every entry but the root, each folder before what is in it, names in order.
-    pub fn walk(&self) -> impl Iterator<Item = NodeId> {
-        let mut open =
-            vec![Box::new(self.view.children_after(ROOT, None))
-                as Box<dyn Iterator<Item = SlotId> + '_>];
-        std::iter::from_fn(move || {
-            loop {
-                let Some(at) = open.last_mut()?.next() else {
-                    open.pop();
-                    continue;
-                };
-                if self.view.has_children(at) {
-                    open.push(Box::new(self.view.children_after(at, None)));
-                }
-                return Some(self.view.entry(at).id);
-            }
-        })
-    }
-
-    /// One value for all that shows: equal on two devices exactly when they show the same. Costs by the
-    /// size of the drive; for tests and for people who compare.
-    pub fn view_hash(&self) -> [u8; 32] {
-        let mut hasher = blake3::Hasher::new_derive_key("peerdrive 2026 everything a drive shows");
-        for node in self.walk().filter_map(|id| self.get(id)) {
-            let content = schema::encode_content(node.content.as_ref());
-            hasher
-                .update(&node.id.0)
-                .update(&node.parent.0)
-                .update(&[node.kind.code()]);
-            for part in [node.name.as_bytes(), &content] {
-                hasher
-                    .update(&(part.len() as u64).to_le_bytes())
-                    .update(part);
-            }
-            hasher
-                .update(&node.mode.to_le_bytes())
-                .update(&node.mtime_ns.to_le_bytes());
-        }
-        *hasher.finalize().as_bytes()
     }
 
     /// The extended attributes of an entry; a conflict copy has those of its node.
@@ -307,23 +265,10 @@ impl DriveTree {
 /// An entry of a view in full; its content is read where the view was made from.
 pub(super) fn node_of<R: ReadDoc>(view: &View, source: &Source<'_, R>, at: SlotId) -> Node {
     let entry = view.entry(at);
-    let copy_of = entry.copy_of().map(|(node, op)| (view.entry(node).id, op));
-    let content_where = |id: NodeId, wanted: &dyn Fn(OpId, &Option<Content>) -> bool| {
-        let contents = source.contents(id);
-        contents
-            .into_iter()
-            .rev()
-            .find(|(op, content)| wanted(*op, content))?
-            .1
-    };
-    let content = match copy_of {
-        _ if !entry.has_content => None,
-        Some((node, op)) => content_where(node, &|found, _| found == op),
-        None => content_where(entry.id, &|_, content| {
-            content
-                .as_ref()
-                .is_some_and(|content| content.kind() == entry.kind)
-        }),
+    let copy_of = entry.copy_of().map(|(node, _)| view.entry(node).id);
+    let content = match entry.has_content {
+        true => content_of(view, at, source.contents(copy_of.unwrap_or(entry.id))),
+        false => None,
     };
     Node {
         id: entry.id,
@@ -333,6 +278,20 @@ pub(super) fn node_of<R: ReadDoc>(view: &View, source: &Source<'_, R>, at: SlotI
         content,
         mode: u32::from(entry.mode),
         mtime_ns: entry.mtime_ns,
-        copy_of: copy_of.map(|(node, _)| node),
+        copy_of,
     }
+}
+
+/// Which of a node's contents an entry shows: its node's last one of its kind, or that of which it is the copy.
+pub(super) fn content_of(
+    view: &View,
+    at: SlotId,
+    contents: Vec<(OpId, Option<Content>)>,
+) -> Option<Content> {
+    let entry = view.entry(at);
+    let shows = |(op, content): &(OpId, Option<Content>)| match entry.copy_of() {
+        Some((_, version)) => *op == version,
+        None => content.as_ref().map(Content::kind) == Some(entry.kind),
+    };
+    contents.into_iter().rev().find(shows)?.1
 }

@@ -308,6 +308,10 @@ impl Actor {
         if committed.control_changed {
             shared.membership_changed(&self.replica.control);
         }
+        // Before anybody is woken who looks at it.
+        shared.set_verified(self.replica.verified(), &self.replica.snapshot_blobs());
+        shared.set_waiting(self.replica.waiting());
+        shared.set_notices(self.replica.notices());
         if committed.reloaded {
             shared.publish(DriveEvent::Reloaded);
         }
@@ -319,9 +323,6 @@ impl Actor {
                 });
             }
         }
-        shared.set_verified(self.replica.verified(), &self.replica.snapshot_blobs());
-        shared.set_waiting(self.replica.waiting());
-        shared.set_notices(self.replica.notices());
     }
 
     /// What peers are told. Invariant 1: only what `commit` returned for.

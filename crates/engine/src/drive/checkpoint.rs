@@ -40,7 +40,6 @@ pub(crate) struct Prepared {
     /// Heads of the document.
     pub(crate) heads: Vec<[u8; 32]>,
     pub(crate) changes: Changes,
-    pub(crate) view: [u8; 32],
     pub(crate) document: Vec<u8>,
     pub(crate) log: Arc<DriveLog>,
 }
@@ -117,7 +116,6 @@ impl Replica {
             deps,
             heads: tree.heads(),
             changes: tree.changes(),
-            view: tree.view_hash(),
             document: tree.save(),
             log: self.log.clone(),
             frontier,

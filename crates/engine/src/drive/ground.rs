@@ -60,9 +60,6 @@ pub(crate) enum SnapshotError {
     /// It has other heads.
     #[error("the snapshot has other heads than the checkpoint says")]
     Heads,
-    /// It shows something else.
-    #[error("the snapshot shows something else than the checkpoint says")]
-    View,
     /// It holds changes that no entry up to the frontier can hold, or lacks some.
     #[error("the snapshot does not hold the changes of the logs that the checkpoint names")]
     Changes,
@@ -121,9 +118,6 @@ impl Loaded {
             });
         if !fits {
             return Err(SnapshotError::Changes);
-        }
-        if tree.view_hash() != body.view {
-            return Err(SnapshotError::View);
         }
         Ok(Self {
             tree,

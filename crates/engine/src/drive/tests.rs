@@ -31,6 +31,7 @@ use crate::local::Seal;
 
 mod checkpoints;
 mod forks;
+mod reordered;
 
 type Or<T> = Result<T, Box<dyn Error>>;
 
@@ -402,6 +403,14 @@ impl World {
             }
             if view_hash(&self.naive(*at)?) != self.shows(*at) {
                 return Err(format!("{at} shows another tree than the naive reading").into());
+            }
+            // Another device may begin from what this one saves.
+            let saved = self.nodes[*at].replica.tree().write().save();
+            let changes = self.nodes[*at].replica.tree().read().changes();
+            let changes = changes.values().map(Vec::len).sum::<usize>();
+            let loaded = DriveTree::load_foreign(&saved, changes as u64, Actor([9; 16]))?;
+            if view_hash(&loaded) != self.shows(*at) {
+                return Err(format!("what {at} saves shows another tree").into());
             }
         }
         Ok(())

@@ -6,6 +6,7 @@ use peerdrive_crypto::entry::{Links, content_entry};
 use peerdrive_crypto::secret::SnapshotKey;
 use peerdrive_net::BlobId;
 
+use super::reordered::exchange;
 use super::*;
 use crate::checkpoints::{Made, make};
 use crate::drive::admission::author_of;
@@ -138,7 +139,6 @@ fn all_but_the_last_of(world: &World, at: usize) -> Or<(DriveTree, Reached)> {
 fn of_document(mut honest: Prepared, tree: &mut DriveTree) -> Prepared {
     honest.heads = tree.heads();
     honest.changes = tree.changes();
-    honest.view = tree.view_hash();
     honest.document = tree.save();
     honest
 }
@@ -149,7 +149,6 @@ fn with_document(drive: &DriveId, honest: Prepared, tree: &mut DriveTree) -> Or<
     let (key, document) = (SnapshotKey::from(&made.body.snapshot.key), tree.save());
     made.body.snapshot.len = document.len() as u64;
     made.body.heads = tree.heads();
-    made.body.view = tree.view_hash();
     let parts = seal_snapshot(drive, &made.body.heads, &key, document);
     made.parts = parts.into_iter().map(Bytes::from).collect();
     Ok(made)
@@ -348,6 +347,45 @@ fn attack_l24_snapshot_adds_a_change_and_is_found_out() -> Or<()> {
     let honest = prepare(&mut world, ADMIN)?;
     let (known, made) = sign(&mut world, ADMIN, of_document(honest, &mut tree))?;
     is_found_out(&mut world, &mut dice, &known, &made)
+}
+
+#[test]
+fn attack_l24_snapshot_tells_its_ops_in_another_order_and_is_refused() -> Or<()> {
+    let mut dice = Dice(12);
+    let mut world = at_work(&mut dice)?;
+    // Two give one file a name each at once: the order of the two says which it shows.
+    let node = file_called(&world, "owners")?;
+    let (one, other) = ("the name of one", "the other names");
+    for (at, name) in [(OWNER, one), (BEN, other)] {
+        let name = Name::new(name)?;
+        let parent = NodeId::ROOT;
+        let replica = &mut world.nodes[at].replica;
+        for result in replica.edit(&[Edit::Move { node, parent, name }])? {
+            result?;
+        }
+        replica.commit()?;
+    }
+    world.settle(&mut dice)?;
+    let mut honest = prepare(&mut world, ADMIN)?;
+    let document = exchange(&honest.document, one, other)?;
+    assert_ne!(document, honest.document);
+    assert!(exchange(&document, one, other)? == honest.document);
+    honest.document = document;
+    let (known, made) = sign(&mut world, ADMIN, honest)?;
+    // Automerge takes it as the document of the same changes, or ends where its own assertions are compiled in.
+    match Loaded::open(&world.drive, &known.body, &made.parts) {
+        Err(SnapshotError::Document(error)) => {
+            assert!(error.to_string().contains("order of ops"), "{error}");
+        }
+        other => return Err(format!("{other:?}").into()),
+    }
+    Ok(())
+}
+
+fn file_called(world: &World, name: &str) -> Or<NodeId> {
+    let tree = world.nodes[OWNER].replica.tree();
+    let found = tree.read().lookup(name);
+    Ok(found.ok_or("no such file")?)
 }
 
 #[test]

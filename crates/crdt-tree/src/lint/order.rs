@@ -1,0 +1,134 @@
+//! Whether the ops of a saved document are in the one order that Automerge keeps them in. Automerge takes them as
+//! they come when it loads a document, finds what a key shows by their order, and ends when it meets others;
+//! the hashes of changes say nothing of it. Knows nothing of what ops do.
+
+use super::LintError;
+use super::columns::{Cell, Reader};
+
+/// The columns of a document by which its ops are ordered.
+pub(super) mod column {
+    pub(in crate::lint) const OBJECT_ACTOR: u64 = 0x01;
+    pub(in crate::lint) const OBJECT_COUNTER: u64 = 0x02;
+    pub(in crate::lint) const KEY: u64 = 0x15;
+    pub(in crate::lint) const ACTOR: u64 = 0x21;
+    pub(in crate::lint) const COUNTER: u64 = 0x23;
+    pub(in crate::lint) const SUCCESSORS: u64 = 0x80;
+    pub(in crate::lint) const SUCCESSOR_ACTOR: u64 = 0x81;
+    pub(in crate::lint) const SUCCESSOR_COUNTER: u64 = 0x83;
+}
+
+/// Looks at so many ops: by object, then by key, then by who wrote them, and none of them twice; what replaced
+/// each, of which there are `most` at most, in order too. Only maps have an order that can be looked at so.
+/// `column` is the bytes of a column, nothing if there is none.
+pub(super) fn check<'a>(
+    ops: u64,
+    most: u64,
+    column: impl Fn(u64) -> &'a [u8],
+) -> Result<(), LintError> {
+    let mut object_actors = Runs::<u64>::of(column(column::OBJECT_ACTOR));
+    let mut object_counters = Runs::<u64>::of(column(column::OBJECT_COUNTER));
+    let mut keys = Runs::<&str>::of(column(column::KEY));
+    let mut ids = Ids::of(column(column::ACTOR), column(column::COUNTER));
+    let mut successors = Runs::<u64>::of(column(column::SUCCESSORS));
+    let mut successor_ids = Ids::of(
+        column(column::SUCCESSOR_ACTOR),
+        column(column::SUCCESSOR_COUNTER),
+    );
+    let mut replaced = 0u64;
+    let mut before = None;
+    for _ in 0..ops {
+        let object = match (object_counters.next()?, object_actors.next()?) {
+            (Some(counter), Some(actor)) => Some((counter, actor)),
+            (None, None) => None,
+            _ => return Err(LintError::NotAChange("an object is named by half")),
+        };
+        let key = keys.next()?;
+        let key = key.ok_or(LintError::NotAChange("an op is of no key"))?;
+        let op = Some((object, key, ids.next()?));
+        if before >= op {
+            return Err(LintError::NotCanonical("order of ops"));
+        }
+        before = op;
+        let count = successors.next()?.unwrap_or(0);
+        replaced = replaced.saturating_add(count);
+        if replaced > most {
+            return Err(LintError::TooMany("replaced values"));
+        }
+        let mut before = None;
+        for _ in 0..count {
+            let successor = Some(successor_ids.next()?);
+            if before >= successor {
+                return Err(LintError::NotCanonical("order of what replaces a value"));
+            }
+            before = successor;
+        }
+    }
+    Ok(())
+}
+
+/// Ids of ops, by which they are ordered: counter, then author by its place in the document's table.
+struct Ids<'a> {
+    actors: Runs<'a, u64>,
+    deltas: Runs<'a, i64>,
+    counter: i64,
+}
+
+impl<'a> Ids<'a> {
+    fn of(actors: &'a [u8], counters: &'a [u8]) -> Self {
+        Self {
+            actors: Runs::of(actors),
+            deltas: Runs::of(counters),
+            counter: 0,
+        }
+    }
+
+    fn next(&mut self) -> Result<(i64, u64), LintError> {
+        const HALF: LintError = LintError::NotAChange("an op is named by half");
+        let delta = self.deltas.next()?.ok_or(HALF)?;
+        let sum = self.counter.checked_add(delta);
+        self.counter = sum.ok_or(LintError::NotAChange("a counter above 63 bits"))?;
+        Ok((self.counter, self.actors.next()?.ok_or(HALF)?))
+    }
+}
+
+/// The values of a run-length encoded column one after the other, however many it claims to have.
+struct Runs<'a, T> {
+    input: Reader<'a>,
+    left: u64,
+    /// The value that is left so often, or nothing; if neither, as many follow.
+    value: Option<Option<T>>,
+}
+
+impl<'a, T: Cell<'a>> Runs<'a, T> {
+    fn of(column: &'a [u8]) -> Self {
+        Self {
+            input: Reader(column),
+            left: 0,
+            value: None,
+        }
+    }
+
+    /// The next value; `None` for a gap, as which everything behind the end counts.
+    fn next(&mut self) -> Result<Option<T>, LintError> {
+        while self.left == 0 {
+            if self.input.is_empty() {
+                return Ok(None);
+            }
+            let run = self.input.int()?;
+            self.value = match run {
+                0 => Some(None),
+                1.. => Some(Some(T::read(&mut self.input)?)),
+                _ => None,
+            };
+            self.left = match run {
+                0 => self.input.uint()?,
+                run => run.unsigned_abs(),
+            };
+        }
+        self.left -= 1;
+        match self.value {
+            Some(value) => Ok(value),
+            None => T::read(&mut self.input).map(Some),
+        }
+    }
+}
