@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use peerdrive_crypto::body::SealedSecret;
 use peerdrive_crypto::checkpoint::{
-    CheckpointBody, MAX_SNAPSHOT, SNAPSHOT_PART, SnapshotAt, seal_snapshot,
+    CheckpointBody, MAX_SNAPSHOT, SNAPSHOT_PART, SnapshotAt, open_snapshot, seal_snapshot,
 };
 use peerdrive_crypto::content::blob_id;
 use peerdrive_crypto::ids::DriveId;
@@ -179,8 +179,15 @@ impl Works {
             parts.push(self.blobs.get(id).await?.ok_or(TakeError::Missing)?);
         }
         tracing::debug!(took = ?begun.elapsed(), "the parts of a snapshot are here");
-        let (drive, body) = (self.drive, known.body.clone());
-        let loading = tokio::task::spawn_blocking(move || Loaded::open(&drive, &body, &parts));
+        let document = open_snapshot(&self.drive, &known.body, &parts);
+        let document = Bytes::from(document.map_err(SnapshotError::from)?);
+        drop(parts);
+        let (drive, body, read) = (self.drive, known.body.clone(), document.clone());
+        let loading = tokio::task::spawn_blocking(move || Loaded::read(&drive, &body, &read));
+        // Writing it down takes a while too.
+        let entry = Box::new(known.entry.clone());
+        let keep = Request::Checkpoints(OnCheckpoints::Keep { entry, document });
+        let _ = self.requests.send(keep).await;
         Ok(loading.await.map_err(|_| TakeError::Missing)??)
     }
 }

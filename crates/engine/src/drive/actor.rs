@@ -241,12 +241,16 @@ impl Actor {
                     }
                 }
             }
+            OnCheckpoints::Keep { entry, document } => self.replica.keep_ground(&entry, &document),
             OnCheckpoints::StandOn { known, loaded } => {
                 self.holding = false;
                 let stands = self.replica.stand_on(*known, *loaded);
                 tracing::info!(stands, "a drive is shown by a checkpoint");
             }
-            OnCheckpoints::GoOn => self.holding = false,
+            OnCheckpoints::GoOn => {
+                self.holding = false;
+                self.replica.forget_ground();
+            }
             OnCheckpoints::GiveUp => self.replica.give_ground_up(),
         }
     }

@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, HashMap};
 use peerdrive_crdt_tree::id::Actor;
 use peerdrive_crdt_tree::tree::{Changes, DriveTree, LoadError as TreeLoadError};
 use peerdrive_crypto::aead::OpenFailed;
-use peerdrive_crypto::checkpoint::{CheckpointBody, accumulate, open_snapshot};
+use peerdrive_crypto::checkpoint::{CheckpointBody, accumulate};
 use peerdrive_crypto::entry::{Entry, Plane, kind};
 use peerdrive_crypto::ids::{BindId, DriveId, EntryId, LogId};
 use peerdrive_log::{Note, ReadError};
@@ -45,7 +45,6 @@ pub(crate) struct Ground {
 pub(crate) struct Loaded {
     tree: DriveTree,
     changes: Changes,
-    document: Vec<u8>,
 }
 
 /// Why a snapshot is not what its checkpoint says.
@@ -90,22 +89,14 @@ enum Verdict {
 }
 
 impl Loaded {
-    /// Opens the sealed parts of a checkpoint's snapshot.
-    pub(crate) fn open(
+    /// Looks at the document that was in the parts of a checkpoint's snapshot.
+    pub(crate) fn read(
         drive: &DriveId,
         body: &CheckpointBody,
-        parts: &[impl AsRef<[u8]>],
-    ) -> Result<Self, SnapshotError> {
-        Self::read(drive, body, open_snapshot(drive, body, parts)?)
-    }
-
-    fn read(
-        drive: &DriveId,
-        body: &CheckpointBody,
-        document: Vec<u8>,
+        document: &[u8],
     ) -> Result<Self, SnapshotError> {
         // Nobody writes under it.
-        let tree = DriveTree::load_foreign(&document, body.changes, Actor([0xff; 16]))?;
+        let tree = DriveTree::load_foreign(document, body.changes, Actor([0xff; 16]))?;
         if tree.heads() != body.heads {
             return Err(SnapshotError::Heads);
         }
@@ -119,11 +110,7 @@ impl Loaded {
         if !fits {
             return Err(SnapshotError::Changes);
         }
-        Ok(Self {
-            tree,
-            changes,
-            document,
-        })
+        Ok(Self { tree, changes })
     }
 }
 
@@ -164,19 +151,39 @@ impl Ground {
 }
 
 impl Replica {
-    /// Shows the document of a checkpoint from now on, while the entries are judged. Nothing happens, and
-    /// `false` is returned, if the checkpoint is not to be begun from any more.
-    pub(crate) fn stand_on(&mut self, known: Known, loaded: Loaded) -> bool {
-        if self.ground.is_some() || !self.has_written_nothing() || !self.can_stand_on(&known) {
-            return false;
-        }
-        let mut note = known.entry.to_bytes();
-        let len = note.len() as u32;
-        note.splice(0..0, len.to_le_bytes());
-        note.extend(&loaded.document);
-        // With the first thing that is built on it, or before.
+    /// Keeps what is about to be stood on, before it was looked at, which takes longer: whoever starts again looks
+    /// at it again.
+    pub(crate) fn keep_ground(&mut self, entry: &Entry, document: &[u8]) {
+        let entry = entry.to_bytes();
+        let mut note = (entry.len() as u32).to_le_bytes().to_vec();
+        note.reserve_exact(entry.len() + document.len());
+        note.extend(entry);
+        note.extend(document);
         let note = self.seal.note(Space::Config, GROUND_KEY, &note);
         self.staged.batch.notes.push(note);
+        self.ground_kept = true;
+    }
+
+    /// It is not stood on.
+    pub(crate) fn forget_ground(&mut self) {
+        if std::mem::take(&mut self.ground_kept) {
+            self.staged.batch.notes.push(Note {
+                value: None,
+                ..self.seal.note(Space::Config, GROUND_KEY, &[])
+            });
+        }
+    }
+
+    /// Shows the document of a checkpoint from now on, while the entries are judged. Nothing happens, and
+    /// `false` is returned, if the checkpoint is not to be begun from any more, or its document is not kept.
+    pub(crate) fn stand_on(&mut self, known: Known, loaded: Loaded) -> bool {
+        if self.ground.is_some() {
+            return false;
+        }
+        if !self.ground_kept || !self.has_written_nothing() || !self.can_stand_on(&known) {
+            self.forget_ground();
+            return false;
+        }
         self.take_ground(known, loaded);
         self.staged.events.clear();
         self.staged.reloaded = true;
@@ -184,9 +191,8 @@ impl Replica {
     }
 
     fn take_ground(&mut self, known: Known, loaded: Loaded) {
-        let Loaded {
-            mut tree, changes, ..
-        } = loaded;
+        let Loaded { mut tree, changes } = loaded;
+        self.ground_kept = true;
         tree.set_actor(Actor(self.own_position(Plane::Content).log_id().actor()));
         let mut building = std::mem::replace(&mut *self.tree.write(), tree);
         building.hide();
@@ -220,7 +226,7 @@ impl Replica {
         let entry = Entry::decode(entry).map_err(|_| OpenFailed)?;
         let plain = self.plain_of(&entry).map_err(|_| OpenFailed)?;
         let body = CheckpointBody::decode(&plain).map_err(|_| OpenFailed)?;
-        let loaded = Loaded::read(&self.drive, &body, document.to_vec())?;
+        let loaded = Loaded::read(&self.drive, &body, document)?;
         self.take_ground(Known { entry, body }, loaded);
         Ok(())
     }
@@ -393,10 +399,7 @@ impl Replica {
 
     /// Needs the checkpoint no more, from the next commit on.
     fn stand_alone(&mut self) {
-        self.staged.batch.notes.push(Note {
-            value: None,
-            ..self.seal.note(Space::Config, GROUND_KEY, &[])
-        });
+        self.forget_ground();
         self.snapshot_wanted = true;
         self.remake();
     }

@@ -53,6 +53,8 @@ pub(crate) struct Replica {
     pub(super) building: Option<DriveTree>,
     /// What shows instead, on the word of a checkpoint.
     pub(super) ground: Option<Ground>,
+    /// The record has what is stood on, or is about to be.
+    pub(super) ground_kept: bool,
     /// The last checkpoint of each device that may vouch, those that claim most first.
     pub(super) checkpoints: Vec<Known>,
     /// One that was not true.
@@ -157,6 +159,7 @@ impl Replica {
             tree: Arc::new(RwLock::new(DriveTree::new(actor))),
             building: None,
             ground: None,
+            ground_kept: false,
             checkpoints: Vec::new(),
             disproved: None,
             seal,
@@ -346,7 +349,10 @@ impl Replica {
     pub(crate) fn commit(&mut self) -> Result<Committed, AppendError> {
         let staged = std::mem::take(&mut self.staged);
         if staged.batch.records.is_empty() && staged.batch.notes.is_empty() {
-            return Ok(Committed::default());
+            return Ok(Committed {
+                reloaded: staged.reloaded,
+                ..Committed::default()
+            });
         }
         let own_edits = staged
             .own

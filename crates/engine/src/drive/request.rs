@@ -7,6 +7,7 @@ use peerdrive_crdt_tree::tree::{DriveTree, EditError};
 use tokio::sync::oneshot;
 
 use peerdrive_crypto::checkpoint::CheckpointBody;
+use peerdrive_crypto::entry::Entry;
 use peerdrive_crypto::ids::{EntryId, InviteId};
 use peerdrive_crypto::invite::{Applicant, Challenged, Hello, JoinError};
 
@@ -112,6 +113,8 @@ pub(crate) enum OnCheckpoints {
         deps: Vec<EntryId>,
         reply: oneshot::Sender<Result<(), DriveError>>,
     },
+    /// Keeps the document of one, which is being looked at.
+    Keep { entry: Box<Entry>, document: Bytes },
     /// Shows the document of one, while entries are judged.
     StandOn {
         known: Box<Known>,

@@ -1,7 +1,7 @@
 //! Joining by a checkpoint: what it shows, what becomes of it when every entry was judged, and what a
 //! checkpoint can be made to say by somebody whose word counts.
 
-use peerdrive_crypto::checkpoint::{Reached, seal_snapshot};
+use peerdrive_crypto::checkpoint::{CheckpointBody, Reached, open_snapshot, seal_snapshot};
 use peerdrive_crypto::entry::{Links, content_entry};
 use peerdrive_crypto::secret::SnapshotKey;
 use peerdrive_net::BlobId;
@@ -74,7 +74,8 @@ fn prepare(world: &mut World, at: usize) -> Or<Prepared> {
 fn join_by(world: &mut World, known: &Known, made: &Made) -> Or<usize> {
     let dora = world.admit(OWNER, Role::Writer)?;
     hear(world, dora, known)?;
-    let loaded = Loaded::open(&world.drive, &known.body, &made.parts)?;
+    let loaded = open(&world.drive, &known.body, &made.parts)?;
+    keep(world, dora, known, made)?;
     let replica = &mut world.nodes[dora].replica;
     let offered = replica.candidate(&[]).ok_or("it is not offered")?;
     assert_eq!(offered.entry.id(), known.entry.id());
@@ -82,6 +83,18 @@ fn join_by(world: &mut World, known: &Known, made: &Made) -> Or<usize> {
     let committed = replica.commit()?;
     assert!(committed.reloaded);
     Ok(dora)
+}
+
+fn open(drive: &DriveId, body: &CheckpointBody, parts: &[Bytes]) -> Result<Loaded, SnapshotError> {
+    Loaded::read(drive, body, &open_snapshot(drive, body, parts)?)
+}
+
+fn keep(world: &mut World, at: usize, known: &Known, made: &Made) -> Or<()> {
+    let document = open_snapshot(&world.drive, &made.body, &made.parts)?;
+    let replica = &mut world.nodes[at].replica;
+    replica.keep_ground(&known.entry, &document);
+    replica.commit()?;
+    Ok(())
 }
 
 fn hear(world: &mut World, at: usize, known: &Known) -> Or<()> {
@@ -293,7 +306,8 @@ fn attack_l24_a_checkpoint_of_a_writer_or_a_removed_admin_is_not_taken() -> Or<(
     let emil = world.admit(OWNER, Role::Writer)?;
     hear(&mut world, emil, &forged)?;
     assert!(world.nodes[emil].replica.candidate(&[]).is_none());
-    let loaded = Loaded::open(&world.drive, &known.body, &made.parts)?;
+    let loaded = open(&world.drive, &known.body, &made.parts)?;
+    keep(&mut world, emil, &forged, &made)?;
     assert!(!world.nodes[emil].replica.stand_on(forged, loaded));
     // And of the admin, once the owner has removed them: also where it is on its way already.
     let admins = world.nodes[ADMIN].member;
@@ -302,7 +316,8 @@ fn attack_l24_a_checkpoint_of_a_writer_or_a_removed_admin_is_not_taken() -> Or<(
     hear(&mut world, fred, &known)?;
     assert!(world.nodes[fred].replica.candidate(&[]).is_none());
     world.tell(OWNER, dora, &mut dice, true)?;
-    let loaded = Loaded::open(&world.drive, &known.body, &made.parts)?;
+    let loaded = open(&world.drive, &known.body, &made.parts)?;
+    keep(&mut world, dora, &known, &made)?;
     assert!(!world.nodes[dora].replica.stand_on(known, loaded));
     Ok(())
 }
@@ -315,7 +330,7 @@ fn attack_l24_snapshot_omits_a_change_and_is_found_out() -> Or<()> {
     let (mut tree, _) = all_but_the_last_of(&world, BEN)?;
     let honest = prepare(&mut world, ADMIN)?;
     let made = with_document(&world.drive, honest, &mut tree)?;
-    let refused = Loaded::open(&world.drive, &made.body, &made.parts);
+    let refused = open(&world.drive, &made.body, &made.parts);
     assert!(
         matches!(refused, Err(SnapshotError::Document(_))),
         "{refused:?}"
@@ -373,7 +388,7 @@ fn attack_l24_snapshot_tells_its_ops_in_another_order_and_is_refused() -> Or<()>
     honest.document = document;
     let (known, made) = sign(&mut world, ADMIN, honest)?;
     // Automerge takes it as the document of the same changes, or ends where its own assertions are compiled in.
-    match Loaded::open(&world.drive, &known.body, &made.parts) {
+    match open(&world.drive, &known.body, &made.parts) {
         Err(SnapshotError::Document(error)) => {
             assert!(error.to_string().contains("order of ops"), "{error}");
         }
@@ -438,10 +453,17 @@ fn attack_l24_who_claims_more_than_there_is_keeps_no_other_from_being_used() -> 
         let offered = |tried: &[EntryId]| replica.candidate(tried).map(|known| known.entry.id());
         let (lies, truth) = (liar.entry.id(), honest.entry.id());
         assert_eq!(offered(&[]), Some(lies), "it claims to cover more");
-        assert!(Loaded::open(&world.drive, &liar.body, &inflated.parts).is_err());
+        assert!(open(&world.drive, &liar.body, &inflated.parts).is_err());
         assert_eq!(offered(&[lies]), Some(truth));
         assert_eq!(offered(&[lies, truth]), None);
-        let loaded = Loaded::open(&world.drive, &honest.body, &made.parts)?;
+        let loaded = open(&world.drive, &honest.body, &made.parts)?;
+        assert!(
+            !replica.stand_on(honest.clone(), loaded),
+            "it would be lost with the next start"
+        );
+        let loaded = open(&world.drive, &honest.body, &made.parts)?;
+        keep(&mut world, dora, &honest, &made)?;
+        let replica = &mut world.nodes[dora].replica;
         assert!(replica.stand_on(honest.clone(), loaded));
     }
     // Nor does it make an admin's own device forget what it can hand out itself.
