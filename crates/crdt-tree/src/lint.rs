@@ -17,10 +17,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use automerge::{Automerge, Change, ChangeHash};
 
 use crate::id::{Actor, NodeId, OpId};
-use crate::register::Source;
+use crate::register::{Registers, Source};
 use crate::schema::{self, Attributes, Birth, Moved, Register};
 use crate::tree::ApplyError;
-use crate::view::Touched;
+use crate::view::{Begun, Touched};
 pub(crate) use chunk::{Chunk, Op};
 pub(crate) use document::check as check_document;
 
@@ -124,14 +124,23 @@ pub enum LintError {
     WrongPreds,
 }
 
-/// Judges a change from outside against the document that it is to be applied to. A change that may be
-/// applied comes back with the nodes whose registers it writes; `None` is one that is there already.
+/// A change that may be applied.
+pub(crate) struct Linted {
+    pub(crate) change: Change,
+    /// The nodes whose registers it writes.
+    pub(crate) touched: Touched,
+    /// Those of them that it begins, and writes no register of twice.
+    pub(crate) begun: Begun,
+}
+
+/// Judges a change from outside against the document that it is to be applied to; `None` is one that is there
+/// already.
 pub(crate) fn lint(
     bytes: &[u8],
     author: &Author,
     document: &Automerge,
     source: &Source<'_, Automerge>,
-) -> Result<Option<(Change, Touched)>, ApplyError> {
+) -> Result<Option<Linted>, ApplyError> {
     let chunk = chunk::parse(bytes)?;
     if chunk.actor != author.actor || chunk.actor == Actor::GENESIS {
         return Err(LintError::WrongActor.into());
@@ -152,7 +161,33 @@ pub(crate) fn lint(
     }
     check_past(&chunk, document)?;
     check_preds(&chunk, document, source)?;
-    Ok(Some((change, touched)))
+    Ok(Some(Linted {
+        begun: begun(&chunk),
+        change,
+        touched,
+    }))
+}
+
+/// The registers of each node that a change begins, unless it changes its mind about one.
+fn begun(chunk: &Chunk<'_>) -> Begun {
+    let mut begun = Begun::new();
+    for op in &chunk.ops {
+        let Some((id, register)) = schema::parse_key(op.key) else {
+            continue;
+        };
+        if register == Register::Birth {
+            begun.insert(id, Registers::default());
+        }
+        match (op.value, begun.get_mut(&id)) {
+            (Some(value), Some(registers)) if op.preds.is_empty() => {
+                registers.add(register, op.id, value);
+            }
+            _ => {
+                begun.remove(&id);
+            }
+        }
+    }
+    begun
 }
 
 /// Hands each op of a change on: its id, its key, and the value that it writes or `None`.
@@ -302,6 +337,8 @@ fn check_preds(
     let heads = (document.get_heads() != deps).then_some(deps);
     let mut seen: BTreeMap<&str, Vec<OpId>> = BTreeMap::new();
     let mut exist: BTreeSet<NodeId> = BTreeSet::new();
+    // Nothing was written of them before: whoever writes to a node has its beginning in the past.
+    let mut begun: BTreeSet<NodeId> = BTreeSet::new();
     for op in &chunk.ops {
         let Op {
             bucket, key, preds, ..
@@ -309,6 +346,7 @@ fn check_preds(
         let (id, register) = schema::parse_key(key).ok_or(LintError::WrongKey)?;
         if register == Register::Birth {
             exist.insert(id);
+            begun.insert(id);
         } else if !exist.contains(&id) {
             let birth = schema::key(id, Register::Birth);
             if source.writers(*bucket, &birth, heads).is_empty() {
@@ -330,9 +368,12 @@ fn check_preds(
                 return Err(LintError::WrongMark);
             }
         }
-        let current = seen
-            .entry(key)
-            .or_insert_with(|| source.writers(*bucket, key, heads));
+        let current = seen.entry(key).or_insert_with(|| {
+            match register != Register::Birth && begun.contains(&id) {
+                true => Vec::new(),
+                false => source.writers(*bucket, key, heads),
+            }
+        });
         *current = match op.value {
             Some(_) if current == preds => vec![op.id],
             Some(_) => return Err(LintError::WrongPreds),

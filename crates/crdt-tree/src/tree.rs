@@ -17,7 +17,7 @@ use automerge::{ActorId, Automerge, AutomergeError, ChangeHash, ObjId, ReadDoc};
 use crate::edit::Edit;
 use crate::event::TreeEvent;
 use crate::id::{Actor, NodeId, OpId};
-use crate::lint::{self, Author, LintError};
+use crate::lint::{self, Author, LintError, Linted};
 use crate::register::{self, Registers, Source};
 use crate::schema;
 use crate::view::{Journal, View};
@@ -163,9 +163,16 @@ impl DriveTree {
         }
         let source = Source::new(&self.document, &self.buckets);
         let linted = lint::lint(change, author, &self.document, &source)?;
-        let Some((change, touched)) = linted else {
+        let Some(Linted {
+            change,
+            touched,
+            mut begun,
+        }) = linted
+        else {
             return Ok(Vec::new());
         };
+        // Two who began the same node apart wrote it both.
+        begun.retain(|id, _| !self.hidden && self.view.any(*id).is_none());
         self.document
             .apply_changes([change])
             .map_err(|error| match error {
@@ -177,7 +184,8 @@ impl DriveTree {
         }
         let mut journal = Journal::default();
         let source = Source::new(&self.document, &self.buckets);
-        self.view.refresh(&source, &touched, &mut journal);
+        self.view
+            .refresh(&source, &touched, &mut begun, &mut journal);
         Ok(journal.events(&self.view))
     }
 

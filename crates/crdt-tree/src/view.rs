@@ -19,7 +19,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use crate::id::NodeId;
 use crate::node::Kind;
 
-pub(crate) use change::Touched;
+pub(crate) use change::{Begun, Touched};
 use index::Index;
 pub(crate) use journal::Journal;
 use slot::Folder;

@@ -264,7 +264,7 @@ fn of_blob(error: &BlobError) -> VolumeError {
     match error {
         BlobError::Full(_) => VolumeError::NoSpace,
         BlobError::Closed => VolumeError::Closed,
-        BlobError::Damaged(_) => VolumeError::Damaged(error.to_string()),
+        BlobError::Damaged(_) | BlobError::Longer(_) => VolumeError::Damaged(error.to_string()),
         BlobError::Open { .. } | BlobError::Io(_) | BlobError::Stalled => {
             VolumeError::Refused(error.to_string())
         }

@@ -2,6 +2,7 @@
 //! the bytes mean, nor which drive refers to them; a blob lives here until [`BlobStore::remove`].
 
 mod claims;
+mod come;
 mod error;
 mod fetch;
 mod lost;
@@ -32,7 +33,7 @@ use iroh_blobs::{
 };
 use parking_lot::{Mutex, RwLock};
 
-use self::{claims::Claims, lost::Lost, removal::Sweeper, room::Room};
+use self::{claims::Claims, come::Come, lost::Lost, removal::Sweeper, room::Room};
 pub use self::{error::BlobError, fetch::FetchError};
 pub(crate) use self::{fetch::Fetcher, room::Reserved, serve::BlobDoor};
 use crate::types::BlobId;
@@ -76,6 +77,8 @@ struct Inner {
     lost: Arc<Lost>,
     /// Room in which chunks were read, to read others in.
     buffers: Mutex<Vec<Vec<u8>>>,
+    /// Small blobs that came just now.
+    come: Mutex<Come>,
     /// The largest blob that is fetched, in bytes.
     largest: AtomicU64,
     /// Bytes of blobs that were stored since the start, whether new or not.
@@ -199,6 +202,7 @@ impl BlobStore {
                 claims: Claims::default(),
                 lost: Arc::new(lost),
                 buffers: Mutex::default(),
+                come: Mutex::default(),
                 largest: AtomicU64::new(u64::MAX),
                 stored: AtomicU64::new(0),
                 unsynced: Mutex::default(),
@@ -336,9 +340,25 @@ impl BlobStore {
     /// [`BlobError::Damaged`] when the stored bytes are no longer those of the blob; any other
     /// [`BlobError`] when the store fails.
     pub async fn get(&self, id: &BlobId) -> Result<Option<Bytes>, BlobError> {
+        self.get_up_to(id, u64::MAX).await
+    }
+
+    /// As [`BlobStore::get`], for a blob of at most `most` bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`BlobStore::get`]; [`BlobError::Longer`] when it is longer, which is not read then.
+    pub async fn get_up_to(&self, id: &BlobId, most: u64) -> Result<Option<Bytes>, BlobError> {
+        let come = self.inner.come.lock().take(id);
+        if let Some(bytes) = come.filter(|bytes| bytes.len() as u64 <= most) {
+            return Ok(Some(bytes));
+        }
         let Some(size) = self.size(id).await? else {
             return Ok(None);
         };
+        if size > most {
+            return Err(BlobError::Longer(*id));
+        }
         if let Some(bytes) = self.read_file(id, size).await {
             return Ok(Some(bytes));
         }
@@ -362,6 +382,11 @@ impl BlobStore {
             .await
             .ok()?;
         (read.len() as u64 == size && Hash::new(&read) == hash).then(|| Bytes::from(read))
+    }
+
+    /// Keeps a blob that was fetched and stored for who is about to ask for it.
+    fn keep_come(&self, id: BlobId, bytes: Bytes) {
+        self.inner.come.lock().keep(id, bytes);
     }
 
     /// Gives back what [`BlobStore::get`] gave, or what was made of it in its room, so that the next blob is read
@@ -446,6 +471,7 @@ impl BlobStore {
         let _running = Running::begin(&self.inner.removals);
         // Asked only now: who claims from here on sees that a removal is under way.
         ids.retain(|id| doomed(id));
+        self.inner.come.lock().forget(&ids);
         let doomed: HashSet<Hash> = ids.into_iter().map(Hash::from).collect();
         let all = opened.store.list().hashes().await?;
         let mut keep: HashSet<Hash> = all.into_iter().collect();

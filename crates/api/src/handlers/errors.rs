@@ -557,7 +557,7 @@ fn blobs(error: &BlobError) -> ApiError {
     let code = match error {
         BlobError::Open { .. } => Code::Io,
         BlobError::Full(_) => Code::DiskFull,
-        BlobError::Damaged(_) => Code::Damaged,
+        BlobError::Damaged(_) | BlobError::Longer(_) => Code::Damaged,
         BlobError::Io(source) => of_io(source).0,
         BlobError::Stalled | BlobError::Closed => Code::DaemonUnavailable,
     };

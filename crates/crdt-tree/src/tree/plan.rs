@@ -29,6 +29,8 @@ pub(super) enum Plan {
     First(Vec<Write>),
     /// Write this, and the edit is done; it acted on this node.
     Then(NodeId, Vec<Write>),
+    /// As [`Plan::Then`], of a node of which nothing was ever written.
+    Begin(NodeId, Vec<Write>),
 }
 
 /// What an edit is planned against.
@@ -107,7 +109,7 @@ impl<R: ReadDoc> Planner<'_, R> {
                         parent,
                         name: name.clone(),
                     };
-                    return Ok(Plan::Then(id, self.begin(id, &birth, content, mode)));
+                    return Ok(Plan::Begin(id, self.begin(id, &birth, content, mode)));
                 }
                 Some(at) if !self.view.entry(at).attached => {
                     return Ok(Plan::Then(

@@ -15,7 +15,7 @@ use crate::id::{NodeId, OpId};
 use crate::lint::{self, Removal};
 use crate::register::{Registers, Source};
 use crate::schema::{self, Attributes, Moved, Origin, Register};
-use crate::view::{Journal, Touched};
+use crate::view::{Begun, Journal, Touched};
 
 impl DriveTree {
     /// Makes `changes` (of this device, in order) again as new ones. `whole` is the document with them
@@ -56,7 +56,8 @@ impl DriveTree {
         }
         let mut journal = Journal::default();
         let source = Source::new(&self.document, &self.buckets);
-        self.view.refresh(&source, &touched, &mut journal);
+        self.view
+            .refresh(&source, &touched, &mut Begun::new(), &mut journal);
         edited.events = journal.events(&self.view);
         edited
     }
@@ -144,7 +145,7 @@ fn again(
             let source = Source::new(&transaction, buckets);
             writes(&source, whole, intent)
         };
-        let fits = |write: &Write| room.take(write, &transaction, buckets);
+        let fits = |write: &Write| room.take(write, write.preds(&transaction, buckets));
         if !writes.iter().all(fits) && written > 0 {
             break;
         }

@@ -9,11 +9,11 @@ use automerge::{Automerge, ObjId, ReadDoc};
 use super::plan::{self, Plan};
 use super::{EditError, Edited};
 use crate::edit::Edit;
-use crate::id::NodeId;
+use crate::id::{NodeId, OpId};
 use crate::lint::{MAX_CHANGE_BYTES, MAX_OPS, MAX_PREDS};
-use crate::register::Source;
+use crate::register::{self, Registers, Source};
 use crate::schema::{self, Register};
-use crate::view::{Journal, Touched, View};
+use crate::view::{Begun, Journal, Touched, View};
 
 /// One write to one register.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -69,10 +69,17 @@ impl Write {
     }
 
     /// How many values it replaces.
-    fn preds<R: ReadDoc>(&self, document: &R, buckets: &[ObjId]) -> usize {
+    pub(super) fn preds<R: ReadDoc>(&self, document: &R, buckets: &[ObjId]) -> usize {
         let bucket = buckets.get(schema::bucket_of(self.node));
         let values = bucket.and_then(|bucket| document.get_all(bucket, &*self.key).ok());
         values.map_or(0, |values| values.len())
+    }
+
+    /// Files it, as the op that it became, under its register.
+    fn note(&self, op: OpId, registers: &mut Registers) {
+        if let (Some((_, register)), Some(value)) = (schema::parse_key(&self.key), &self.value) {
+            registers.add(register, op, value);
+        }
     }
 
     pub(super) fn carry_out<T: Transactable>(
@@ -126,15 +133,9 @@ impl Room {
         }
     }
 
-    /// Takes what a write needs; `false` if there is not that much.
-    pub(super) fn take<R: ReadDoc>(
-        &mut self,
-        write: &Write,
-        document: &R,
-        buckets: &[ObjId],
-    ) -> bool {
+    /// Takes what a write needs that replaces so many values; `false` if there is not that much.
+    pub(super) fn take(&mut self, write: &Write, preds: usize) -> bool {
         let ops = 1 + usize::from(write.anew);
-        let preds = write.preds(document, buckets);
         let size = write.size(preds);
         if self.ops < ops || self.preds < preds || self.bytes < size {
             return false;
@@ -143,6 +144,35 @@ impl Room {
         self.preds -= preds;
         self.bytes -= size;
         true
+    }
+}
+
+/// Tells which op a write became: Automerge counts them on, and says only of a value that is read who wrote it.
+#[derive(Default)]
+struct Ops {
+    /// One that was read, and how many there were with it.
+    known: Option<(OpId, usize)>,
+}
+
+impl Ops {
+    /// The op of the last write of a transaction.
+    fn last<T: Transactable>(
+        &mut self,
+        transaction: &T,
+        buckets: &[ObjId],
+        write: &Write,
+    ) -> Option<OpId> {
+        let bucket = buckets.get(schema::bucket_of(write.node))?;
+        let pending = transaction.pending_ops();
+        if let Some((known, then)) = self.known {
+            let since = u32::try_from(pending.checked_sub(then)?).ok()?;
+            let counter = known.counter.checked_add(since)?;
+            return Some(OpId { counter, ..known });
+        }
+        let (_, op) = transaction.get(bucket, write.key.as_str()).ok()??;
+        let op = register::op_id(&op)?;
+        self.known = Some((op, pending));
+        Some(op)
     }
 }
 
@@ -155,19 +185,28 @@ pub(super) fn edit(
     let mut edited = Edited::default();
     let mut journal = Journal::default();
     let mut writes: VecDeque<Write> = VecDeque::new();
+    let mut begun = Begun::new();
     let mut settling = false;
     while edited.results.len() < edits.len() || !writes.is_empty() {
         let mut room = Room::of_a_change(document.get_heads().len());
         let mut transaction = document.transaction();
         let mut touched = Touched::new();
+        let mut ops = Ops::default();
         let mut written = 0usize;
         loop {
             if let Some(write) = writes.front() {
-                if !room.take(write, &transaction, buckets) && written > 0 {
+                let preds = match begun.contains_key(&write.node) {
+                    true => 0,
+                    false => write.preds(&transaction, buckets),
+                };
+                if !room.take(write, preds) && written > 0 {
+                    // It is read again when the rest of it is written.
+                    begun.clear();
                     break;
                 }
                 if let Err(error) = write.carry_out(&mut transaction, buckets) {
                     writes.clear();
+                    begun.clear();
                     if !settling {
                         edited.results.pop();
                     }
@@ -175,13 +214,21 @@ pub(super) fn edit(
                     edited.results.push(Err(error));
                     continue;
                 }
+                if let Some(registers) = begun.get_mut(&write.node) {
+                    match ops.last(&transaction, buckets, write) {
+                        Some(op) => write.note(op, registers),
+                        None => begun.clear(),
+                    }
+                }
                 written += 1;
                 *touched.entry(write.node).or_default() |= write.xattr;
                 writes.pop_front();
                 continue;
             }
             let source = Source::new(&transaction, buckets);
-            view.refresh(&source, &std::mem::take(&mut touched), &mut journal);
+            let now = std::mem::take(&mut touched);
+            view.refresh(&source, &now, &mut begun, &mut journal);
+            begun.clear();
             let Some(next) = edits.get(edited.results.len()) else {
                 break;
             };
@@ -189,6 +236,11 @@ pub(super) fn edit(
             settling = matches!(plan, Ok(Plan::First(_)));
             match plan {
                 Ok(Plan::First(first)) => writes.extend(first),
+                Ok(Plan::Begin(node, then)) => {
+                    begun.insert(node, Registers::default());
+                    writes.extend(then);
+                    edited.results.push(Ok(node));
+                }
                 Ok(Plan::Then(node, then)) => {
                     writes.extend(then);
                     edited.results.push(Ok(node));
@@ -197,7 +249,7 @@ pub(super) fn edit(
             }
         }
         let source = Source::new(&transaction, buckets);
-        view.refresh(&source, &touched, &mut journal);
+        view.refresh(&source, &touched, &mut begun, &mut journal);
         if written == 0 {
             transaction.rollback();
             continue;

@@ -16,19 +16,31 @@ use crate::schema;
 /// Nodes whose registers were written, and whether an extended attribute was among them.
 pub(crate) type Touched = BTreeMap<NodeId, bool>;
 
+/// Nodes that were begun by these writes, with all that is written of them.
+pub(crate) type Begun = BTreeMap<NodeId, Registers>;
+
 impl View {
-    /// Brings the view in step with the document after writes to the registers of `touched`.
+    /// Brings the view in step with the document after writes to the registers of `touched`. Of nodes that `begun`
+    /// has, all registers are there and need not be read.
     pub(crate) fn refresh<R: ReadDoc>(
         &mut self,
         source: &Source<'_, R>,
         touched: &Touched,
+        begun: &mut Begun,
         journal: &mut Journal,
     ) {
         let nodes = touched.iter().filter_map(|(id, xattr)| {
             if *xattr {
                 journal.note_xattr(*id);
             }
-            Some((*id, source.registers(*id)?))
+            let registers = match begun.remove(id) {
+                Some(registers) => {
+                    debug_assert_eq!(source.registers(*id).as_ref(), Some(&registers));
+                    registers
+                }
+                None => source.registers(*id)?,
+            };
+            Some((*id, registers))
         });
         let nodes: Vec<_> = nodes.collect();
         self.take_in(source, nodes, journal);

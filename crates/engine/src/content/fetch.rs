@@ -144,13 +144,9 @@ impl Inner {
     /// The sealed bytes of a blob if it is here. One that is damaged on the disk is removed, so that
     /// it can be fetched anew.
     async fn local_blob(&self, id: BlobId, most: usize) -> Result<Option<Bytes>, ContentError> {
-        match self.blobs.size(&id).await? {
-            None => return Ok(None),
+        match self.blobs.get_up_to(&id, most as u64).await {
             // Not read at all: its size is all that a hostile author got to decide.
-            Some(size) if size > most as u64 => return Err(ContentError::forged(Mismatch::Size)),
-            Some(_) => {}
-        }
-        match self.blobs.get(&id).await {
+            Err(BlobError::Longer(_)) => Err(ContentError::forged(Mismatch::Size)),
             Err(BlobError::Damaged(_)) => {
                 tracing::warn!(blob = %id, "stored contents are damaged; fetching them again");
                 self.blobs.remove_damaged(id).await?;

@@ -163,7 +163,7 @@ impl Inner {
         let size = file.metadata()?.len().min(short);
         let room = self.room(size).await?;
         let beginning = self
-            .work(Lane::Background, move || {
+            .work_on(Lane::Background, size, move || {
                 rewind(&mut file)?;
                 let mut head = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
                 (&mut file).take(short + 1).read_to_end(&mut head)?;
@@ -201,8 +201,9 @@ impl Inner {
                 .await;
         }
         let sealer = self.sealer()?;
+        let len = bytes.len() as u64;
         let short = self
-            .work(Lane::Background, move || sealer.short(bytes))
+            .work_on(Lane::Background, len, move || sealer.short(bytes))
             .await??;
         self.put_short(short, mtime_ns).await
     }

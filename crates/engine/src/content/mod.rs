@@ -154,7 +154,8 @@ impl ContentStore {
     /// Reads a file from its beginning, cuts, hashes, seals and stores it. The version that it
     /// returns says `mtime_ns`. What was read is consistent in itself, but a caller who fears that
     /// the file changed meanwhile must compare its times before and after. Counts the bytes and one
-    /// file in `progress` as they are stored, but does not announce them there.
+    /// file in `progress` as they are stored, but does not announce them there. A file that fits its manifest is
+    /// read on the thread that polls this.
     ///
     /// # Errors
     ///
@@ -205,10 +206,10 @@ impl ContentStore {
     /// [`ContentError::File`].
     pub async fn hash_file(&self, mut file: File) -> Result<(ContentHash, u64), ContentError> {
         let mut hasher = self.0.keys.lifetime().content_hasher();
+        let size = file.metadata().map_or(0, |meta| meta.len());
         self.0
-            .work(Lane::Background, move || {
+            .work_on(Lane::Background, size, move || {
                 import::rewind(&mut file)?;
-                let size = file.metadata().map_or(0, |meta| meta.len());
                 // As long as the file when that is short: most files are.
                 let mut buffer = vec![0; size.clamp(1 << 12, 1 << 20) as usize];
                 let mut len = 0;
@@ -250,7 +251,8 @@ impl ContentStore {
 
     /// Writes a version into a file, fetching what is missing. Every chunk is checked before it is
     /// written and the whole at the end; runs of zeros become holes. Counts in `progress` as
-    /// [`ContentStore::import_file`] does. Flushing the file to disk is left to the caller.
+    /// [`ContentStore::import_file`] does. Flushing the file to disk is left to the caller. A version that fits its
+    /// manifest is written on the thread that polls this.
     ///
     /// # Errors
     ///
@@ -339,6 +341,20 @@ impl Inner {
     ) -> Result<T, ContentError> {
         let _place = self.working.enter(lane).await;
         Ok(tokio::task::spawn_blocking(job).await?)
+    }
+
+    /// As [`Inner::work`], but on the thread that polls it where it is about no more than fits a manifest: to hand
+    /// that to another thread and to wait for it takes longer than to do it.
+    async fn work_on<T: Send + 'static>(
+        &self,
+        lane: Lane,
+        len: u64,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ContentError> {
+        match len <= self.shape.inline {
+            true => Ok(job()),
+            false => self.work(lane, job).await,
+        }
     }
 
     /// Waits until `len` more plain bytes may be in memory. More than half of the budget is never

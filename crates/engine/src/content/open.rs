@@ -128,8 +128,8 @@ impl Inner {
         };
         let most = seal::manifest_blob_max(&self.shape);
         let sealed = self.blob(BlobId(manifest.blob), most, lane).await?;
-        let store = Arc::clone(self);
-        self.work(lane, move || store.open_manifest(version, &sealed))
+        let (store, len) = (Arc::clone(self), sealed.len() as u64);
+        self.work_on(lane, len, move || store.open_manifest(version, &sealed))
             .await?
     }
 

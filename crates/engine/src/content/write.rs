@@ -157,8 +157,9 @@ impl Inner {
         let sealed = self.blob(BlobId(manifest.blob), most, lane).await?;
         let store = Arc::clone(self);
         // A small file, opened and written in one go on one thread.
+        let len = job.content.len;
         let (opened, job) = self
-            .work(lane, move || {
+            .work_on(lane, len, move || {
                 let opened = store.open_manifest(job.content, &sealed)?;
                 Ok::<_, ContentError>(match &opened.parts {
                     Parts::Inline(bytes) => {

@@ -27,6 +27,9 @@ pub enum BlobError {
     /// The stored bytes do not hash to the identifier any more.
     #[error("the stored contents {0} are damaged on this disk; fetch them again from a peer")]
     Damaged(BlobId),
+    /// It is longer than it may be.
+    #[error("the stored contents {0} are longer than they may be; they are not read")]
+    Longer(BlobId),
     /// Reading or writing failed.
     #[error("the blob store cannot read or write its files: {0}")]
     Io(#[source] io::Error),

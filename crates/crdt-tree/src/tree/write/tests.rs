@@ -40,7 +40,7 @@ fn a_write_is_taken_if_there_is_just_enough_of_everything_and_not_if_one_of_anyt
             bytes: write.size(preds),
         };
         let takes = |mut room: Room| {
-            let took = room.take(&write, &document, &buckets);
+            let took = room.take(&write, write.preds(&document, &buckets));
             (took, room.ops, room.preds, room.bytes)
         };
         assert_eq!(takes(enough()), (true, 0, 0, 0));

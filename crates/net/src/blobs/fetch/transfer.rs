@@ -3,6 +3,7 @@
 use std::{num::NonZeroU64, time::Duration};
 
 use bao_tree::io::BaoContentItem;
+use bytes::Bytes;
 use iroh::endpoint::{Connection, ReadError};
 use iroh_blobs::{
     Hash,
@@ -136,10 +137,9 @@ async fn receive(
         limits,
         share,
     };
-    let store = store.store();
     match size <= WHOLE {
-        true => receive_whole(&mut pieces, hash, size, &store).await?,
-        false => receive_in_pieces(&mut pieces, hash, length, &store).await?,
+        true => receive_whole(&mut pieces, hash, size, store).await?,
+        false => receive_in_pieces(&mut pieces, hash, length, &store.store()).await?,
     }
     let end = pieces.end.ok_or(TransferError::Lost)?;
     Ok((size, end))
@@ -179,7 +179,7 @@ async fn receive_whole(
     pieces: &mut Pieces<'_>,
     hash: Hash,
     size: u64,
-    store: &Store,
+    store: &BlobStore,
 ) -> Result<(), TransferError> {
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
     while let Some(piece) = pieces.next().await? {
@@ -187,12 +187,14 @@ async fn receive_whole(
             bytes.extend_from_slice(&leaf.data);
         }
     }
-    let stored = store.add_bytes(bytes).temp_tag().await;
+    let bytes = Bytes::from(bytes);
+    let stored = store.store().add_bytes(bytes.clone()).temp_tag().await;
     let stored = stored.map_err(|error| TransferError::Store(error.into()))?;
-    match stored.hash() == hash {
-        true => Ok(()),
-        false => Err(TransferError::Wrong),
+    if stored.hash() != hash {
+        return Err(TransferError::Wrong);
     }
+    store.keep_come(hash.into(), bytes);
+    Ok(())
 }
 
 /// Stores a blob as it comes.
