@@ -13,7 +13,7 @@ use peerdrive_tests::{Random, workspace};
 type Harness = fn(&[u8]);
 
 /// Every target of `fuzz/fuzz_targets`, and how many mutations it gets: what takes about a second.
-const TARGETS: [(&str, Harness, u64); 17] = [
+const TARGETS: [(&str, Harness, u64); 18] = [
     ("entry", peerdrive_crypto::harness::entry, 2000),
     ("control", peerdrive_crypto::harness::control, 150),
     ("content", peerdrive_crypto::harness::content, 20_000),
@@ -22,6 +22,7 @@ const TARGETS: [(&str, Harness, u64); 17] = [
     ("gossip", peerdrive_crypto::harness::gossip_frame, 5000),
     ("text", peerdrive_crypto::harness::text, 20_000),
     ("change", peerdrive_crdt_tree::harness::change, 200),
+    ("document", peerdrive_crdt_tree::harness::document, 400),
     ("spelling", peerdrive_crdt_tree::harness::spelling, 20_000),
     ("frame", peerdrive_net::harness::wire_message, 20_000),
     ("address", peerdrive_net::harness::address, 20_000),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use automerge::Change;
+use sha2::{Digest, Sha256};
 
 use crate::edit::{Edit, Place};
 use crate::id::{Actor, NodeId};
@@ -108,6 +109,63 @@ pub fn change(bytes: &[u8]) {
     }
     if tree.apply(&bytes, &author(known.len() as u64)).is_ok() {
         taken(&mut tree, &bytes);
+    }
+}
+
+/// A document in which two have written at once, how many changes it holds, and what it shows.
+fn honest_document() -> (Vec<u8>, u64, DriveTree) {
+    let mut one = DriveTree::new(AUTHOR);
+    let mut other = DriveTree::new(VICTIM);
+    let mut sent = 0;
+    for change in changes() {
+        sent += 1;
+        for tree in [&mut one, &mut other] {
+            let _ = tree.apply(&change, &author(sent));
+        }
+    }
+    let rename = |tree: &mut DriveTree, name: &str| {
+        let node = tree.lookup("a")?;
+        let parent = NodeId::ROOT;
+        let name = Name::new(name).ok()?;
+        Some(tree.edit(&[Edit::Move { node, parent, name }]).changes)
+    };
+    let _ = rename(&mut other, "b");
+    for change in rename(&mut one, "c").into_iter().flatten() {
+        let _ = other.apply(&change, &author(sent + 1));
+    }
+    (other.save(), sent + 2, other)
+}
+
+/// Offers a saved document with some bits of it turned over, each three bytes of the input saying where (two, little
+/// endian) and which, after putting its checksum right. Panics if it is taken for one with the same heads, and shows
+/// anything else or is saved otherwise: what a document shows must follow from its heads.
+pub fn document(bytes: &[u8]) {
+    static HONEST: OnceLock<(Vec<u8>, u64, [u8; 32], Vec<[u8; 32]>)> = OnceLock::new();
+    let (honest, changes, shown, heads) = HONEST.get_or_init(|| {
+        let (saved, changes, tree) = honest_document();
+        (saved, changes, tree.view_hash(), tree.heads())
+    });
+    let mut forged = honest.clone();
+    for turned in bytes.as_chunks::<3>().0 {
+        let at = usize::from(u16::from_le_bytes([turned[0], turned[1]]));
+        if let Some(byte) = forged.get_mut(at) {
+            *byte ^= turned[2];
+        }
+    }
+    if let Some((head, summed)) = forged.split_at_mut_checked(8) {
+        head[4..].copy_from_slice(&Sha256::digest(&summed)[..4]);
+    }
+    let Ok(mut tree) = DriveTree::load_foreign(&forged, *changes, AUTHOR) else {
+        assert_ne!(&forged, honest, "an honest document is refused");
+        return;
+    };
+    if tree.heads() == *heads {
+        assert_eq!(
+            tree.view_hash(),
+            *shown,
+            "the same heads, and it shows something else"
+        );
+        assert_eq!(&tree.save(), honest, "the same heads, and another document");
     }
 }
 
