@@ -73,6 +73,7 @@ impl Actor {
     fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         // A daemon that was killed may have left own work to be made again.
         self.replica.remake();
+        self.replica.forget_false_ground();
         self.commit(Vec::new());
         self.offer();
         loop {

@@ -164,6 +164,13 @@ impl Replica {
         self.ground_kept = true;
     }
 
+    /// Strikes what was kept, if nothing stands on it after a start: it was not what it should be.
+    pub(crate) fn forget_false_ground(&mut self) {
+        if self.ground.is_none() {
+            self.forget_ground();
+        }
+    }
+
     /// It is not stood on.
     pub(crate) fn forget_ground(&mut self) {
         if std::mem::take(&mut self.ground_kept) {
@@ -215,6 +222,7 @@ impl Replica {
         if let Err(error) = self.stand_again(&note) {
             // The entries are judged anyway: more shows as they come.
             tracing::warn!(%error, "the snapshot that was joined by cannot be read");
+            self.ground_kept = true;
         }
     }
 

@@ -397,6 +397,28 @@ fn attack_l24_snapshot_tells_its_ops_in_another_order_and_is_refused() -> Or<()>
     Ok(())
 }
 
+#[test]
+fn a_false_snapshot_that_a_killed_device_had_not_looked_at_is_struck_at_its_next_start() -> Or<()> {
+    let mut dice = Dice(13);
+    let mut world = at_work(&mut dice)?;
+    let prepared = prepare(&mut world, ADMIN)?;
+    let (known, _) = sign(&mut world, ADMIN, prepared)?;
+    let dora = world.admit(OWNER, Role::Writer)?;
+    hear(&mut world, dora, &known)?;
+    let replica = &mut world.nodes[dora].replica;
+    replica.keep_ground(&known.entry, b"no document");
+    replica.commit()?;
+    for kept in [true, false] {
+        world.restart(dora, &mut dice)?;
+        let replica = &mut world.nodes[dora].replica;
+        assert_eq!(replica.verified(), None);
+        assert_eq!(replica.ground_kept, kept);
+        replica.forget_false_ground();
+        replica.commit()?;
+    }
+    Ok(())
+}
+
 fn file_called(world: &World, name: &str) -> Or<NodeId> {
     let tree = world.nodes[OWNER].replica.tree();
     let found = tree.read().lookup(name);
