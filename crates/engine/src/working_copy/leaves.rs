@@ -71,9 +71,10 @@ impl<D: Drive> Keeper<D> {
     /// Reads the next portion of changed files and symlinks.
     async fn read_some(&self, rest: &mut impl Iterator<Item = Change>) -> Vec<(Change, Taken)> {
         let portion: Vec<Change> = rest.take(BATCH).collect();
-        stream::iter(portion)
-            .map(|change| async move {
-                let taken = self.read(&change).await;
+        let namesakes = self.namesakes(&portion);
+        stream::iter(portion.into_iter().zip(namesakes))
+            .map(|(change, namesake)| async move {
+                let taken = self.read(&change, namesake).await;
                 self.count_in(&change);
                 (change, taken)
             })

@@ -23,12 +23,10 @@ pub(super) enum Taken {
 }
 
 impl<D: Drive> Keeper<D> {
-    /// Reads what a changed entry holds now.
-    pub(super) async fn read(&self, change: &Change) -> Taken {
-        let (path, stat, record) = match change {
-            Change::New { path, stat } => (path, stat, None),
-            Change::Touched { id, path, stat } => (path, stat, self.in_step.get(*id)),
-            _ => return Taken::Same,
+    /// Reads what a changed entry holds now. `namesake` is what [`Keeper::namesakes`] said of it.
+    pub(super) async fn read(&self, change: &Change, namesake: Option<FileContent>) -> Taken {
+        let Some((path, stat, record)) = self.to_read(change) else {
+            return Taken::Same;
         };
         match stat.kind {
             EntryKind::Folder => Taken::Same,
@@ -45,21 +43,33 @@ impl<D: Drive> Keeper<D> {
                 ),
                 Err(error) => gone_or_failed(&error),
             },
-            _ => self.read_file(path, stat, record).await,
+            _ => self.read_file(path, stat, record, namesake).await,
         }
     }
 
-    pub(super) async fn read_file(
+    fn to_read<'a>(
+        &'a self,
+        change: &'a Change,
+    ) -> Option<(&'a str, &'a Stat, Option<&'a Record>)> {
+        match change {
+            Change::New { path, stat } => Some((path, stat, None)),
+            Change::Touched { id, path, stat } => Some((path, stat, self.in_step.get(*id))),
+            _ => None,
+        }
+    }
+
+    async fn read_file(
         &self,
         path: &str,
         stat: &Stat,
         record: Option<&Record>,
+        namesake: Option<FileContent>,
     ) -> Taken {
         // Same size and modification time: most likely only moved about, replaced by itself, or too
         // young at the last look. Then comparing is enough.
         let compare = match record {
             Some(record) => record.stat.size == stat.size && record.stat.mtime_ns == stat.mtime_ns,
-            None => self.drive_has_namesake(path, stat.size),
+            None => namesake.is_some_and(|content| content.len == stat.size),
         };
         if compare {
             match self
@@ -71,7 +81,11 @@ impl<D: Drive> Keeper<D> {
                     if record.is_some_and(|record| record.held.same(&held)) {
                         return Taken::Same;
                     }
-                    if let Some(content) = self.namesake_content(path, &held) {
+                    let same = |content: &FileContent| {
+                        let (hash, len) = (content.hash, content.len);
+                        Held::File { hash, len }.same(&held)
+                    };
+                    if let Some(content) = namesake.filter(same) {
                         return Taken::Content(Content::File(content));
                     }
                 }
@@ -121,32 +135,26 @@ impl<D: Drive> Keeper<D> {
         Ok(same(&again).then_some(done))
     }
 
-    /// Whether the drive has an unseen file of this name and size: then they are compared first.
-    pub(super) fn drive_has_namesake(&self, path: &str, size: u64) -> bool {
-        self.namesake(path)
-            .is_some_and(|content| content.len == size)
-    }
-
-    pub(super) fn namesake_content(&self, path: &str, held: &Held) -> Option<FileContent> {
-        self.namesake(path).filter(|content| {
-            Held::File {
-                hash: content.hash,
-                len: content.len,
-            }
-            .same(held)
-        })
-    }
-
-    pub(super) fn namesake(&self, path: &str) -> Option<FileContent> {
+    /// The files of the same names that the drive has, of those that were never in step here: what is there
+    /// already is compared before it is stored. All at once, since the tree cannot be looked at while an
+    /// edit is written into it, and reading goes on meanwhile.
+    pub(super) fn namesakes(&self, changes: &[Change]) -> Vec<Option<FileContent>> {
         self.drive.view(|view| {
-            let mut at = NodeId::ROOT;
-            for part in path.split('/') {
-                at = view.child(at, &self.rules.unescape(part))?;
-            }
-            match view.get(at)?.content? {
-                Content::File(content) => Some(content),
-                Content::Symlink(_) => None,
-            }
+            let namesake = |path: &str| {
+                let mut at = NodeId::ROOT;
+                for part in path.split('/') {
+                    at = view.child(at, &self.rules.unescape(part))?;
+                }
+                match view.get(at)?.content? {
+                    Content::File(content) => Some(content),
+                    Content::Symlink(_) => None,
+                }
+            };
+            let of = |change| match self.to_read(change)? {
+                (path, _, None) => namesake(path),
+                _ => None,
+            };
+            changes.iter().map(of).collect()
         })
     }
 }
