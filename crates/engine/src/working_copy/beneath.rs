@@ -428,11 +428,6 @@ impl Root {
         Ok(fs::fsync(self.open_folder(rel)?)?)
     }
 
-    /// Makes everything on the root's file system durable: one call for a whole batch.
-    pub(super) fn sync_all(&self) -> io::Result<()> {
-        Ok(fs::syncfs(self.fd()?)?)
-    }
-
     /// A second descriptor of the same folder, for a thread that only makes things durable.
     pub(super) fn descriptor(&self) -> io::Result<OwnedFd> {
         self.fd()?.as_fd().try_clone_to_owned()

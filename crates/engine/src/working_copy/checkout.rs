@@ -4,10 +4,11 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::sync::Arc;
 use std::time::Instant;
 
 use peerdrive_crdt_tree::id::NodeId;
-use peerdrive_crdt_tree::node::{Content, Kind, Node};
+use peerdrive_crdt_tree::node::{Content, FileContent, Kind, Node};
 
 use super::beneath::{EntryKind, Stat, join, split};
 use super::in_step::{Held, Record};
@@ -16,7 +17,7 @@ use super::names;
 use super::plan::out::{self, Step};
 use super::port::{Drive, View};
 use super::status::hint_for;
-use super::write::{FILES_AT_ONCE, waits_for_bytes};
+use super::write::{BYTES_AT_ONCE, FILES_AT_ONCE, ToWrite, waits_for_bytes};
 
 /// Nodes planned for at once: the drive's view is read under one lock meanwhile.
 const PLANNED: usize = 2_000;
@@ -50,6 +51,16 @@ impl Outcome {
             },
         }
     }
+}
+
+/// What is done in one go.
+enum Task {
+    Files {
+        files: Vec<ToWrite>,
+        /// What to fetch before they are written; of one file nothing, which is fetched as it is written.
+        contents: Vec<FileContent>,
+    },
+    One(Step),
 }
 
 impl<D: Drive> Keeper<D> {
@@ -115,19 +126,26 @@ impl<D: Drive> Keeper<D> {
     }
 
     async fn run(&mut self, steps: Vec<Step>, now: Instant) {
-        let mut steps = steps.into_iter().peekable();
-        while let Some(step) = steps.next() {
-            if let Step::Write { id, parent, name } = step {
-                let mut portion = vec![(id, parent, name)];
-                while portion.len() < FILES_AT_ONCE {
-                    match steps.next_if(|step| matches!(step, Step::Write { .. })) {
-                        Some(Step::Write { id, parent, name }) => portion.push((id, parent, name)),
-                        _ => break,
+        let mut tasks = self.tasks(steps).into_iter().peekable();
+        // Whether the contents of the next files were fetched while those before them were written.
+        let mut fetched = false;
+        while let Some(task) = tasks.next() {
+            let step = match task {
+                Task::Files { files, contents } => {
+                    if !fetched {
+                        self.drive.prefetch(contents).await;
                     }
+                    let drive = Arc::clone(&self.drive);
+                    let next = match tasks.peek() {
+                        Some(Task::Files { contents, .. }) => contents.clone(),
+                        _ => Vec::new(),
+                    };
+                    fetched = !next.is_empty();
+                    tokio::join!(self.write_files(files, now), drive.prefetch(next));
+                    continue;
                 }
-                self.write_files(portion, now).await;
-                continue;
-            }
+                Task::One(step) => step,
+            };
             let parting = match &step {
                 Step::Remove { id } => self.about_to_go(*id).await,
                 _ => Ok(None),
@@ -151,6 +169,46 @@ impl<D: Drive> Keeper<D> {
             };
             self.noted(id, outcome, now);
         }
+    }
+
+    /// Steps in their order, files that follow each other together.
+    fn tasks(&self, steps: Vec<Step>) -> Vec<Task> {
+        let mut tasks = Vec::new();
+        let mut bytes = 0;
+        self.drive.view(|view| {
+            for step in steps {
+                let Step::Write { id, parent, name } = step else {
+                    tasks.push(Task::One(step));
+                    continue;
+                };
+                let content = view.get(id).and_then(|node| match node.content {
+                    Some(Content::File(content)) => Some(content),
+                    _ => None,
+                });
+                let len = content.map_or(0, |content| content.len);
+                if let Some(Task::Files { files, contents }) = tasks.last_mut()
+                    && files.len() < FILES_AT_ONCE
+                    && bytes < BYTES_AT_ONCE
+                {
+                    files.push((id, parent, name));
+                    contents.extend(content);
+                    bytes += len;
+                } else {
+                    tasks.push(Task::Files {
+                        files: vec![(id, parent, name)],
+                        contents: Vec::from_iter(content),
+                    });
+                    bytes = len;
+                }
+            }
+        });
+        for task in &mut tasks {
+            if let Task::Files { files, contents } = task {
+                let alone = files.len() == 1;
+                contents.retain(|content| !alone && content.len <= BYTES_AT_ONCE);
+            }
+        }
+        tasks
     }
 
     /// Before the bytes of a file leave the folder. While what is returned lives, nobody counts on

@@ -12,6 +12,7 @@ use peerdrive_crdt_tree::node::{Content, FileContent, Node};
 
 use super::beneath::{self, Stat};
 use super::checkout::{Outcome, disk_mode};
+use super::durable::Before;
 use super::in_step::Held;
 use super::keeper::Keeper;
 use super::port::{BytesError, Drive};
@@ -20,11 +21,14 @@ use super::status::hint_for;
 /// Files written before they are made durable and swapped in together.
 pub(super) const FILES_AT_ONCE: usize = 512;
 /// Their bytes, about: a batch should not keep finished files waiting for long.
-const BYTES_AT_ONCE: u64 = 64 << 20;
+pub(super) const BYTES_AT_ONCE: u64 = 64 << 20;
 /// Contents fetched and written at the same time.
 const WRITERS: usize = 16;
 /// Up to this many files are made durable one by one; more by one call for the whole disk.
 const SYNCED_ALONE: usize = 8;
+
+/// A file to be written: its node, and the folder and name that it goes to.
+pub(super) type ToWrite = (NodeId, NodeId, String);
 
 /// A file that is about to be written.
 pub(super) struct Job {
@@ -38,10 +42,9 @@ pub(super) struct Job {
 }
 
 impl<D: Drive> Keeper<D> {
-    /// Writes a portion of files: all aside, then durable, then each swapped in.
-    pub(super) async fn write_files(&mut self, files: Vec<(NodeId, NodeId, String)>, now: Instant) {
+    /// Writes a portion of files: all aside, then durable, then each swapped in. What is not here is fetched.
+    pub(super) async fn write_files(&mut self, files: Vec<ToWrite>, now: Instant) {
         let mut jobs = Vec::new();
-        let mut bytes = 0;
         for (id, parent, name) in files {
             let (Some(path), Some(node)) = (
                 self.target(id, parent, &name),
@@ -49,14 +52,10 @@ impl<D: Drive> Keeper<D> {
             ) else {
                 continue;
             };
-            if bytes > BYTES_AT_ONCE {
-                break;
-            }
             let content = match &node.content {
                 Some(Content::File(content)) => Some(*content),
                 _ => None,
             };
-            bytes += content.map_or(0, |content| content.len);
             if let Some(outcome) = self.blocked(id, &path) {
                 self.noted(id, outcome, now);
                 continue;
@@ -73,11 +72,6 @@ impl<D: Drive> Keeper<D> {
             });
         }
         self.expect_out(&jobs);
-        if jobs.len() > 1 {
-            self.drive
-                .prefetch(jobs.iter().filter_map(|job| job.content).collect())
-                .await;
-        }
         let written: Vec<(Job, Result<File, BytesError>)> = {
             let this = &*self;
             stream::iter(jobs)
@@ -90,7 +84,7 @@ impl<D: Drive> Keeper<D> {
                 .await
         };
         let alone = written.len() <= SYNCED_ALONE;
-        let all_durable = alone || self.root.sync_all().is_ok();
+        let all_durable = alone || self.sync_all().await.is_ok();
         for (job, file) in written {
             let done = match file {
                 Ok(file) if alone || !all_durable => file.sync_all().map_err(BytesError::Disk),
@@ -115,6 +109,12 @@ impl<D: Drive> Keeper<D> {
             };
             self.noted(job.id, outcome, now);
         }
+    }
+
+    /// Makes everything on the folder's file system durable, on a thread that may wait for it.
+    async fn sync_all(&self) -> io::Result<()> {
+        let everything = Before::Everything(self.root.descriptor()?);
+        tokio::task::spawn_blocking(|| everything.flush()).await?
     }
 
     /// Whether what is at the target says that writing is in vain.
