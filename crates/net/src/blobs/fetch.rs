@@ -11,25 +11,25 @@ mod transfer;
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     fmt,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use iroh::{
     Endpoint, EndpointAddr, EndpointId,
     endpoint::{Connection, VarInt},
 };
 use parking_lot::Mutex;
 use tokio::{
-    sync::{Notify, mpsc},
+    sync::{Notify, Semaphore, mpsc},
     task::{AbortHandle, JoinSet},
     time::timeout,
 };
 
-use self::transfer::TransferError;
+use self::transfer::{Means, TransferError};
 use super::{BlobError, BlobStore};
 use crate::{
     rate::Limits,
@@ -94,6 +94,8 @@ struct Shared {
     store: BlobStore,
     dial_limit: Duration,
     limits: Limits,
+    /// For blobs that are not stored yet.
+    memory: Semaphore,
     connections: Mutex<HashMap<PeerId, (Connection, Instant)>>,
 }
 
@@ -136,6 +138,7 @@ impl Fetcher {
             store,
             dial_limit,
             limits,
+            memory: Semaphore::new(transfer::MEMORY),
             connections,
         });
         let weak = Arc::downgrade(&shared);
@@ -173,6 +176,14 @@ impl Fetcher {
 }
 
 impl Shared {
+    fn means(&self) -> Means<'_> {
+        Means {
+            store: &self.store,
+            limits: &self.limits,
+            memory: &self.memory,
+        }
+    }
+
     /// A connection to the provider, of which there is one at most.
     async fn connect(&self, peer: PeerId) -> Option<Connection> {
         if let Some((connection, used)) = self.connections.lock().get_mut(&peer)
@@ -444,12 +455,11 @@ impl Worker {
         removals: u64,
     ) -> Result<(), TransferError> {
         let ids: Vec<BlobId> = jobs.iter().map(|job| job.id).collect();
-        let mut transfer = transfer::begin(&self.connection, &ids).await?;
+        let transfer = transfer::begin(&self.connection, &ids).await?;
+        let means = self.shared.means();
+        let mut stored = pin!(transfer.store_all(&means));
         let mut again = VecDeque::new();
-        while let Some(size) = transfer
-            .next(&self.shared.store, &self.shared.limits)
-            .await?
-        {
+        while let Some(size) = stored.try_next().await? {
             let Some(job) = jobs.pop_front() else { break };
             again.extend(self.finish(job, size, removals).await?);
         }
@@ -461,11 +471,10 @@ impl Worker {
     async fn fetch_singly(&self, jobs: &mut VecDeque<Job>, removals: u64) -> Result<(), End> {
         let each = jobs.drain(..).map(|mut job| async move {
             let fetched = async {
-                let mut transfer = transfer::begin_one(&self.connection, job.id).await?;
-                transfer
-                    .next(&self.shared.store, &self.shared.limits)
-                    .await?
-                    .ok_or(TransferError::Refused)
+                let transfer = transfer::begin_one(&self.connection, job.id).await?;
+                let means = self.shared.means();
+                let mut stored = pin!(transfer.store_all(&means));
+                stored.try_next().await?.ok_or(TransferError::Refused)
             };
             match fetched.await {
                 Ok(size) => match self.finish(job, size, removals).await {

@@ -1,9 +1,11 @@
-//! One request for blobs, from asking to storing. Does not know other requests or other peers.
+//! One request for blobs, from asking to storing: the next is read while those before it are stored. Does not know
+//! other requests or other peers.
 
 use std::{num::NonZeroU64, time::Duration};
 
 use bao_tree::io::BaoContentItem;
 use bytes::Bytes;
+use futures_util::{Stream, TryStreamExt, stream};
 use iroh::endpoint::{Connection, ReadError};
 use iroh_blobs::{
     Hash,
@@ -17,10 +19,13 @@ use iroh_blobs::{
     },
     protocol::{ChunkRangesSeq, GetManyRequest},
 };
-use tokio::time::timeout;
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
 
 use crate::{
-    blobs::{BlobError, BlobStore},
+    blobs::{BlobError, BlobStore, Reserved},
     rate::Limits,
     types::BlobId,
 };
@@ -34,6 +39,16 @@ const MAX_BLOB: u64 = 8 << 30;
 /// Blobs up to this size are stored when they are whole, which is a chunk of a file at its largest, sealed. Of one
 /// that is stored as it comes, the store makes three files, and flushes each before it writes to it.
 const WHOLE: u64 = 5 << 20;
+
+/// Blobs of one request that are being stored while the next is read: the store takes many at a time, and each takes
+/// it longer than it takes to come.
+const STORED_AT_ONCE: usize = 16;
+
+/// Bytes that are counted as one.
+const UNIT: u64 = 1 << 10;
+
+/// Memory for blobs that are read and not yet stored, of all requests together: a few of the largest.
+pub(super) const MEMORY: usize = (3 * WHOLE / UNIT) as usize;
 
 /// Bytes in a piece of a blob.
 const PIECE_LEN: u64 = 16 << 10;
@@ -86,13 +101,56 @@ pub(super) async fn begin_one(
     begin(connection, &[id]).await
 }
 
+/// A blob that came, checked, and what is left to do with it.
+pub(super) struct Came<'a> {
+    hash: Hash,
+    size: u64,
+    /// `None` if it was stored as it came.
+    bytes: Option<Bytes>,
+    store: &'a BlobStore,
+    /// Memory that it takes until it is stored, and room on the disk.
+    _held: Option<SemaphorePermit<'a>>,
+    _room: Reserved<'a>,
+}
+
+impl Came<'_> {
+    /// Stores it; its length.
+    pub(super) async fn keep(self) -> Result<u64, TransferError> {
+        if let Some(bytes) = self.bytes {
+            let adding = self.store.store().add_bytes(bytes.clone()).temp_tag().await;
+            let stored = adding.map_err(|error| TransferError::Store(error.into()))?;
+            if stored.hash() != self.hash {
+                return Err(TransferError::Wrong);
+            }
+            self.store.keep_come(self.hash.into(), bytes);
+        }
+        Ok(self.size)
+    }
+}
+
+/// What all requests share: where blobs go, and how much of them may be under way.
+pub(super) struct Means<'a> {
+    pub(super) store: &'a BlobStore,
+    pub(super) limits: &'a Limits,
+    /// Memory for blobs that are read and not yet stored, in units of [`UNIT`].
+    pub(super) memory: &'a Semaphore,
+}
+
 impl Transfer {
-    /// Takes in the next blob; its length, or nothing after the last.
-    pub(super) async fn next(
-        &mut self,
-        store: &BlobStore,
-        limits: &Limits,
-    ) -> Result<Option<u64>, TransferError> {
+    /// Lengths of the blobs in the order of the request, each when it is stored, up to the first that cannot be had.
+    pub(super) fn store_all<'a>(
+        self,
+        means: &'a Means<'a>,
+    ) -> impl Stream<Item = Result<u64, TransferError>> + 'a {
+        stream::try_unfold(self, move |mut transfer| async move {
+            let came = transfer.next(means).await?;
+            Ok(came.map(|came| (came.keep(), transfer)))
+        })
+        .try_buffered(STORED_AT_ONCE)
+    }
+
+    /// Reads the next blob; nothing after the last.
+    async fn next<'a>(&mut self, means: &Means<'a>) -> Result<Option<Came<'a>>, TransferError> {
         let start = match self.at.take() {
             Some(Ok(start)) => start,
             Some(Err(_)) | None => return Ok(None),
@@ -101,24 +159,26 @@ impl Transfer {
         let Some(id) = self.ids.get(place) else {
             return Ok(None);
         };
-        let (size, end) =
-            receive(start.next(Hash::from(*id)), Hash::from(*id), store, limits).await?;
+        let (came, end) = receive(start.next(Hash::from(*id)), Hash::from(*id), means).await?;
         self.at = Some(match end.next() {
             EndBlobNext::MoreChildren(start) => Ok(start),
             EndBlobNext::Closing(closing) => Err(closing),
         });
-        Ok(Some(size))
+        Ok(Some(came))
     }
 }
 
-/// Reads one blob off the stream into the store. Each piece is checked against the hash before it
-/// gets there.
-async fn receive(
+/// Reads one blob off the stream. Each piece is checked against the hash before it gets anywhere.
+async fn receive<'a>(
     header: AtBlobHeader,
     hash: Hash,
-    store: &BlobStore,
-    limits: &Limits,
-) -> Result<(u64, AtEndBlob), TransferError> {
+    means: &Means<'a>,
+) -> Result<(Came<'a>, AtEndBlob), TransferError> {
+    let Means {
+        store,
+        limits,
+        memory,
+    } = *means;
     let (content, size) = timeout(PIECE, header.next())
         .await
         .map_err(|_| TransferError::Lost)?
@@ -127,7 +187,7 @@ async fn receive(
     let Some(length) = NonZeroU64::new(size).filter(|size| size.get() <= most) else {
         return Err(TransferError::Wrong);
     };
-    let _room = store.reserve(size).map_err(TransferError::Store)?;
+    let room = store.reserve(size).map_err(TransferError::Store)?;
     // Data and the hashes between them come in turns; each counts for the same part of the blob.
     let leaves = size.div_ceil(PIECE_LEN);
     let share = size / (2 * leaves - 1).max(1) + 1;
@@ -137,12 +197,37 @@ async fn receive(
         limits,
         share,
     };
-    match size <= WHOLE {
-        true => receive_whole(&mut pieces, hash, size, store).await?,
-        false => receive_in_pieces(&mut pieces, hash, length, &store.store()).await?,
-    }
+    let bytes = match size <= WHOLE {
+        true => Some(receive_whole(&mut pieces, size).await?),
+        false => {
+            receive_in_pieces(&mut pieces, hash, length, &store.store()).await?;
+            None
+        }
+    };
     let end = pieces.end.ok_or(TransferError::Lost)?;
-    Ok((size, end))
+    // Only now, when nothing but this device's own disk is waited for: a provider that is slow, or means to be, must
+    // not keep what others need.
+    let held = match &bytes {
+        Some(bytes) => Some(memory_for(bytes.len() as u64, memory).await?),
+        None => None,
+    };
+    let came = Came {
+        hash,
+        size,
+        bytes,
+        store,
+        _held: held,
+        _room: room,
+    };
+    Ok((came, end))
+}
+
+/// Waits until so many bytes may be in memory.
+async fn memory_for(size: u64, memory: &Semaphore) -> Result<SemaphorePermit<'_>, TransferError> {
+    let units = u32::try_from(size.div_ceil(UNIT)).unwrap_or(u32::MAX);
+    let permit = memory.acquire_many(units).await;
+    // It is never closed.
+    permit.map_err(|_| TransferError::Lost)
 }
 
 /// The pieces of a blob in order, each checked, and what comes after the last.
@@ -174,27 +259,15 @@ impl Pieces<'_> {
     }
 }
 
-/// Stores a blob when all of it is here.
-async fn receive_whole(
-    pieces: &mut Pieces<'_>,
-    hash: Hash,
-    size: u64,
-    store: &BlobStore,
-) -> Result<(), TransferError> {
+/// Reads all of a blob.
+async fn receive_whole(pieces: &mut Pieces<'_>, size: u64) -> Result<Bytes, TransferError> {
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
     while let Some(piece) = pieces.next().await? {
         if let BaoContentItem::Leaf(leaf) = piece {
             bytes.extend_from_slice(&leaf.data);
         }
     }
-    let bytes = Bytes::from(bytes);
-    let stored = store.store().add_bytes(bytes.clone()).temp_tag().await;
-    let stored = stored.map_err(|error| TransferError::Store(error.into()))?;
-    if stored.hash() != hash {
-        return Err(TransferError::Wrong);
-    }
-    store.keep_come(hash.into(), bytes);
-    Ok(())
+    Ok(Bytes::from(bytes))
 }
 
 /// Stores a blob as it comes.
