@@ -66,13 +66,7 @@ enum Task {
 impl<D: Drive> Keeper<D> {
     /// Writes out one portion of what differs. Returns whether there may be more to do at once.
     pub(super) async fn write_out(&mut self, now: Instant) -> bool {
-        let due: BTreeSet<NodeId> = self
-            .dirty
-            .iter()
-            .filter(|id| self.later.get(id).is_none_or(|retry| retry.at <= now))
-            .take(PLANNED)
-            .copied()
-            .collect();
+        let due: BTreeSet<NodeId> = self.due(now).take(PLANNED).collect();
         if due.is_empty() {
             return false;
         }
@@ -121,11 +115,45 @@ impl<D: Drive> Keeper<D> {
             self.dirty.retain(|id| !due.contains(id));
         }
         let steps = self.not_in_away(plan.steps, now);
-        self.run(steps, now).await;
+        self.run(steps, &due, now).await;
         true
     }
 
-    async fn run(&mut self, steps: Vec<Step>, now: Instant) {
+    /// What differs, but for what waits.
+    fn due(&self, now: Instant) -> impl Iterator<Item = NodeId> {
+        let waits = move |id: &&NodeId| self.later.get(id).is_some_and(|retry| retry.at > now);
+        self.dirty.iter().filter(move |id| !waits(id)).copied()
+    }
+
+    /// Contents that will most likely be written next, once what is `planned` is.
+    fn upcoming(&self, planned: &BTreeSet<NodeId>, now: Instant) -> Vec<FileContent> {
+        let after = self.due(now).filter(|id| !planned.contains(id));
+        let mut bytes = 0;
+        self.drive.view(|view| {
+            let lacking = after.take(PLANNED).filter_map(|id| {
+                let node = view.get(id)?;
+                let held = Held::of(&node);
+                let here = self
+                    .in_step
+                    .get(id)
+                    .is_some_and(|record| record.held.same(&held));
+                match node.content {
+                    Some(Content::File(content)) if !here => Some(content),
+                    _ => None,
+                }
+            });
+            lacking
+                .take_while(|content| {
+                    bytes += content.len;
+                    bytes <= BYTES_AT_ONCE
+                })
+                .take(FILES_AT_ONCE)
+                .collect()
+        })
+    }
+
+    /// `due` is what the steps were planned for.
+    async fn run(&mut self, steps: Vec<Step>, due: &BTreeSet<NodeId>, now: Instant) {
         let mut tasks = self.tasks(steps).into_iter().peekable();
         // Whether the contents of the next files were fetched while those before them were written.
         let mut fetched = false;
@@ -138,7 +166,8 @@ impl<D: Drive> Keeper<D> {
                     let drive = Arc::clone(&self.drive);
                     let next = match tasks.peek() {
                         Some(Task::Files { contents, .. }) => contents.clone(),
-                        _ => Vec::new(),
+                        Some(Task::One(_)) => Vec::new(),
+                        None => self.upcoming(due, now),
                     };
                     fetched = !next.is_empty();
                     tokio::join!(self.write_files(files, now), drive.prefetch(next));
