@@ -83,6 +83,38 @@ pub(crate) struct Place {
     folder: PathBuf,
 }
 
+/// What a contestant left behind, until the end.
+const LEFT: &str = "left";
+/// Bytes that stay free on the disk.
+const ENOUGH: u64 = 24 << 30;
+
+impl Place {
+    /// Keeps what a contestant wrote until all have been measured. A file system that passes over what was freed
+    /// lately (ext4 without a journal looks at each such inode for minutes) would have the next contestant pay
+    /// for it. In memory, or when the disk gets full, it is left to be removed at once.
+    fn keep(&self, folder: &Path) {
+        let free = machine::free(&self.folder).unwrap_or(0);
+        if self.name != "disk" || free < ENOUGH {
+            return;
+        }
+        let left = self.folder.join(LEFT);
+        let name = folder.file_name().unwrap_or_default();
+        let kept =
+            std::fs::create_dir_all(&left).and_then(|()| std::fs::rename(folder, left.join(name)));
+        if let Err(error) = kept {
+            println!("    {} is removed at once: {error}", folder.display());
+        }
+    }
+
+    /// Removes what was kept.
+    fn clear(&self) -> Result<()> {
+        match std::fs::remove_dir_all(self.folder.join(LEFT)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Measures, prints and writes.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let start = Instant::now();
@@ -90,14 +122,45 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let interrupt = Interrupt::install()?;
     let contestants = contestants(options)?;
     let places = places()?;
+    let cells = rounds(options, &contestants, &places, &interrupt);
+    for place in &places {
+        place.clear()?;
+    }
+    let cells = cells?;
+    let report = Report {
+        taken: taken()?,
+        machine: machine::described(),
+        places: places
+            .iter()
+            .map(|place| (place.name, machine::file_system(&place.folder)))
+            .collect(),
+        rounds: options.rounds,
+        quick: options.quick,
+        took: start.elapsed(),
+        cells,
+    };
+    println!("\n{}", report.markdown());
+    if options.write {
+        report::write(&report)?;
+        println!("written to {}", report::FILE);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn rounds(
+    options: &Options,
+    contestants: &[Contestant],
+    places: &[Place],
+    interrupt: &Interrupt,
+) -> Result<Vec<Cell>> {
     let mut cells: Vec<Cell> = Vec::new();
     for round in 0..options.rounds {
         // There and back again, so that nobody always comes first.
-        let mut order = contestants.clone();
+        let mut order = contestants.to_vec();
         if round % 2 == 1 {
             order.reverse();
         }
-        for place in &places {
+        for place in places {
             for contestant in &order {
                 interrupt.check()?;
                 let works: Vec<Work> = options
@@ -121,28 +184,11 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
                 } else {
                     Size::full(place)
                 };
-                cells.extend(measure::all(contestant, &works, &size, place, &interrupt)?);
+                cells.extend(measure::all(contestant, &works, &size, place, interrupt)?);
             }
         }
     }
-    let report = Report {
-        taken: taken()?,
-        machine: machine::described(),
-        places: places
-            .iter()
-            .map(|place| (place.name, machine::file_system(&place.folder)))
-            .collect(),
-        rounds: options.rounds,
-        quick: options.quick,
-        took: start.elapsed(),
-        cells,
-    };
-    println!("\n{}", report.markdown());
-    if options.write {
-        report::write(&report)?;
-        println!("written to {}", report::FILE);
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok(cells)
 }
 
 fn contestants(options: &Options) -> Result<Vec<Contestant>> {

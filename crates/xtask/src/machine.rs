@@ -26,6 +26,12 @@ pub(crate) fn available_memory() -> u64 {
     kib("MemAvailable")
 }
 
+/// Bytes that are free on the disk of a path.
+pub(crate) fn free(path: &Path) -> std::io::Result<u64> {
+    let disk = rustix::fs::statvfs(path)?;
+    Ok(disk.f_bavail * disk.f_frsize)
+}
+
 /// The kind of file system a path lies on, as the kernel calls it.
 pub(crate) fn file_system(path: &Path) -> String {
     let table = fs::read_to_string("/proc/self/mounts").unwrap_or_default();

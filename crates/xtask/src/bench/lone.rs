@@ -30,11 +30,11 @@ enum Means {
     Syncthing {
         device: Syncthing,
         // Last: the process ends before its files go.
-        _root: tempfile::TempDir,
+        root: tempfile::TempDir,
     },
     PeerDrive {
         device: Device,
-        _lab: Lab,
+        lab: Lab,
     },
 }
 
@@ -52,7 +52,7 @@ impl Lone {
                 let folder = lab.folder("existing")?;
                 fill(&folder)?;
                 let device = lab.device("sharer")?;
-                let means = Means::PeerDrive { device, _lab: lab };
+                let means = Means::PeerDrive { device, lab };
                 Ok(Self { folder, means })
             }
             Contestant::Syncthing { tuned } => {
@@ -63,10 +63,7 @@ impl Lone {
                 std::fs::create_dir(&folder)?;
                 fill(&folder)?;
                 let device = Syncthing::alone(root.path(), &folder, *tuned)?;
-                let means = Means::Syncthing {
-                    device,
-                    _root: root,
-                };
+                let means = Means::Syncthing { device, root };
                 Ok(Self { folder, means })
             }
             Contestant::Copy | Contestant::Rsync => bail!("a copy takes nothing in"),
@@ -111,6 +108,20 @@ impl Lone {
                 let status = device.status(drive)?;
                 let waits = status.pending_up + status.pending_down;
                 Ok(status.files == files as u64 && waits == 0)
+            }
+        }
+    }
+
+    /// Ends it. What it wrote stays until all have been measured.
+    pub(crate) fn leave(self, place: &Place) {
+        match self.means {
+            Means::Syncthing { device, root } => {
+                drop(device);
+                place.keep(root.path());
+            }
+            Means::PeerDrive { device, lab } => {
+                drop(device);
+                place.keep(&lab.path(""));
             }
         }
     }

@@ -298,6 +298,16 @@ impl Pair {
         }
     }
 
+    /// Ends it. What it wrote stays until all have been measured.
+    pub(crate) fn leave(self, place: &Place) {
+        let Self { means, root, .. } = self;
+        drop(means);
+        match &root {
+            Root::Plain(root) => place.keep(root.path()),
+            Root::Lab(lab) => place.keep(&lab.path("")),
+        }
+    }
+
     /// Where things can be prepared on the same file system, out of everyone's sight.
     pub(crate) fn aside(&self) -> Result<tempfile::TempDir> {
         let root = match &self.root {

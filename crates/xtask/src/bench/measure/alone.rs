@@ -16,5 +16,6 @@ pub(super) fn run(scene: &mut Scene<'_>) -> Result<()> {
     let took = lone.take_in(many.count(), scene.interrupt)?.as_secs_f64();
     let notes = [format!("{} files", many.count()), used(&[lone.usage()?])];
     scene.record(Work::Existing, Figure::Seconds(took), &notes);
+    lone.leave(scene.place);
     Ok(())
 }

@@ -75,6 +75,7 @@ pub(super) fn run(scene: &mut Scene<'_>) -> Result<()> {
         used(&pair.usage()?),
     ];
     scene.record(Work::Apart, Figure::Seconds(took), &notes);
+    pair.leave(scene.place);
     Ok(())
 }
 

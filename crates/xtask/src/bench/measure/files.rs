@@ -41,6 +41,7 @@ pub(super) fn run(scene: &mut Scene<'_>) -> Result<()> {
         ];
         scene.record(Work::OneFile, Figure::Seconds(took), &notes);
     }
+    pair.leave(scene.place);
     Ok(())
 }
 

@@ -55,5 +55,6 @@ pub(super) fn run(scene: &mut Scene<'_>) -> Result<()> {
         ];
         scene.record(Work::Disk, figure, &notes);
     }
+    pair.leave(scene.place);
     Ok(())
 }
