@@ -1,6 +1,6 @@
 //! New and changed files and symlinks, once they are read: what becomes of each in the drive.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -22,6 +22,8 @@ use super::take_in::{BATCH, Work};
 
 /// Files read at the same time: both cores are busy, and a slow disk has several requests to order.
 const READERS: usize = 12;
+/// Bytes of the files that are told in one go, unless one has more: others see what has been read so far.
+const BYTES: u64 = 64 << 20;
 
 impl<D: Drive> Keeper<D> {
     /// New and touched files and symlinks, and touched folders, in portions.
@@ -52,8 +54,8 @@ impl<D: Drive> Keeper<D> {
                 gone_by_content.insert((hash.0, len), *id);
             }
         }
-        let mut rest = leaves.into_iter();
-        let mut taken = self.read_some(&mut rest).await;
+        let mut rest = portions(leaves);
+        let mut taken = self.read_all(rest.pop_front()).await;
         while !taken.is_empty() {
             for (change, taken) in taken {
                 self.leaf(work, change, taken, &mut gone_by_content).await?;
@@ -61,16 +63,16 @@ impl<D: Drive> Keeper<D> {
             // The next are read while these are made durable and told.
             let batch = std::mem::take(&mut work.batch);
             let this = &*self;
-            let (told, next) = tokio::join!(this.tell(batch), this.read_some(&mut rest));
+            let (told, next) = tokio::join!(this.tell(batch), this.read_all(rest.pop_front()));
             self.told(work, told?).await;
             taken = next;
         }
         Ok(())
     }
 
-    /// Reads the next portion of changed files and symlinks.
-    async fn read_some(&self, rest: &mut impl Iterator<Item = Change>) -> Vec<(Change, Taken)> {
-        let portion: Vec<Change> = rest.take(BATCH).collect();
+    /// Reads a portion of changed files and symlinks.
+    async fn read_all(&self, portion: Option<Vec<Change>>) -> Vec<(Change, Taken)> {
+        let portion = portion.unwrap_or_default();
         let namesakes = self.namesakes(&portion);
         stream::iter(portion.into_iter().zip(namesakes))
             .map(|(change, namesake)| async move {
@@ -445,6 +447,23 @@ impl<D: Drive> Keeper<D> {
     }
 }
 
+/// What is told in one go, in order.
+fn portions(leaves: Vec<Change>) -> VecDeque<Vec<Change>> {
+    let mut portions: VecDeque<Vec<Change>> = VecDeque::new();
+    let mut bytes = 0;
+    for change in leaves {
+        bytes += file_bytes(&change).unwrap_or(0);
+        match portions.back_mut() {
+            Some(last) if last.len() < BATCH && bytes <= BYTES => last.push(change),
+            _ => {
+                bytes = file_bytes(&change).unwrap_or(0);
+                portions.push_back(vec![change]);
+            }
+        }
+    }
+    portions
+}
+
 /// How many bytes there are to read of a changed file; `None` if it is none.
 fn file_bytes(change: &Change) -> Option<u64> {
     match change {
@@ -476,5 +495,45 @@ fn conflict_tag(held: &Held) -> String {
             format!("conflict {}", data_encoding::HEXLOWER.encode(&hash.0[..3]))
         }
         _ => "conflict".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(number: usize, size: u64) -> Change {
+        let stat = Stat {
+            kind: EntryKind::File,
+            dev: 0,
+            ino: number as u64,
+            size,
+            mtime_ns: 0,
+            ctime_ns: 0,
+            btime_ns: 0,
+            mode: 0o644,
+        };
+        let path = number.to_string();
+        Change::New { path, stat }
+    }
+
+    #[test]
+    fn what_is_told_in_one_go_has_a_bound_and_keeps_its_order() {
+        let sizes = [
+            vec![1; 2 * BATCH + 1],
+            vec![BYTES / 2; 5],
+            vec![3 * BYTES, 1],
+        ]
+        .concat();
+        let all = sizes.iter().copied().enumerate();
+        let portions = portions(all.map(|(number, size)| file(number, size)).collect());
+        let lens: Vec<usize> = portions.iter().map(Vec::len).collect();
+        // The one that is left of the many goes with the first of the larger ones.
+        assert_eq!(lens, [BATCH, BATCH, 2, 2, 2, 1, 1]);
+        let order = portions.into_iter().flatten().map(|change| match change {
+            Change::New { path, .. } => path.parse().ok(),
+            _ => None,
+        });
+        assert!(order.eq((0..sizes.len()).map(Some)));
     }
 }
