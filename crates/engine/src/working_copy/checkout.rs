@@ -4,12 +4,12 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::sync::Arc;
 use std::time::Instant;
 
 use peerdrive_crdt_tree::id::NodeId;
-use peerdrive_crdt_tree::node::{Content, FileContent, Kind, Node};
+use peerdrive_crdt_tree::node::{Content, Kind, Node};
 
+use super::aside;
 use super::beneath::{EntryKind, Stat, join, split};
 use super::in_step::{Held, Record};
 use super::keeper::{Keeper, wall_ns};
@@ -17,7 +17,7 @@ use super::names;
 use super::plan::out::{self, Step};
 use super::port::{Drive, View};
 use super::status::hint_for;
-use super::write::{BYTES_AT_ONCE, FILES_AT_ONCE, ToWrite, waits_for_bytes};
+use super::write::waits_for_bytes;
 
 /// Nodes planned for at once: the drive's view is read under one lock meanwhile.
 const PLANNED: usize = 2_000;
@@ -53,20 +53,20 @@ impl Outcome {
     }
 }
 
-/// What is done in one go.
-enum Task {
-    Files {
-        files: Vec<ToWrite>,
-        /// What to fetch before they are written; of one file nothing, which is fetched as it is written.
-        contents: Vec<FileContent>,
-    },
-    One(Step),
-}
-
 impl<D: Drive> Keeper<D> {
     /// Writes out one portion of what differs. Returns whether there may be more to do at once.
     pub(super) async fn write_out(&mut self, now: Instant) -> bool {
-        let due: BTreeSet<NodeId> = self.due(now).take(PLANNED).collect();
+        if !self.aside.has_room() {
+            return false;
+        }
+        let due: BTreeSet<NodeId> = self
+            .dirty
+            .iter()
+            .filter(|id| !self.aside.has(**id))
+            .filter(|id| self.later.get(id).is_none_or(|retry| retry.at <= now))
+            .take(PLANNED)
+            .copied()
+            .collect();
         if due.is_empty() {
             return false;
         }
@@ -115,66 +115,14 @@ impl<D: Drive> Keeper<D> {
             self.dirty.retain(|id| !due.contains(id));
         }
         let steps = self.not_in_away(plan.steps, now);
-        self.run(steps, &due, now).await;
+        self.run(steps, now).await;
         true
     }
 
-    /// What differs, but for what waits.
-    fn due(&self, now: Instant) -> impl Iterator<Item = NodeId> {
-        let waits = move |id: &&NodeId| self.later.get(id).is_some_and(|retry| retry.at > now);
-        self.dirty.iter().filter(move |id| !waits(id)).copied()
-    }
-
-    /// Contents that will most likely be written next, once what is `planned` is.
-    fn upcoming(&self, planned: &BTreeSet<NodeId>, now: Instant) -> Vec<FileContent> {
-        let after = self.due(now).filter(|id| !planned.contains(id));
-        let mut bytes = 0;
-        self.drive.view(|view| {
-            let lacking = after.take(PLANNED).filter_map(|id| {
-                let node = view.get(id)?;
-                let held = Held::of(&node);
-                let here = self
-                    .in_step
-                    .get(id)
-                    .is_some_and(|record| record.held.same(&held));
-                match node.content {
-                    Some(Content::File(content)) if !here => Some(content),
-                    _ => None,
-                }
-            });
-            lacking
-                .take_while(|content| {
-                    bytes += content.len;
-                    bytes <= BYTES_AT_ONCE
-                })
-                .take(FILES_AT_ONCE)
-                .collect()
-        })
-    }
-
-    /// `due` is what the steps were planned for.
-    async fn run(&mut self, steps: Vec<Step>, due: &BTreeSet<NodeId>, now: Instant) {
-        let mut tasks = self.tasks(steps).into_iter().peekable();
-        // Whether the contents of the next files were fetched while those before them were written.
-        let mut fetched = false;
-        while let Some(task) = tasks.next() {
-            let step = match task {
-                Task::Files { files, contents } => {
-                    if !fetched {
-                        self.drive.prefetch(contents).await;
-                    }
-                    let drive = Arc::clone(&self.drive);
-                    let next = match tasks.peek() {
-                        Some(Task::Files { contents, .. }) => contents.clone(),
-                        Some(Task::One(_)) => Vec::new(),
-                        None => self.upcoming(due, now),
-                    };
-                    fetched = !next.is_empty();
-                    tokio::join!(self.write_files(files, now), drive.prefetch(next));
-                    continue;
-                }
-                Task::One(step) => step,
-            };
+    /// Takes the steps, and hands files over to be written aside.
+    async fn run(&mut self, steps: Vec<Step>, now: Instant) {
+        let mut files = Vec::new();
+        for step in steps {
             let parting = match &step {
                 Step::Remove { id } => self.about_to_go(*id).await,
                 _ => Ok(None),
@@ -194,50 +142,15 @@ impl<D: Drive> Keeper<D> {
                 Step::Place { id, parent, name } => (id, self.place_entry(id, parent, &name)),
                 Step::Remove { id } => (id, self.remove_entry(id)),
                 Step::Dress { id } => (id, self.dress_entry(id)),
-                Step::Write { .. } => continue,
+                Step::Write { id, parent, name } => {
+                    files.push((id, parent, name));
+                    continue;
+                }
             };
             self.noted(id, outcome, now);
         }
-    }
-
-    /// Steps in their order, files that follow each other together.
-    fn tasks(&self, steps: Vec<Step>) -> Vec<Task> {
-        let mut tasks = Vec::new();
-        let mut bytes = 0;
-        self.drive.view(|view| {
-            for step in steps {
-                let Step::Write { id, parent, name } = step else {
-                    tasks.push(Task::One(step));
-                    continue;
-                };
-                let content = view.get(id).and_then(|node| match node.content {
-                    Some(Content::File(content)) => Some(content),
-                    _ => None,
-                });
-                let len = content.map_or(0, |content| content.len);
-                if let Some(Task::Files { files, contents }) = tasks.last_mut()
-                    && files.len() < FILES_AT_ONCE
-                    && bytes < BYTES_AT_ONCE
-                {
-                    files.push((id, parent, name));
-                    contents.extend(content);
-                    bytes += len;
-                } else {
-                    tasks.push(Task::Files {
-                        files: vec![(id, parent, name)],
-                        contents: Vec::from_iter(content),
-                    });
-                    bytes = len;
-                }
-            }
-        });
-        for task in &mut tasks {
-            if let Task::Files { files, contents } = task {
-                let alone = files.len() == 1;
-                contents.retain(|content| !alone && content.len <= BYTES_AT_ONCE);
-            }
-        }
-        tasks
+        let portions = self.drive.view(|view| aside::portions(files, view));
+        self.aside.add(portions);
     }
 
     /// Before the bytes of a file leave the folder. While what is returned lives, nobody counts on

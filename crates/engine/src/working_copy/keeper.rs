@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use peerdrive_crdt_tree::id::NodeId;
 
+use super::aside::Aside;
 use super::beneath::{Root, Stat};
 use super::ignored::Ignored;
 use super::in_step::{Held, InStep, Record};
@@ -37,7 +38,7 @@ pub(super) type Unnamed = BTreeMap<String, Vec<String>>;
 pub(super) struct Keeper<D: Drive> {
     pub(super) drive: Arc<D>,
     pub(super) options: WorkingCopyOptions,
-    pub(super) root: Root,
+    pub(super) root: Arc<Root>,
     pub(super) rules: DiskRules,
     pub(super) in_step: InStep,
     pub(super) ignored: Ignored,
@@ -50,6 +51,8 @@ pub(super) struct Keeper<D: Drive> {
     pub(super) stirred: bool,
     /// Nodes whose view may differ from what is on disk.
     pub(super) dirty: BTreeSet<NodeId>,
+    /// Files that are written out of the way. Their nodes stay dirty until they are in their places.
+    pub(super) aside: Aside,
     /// Dirty nodes that are not tried before their time.
     pub(super) later: HashMap<NodeId, Retry>,
     /// Paths that failed and wait for their next turn.
@@ -170,7 +173,7 @@ impl<D: Drive> Keeper<D> {
             drive,
             ignored: Ignored::new(&options.local_ignore),
             options,
-            root,
+            root: Arc::new(root),
             rules,
             in_step,
             watch: Watch::start(),
@@ -178,6 +181,7 @@ impl<D: Drive> Keeper<D> {
             again: BTreeMap::new(),
             stirred: false,
             dirty: BTreeSet::new(),
+            aside: Aside::default(),
             later: HashMap::new(),
             failed_paths: HashMap::new(),
             tried_paths: HashMap::new(),
@@ -357,7 +361,10 @@ impl<D: Drive> Keeper<D> {
 
     /// Whether nothing is left that will be done by itself soon.
     pub(super) fn is_quiet(&self) -> bool {
-        self.failing_in() == self.rest.len() && self.failing_out() == self.dirty.len()
+        // What failed before may be tried once more just now.
+        self.aside.is_empty()
+            && self.failing_in() == self.rest.len()
+            && self.failing_out() == self.dirty.len()
     }
 
     /// A node is as the drive shows it.

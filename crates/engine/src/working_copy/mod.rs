@@ -18,6 +18,7 @@
 //! One thread owns a working copy (`worker`); handles talk to it by messages.
 
 mod arrive;
+mod aside;
 mod away;
 mod batch;
 mod beneath;

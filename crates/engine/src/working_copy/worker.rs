@@ -7,11 +7,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt;
 use peerdrive_crdt_tree::id::NodeId;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::WorkingCopyError;
+use super::aside::{AllWriting, Written};
 use super::beneath::Root;
 use super::durable::Before;
 use super::in_step::{InStep, Row};
@@ -127,8 +129,11 @@ impl<D: Drive> Worker<D> {
     pub(super) async fn run(mut self) {
         self.everything_may_differ();
         self.keeper.shared.status.lock().scanning = true;
+        let mut writing = AllWriting::new();
+        let mut written = Vec::new();
         loop {
             let now = Instant::now();
+            self.swap_in(std::mem::take(&mut written), now).await;
             match self.gather(now) {
                 Next::Go => {}
                 Next::Stop(done) => {
@@ -140,12 +145,15 @@ impl<D: Drive> Worker<D> {
                     return;
                 }
             }
-            let busy = self.round(now).await;
+            let busy = beside(&mut writing, &mut written, self.round(now)).await;
+            if self.paused.is_none() {
+                writing.extend(self.keeper.begin_writing(now));
+            }
             self.write_records(now).await;
             self.publish();
-            if !busy {
+            if !busy && written.is_empty() {
                 self.answer();
-                if !self.sleep(now).await {
+                if !self.sleep(&mut writing, &mut written, now).await {
                     self.close().await;
                     // Only now: whoever asked may begin on the same folder again.
                     if let Some(done) = self.stopping.take() {
@@ -154,6 +162,17 @@ impl<D: Drive> Worker<D> {
                     return;
                 }
             }
+        }
+    }
+
+    /// Puts what was written aside into its place, if nothing is wrong with the folder.
+    async fn swap_in(&mut self, written: Vec<Written>, now: Instant) {
+        for written in written {
+            if self.paused.is_some() || self.keeper.check_root().is_err() {
+                self.keeper.give_back(written);
+                continue;
+            }
+            self.keeper.swap_all_in(written, now).await;
         }
     }
 
@@ -301,7 +320,7 @@ impl<D: Drive> Worker<D> {
             Ok((root, rules)) => {
                 // The open one stays while it leads to the same folder: its descriptors are in use.
                 if !self.keeper.root.still_there() {
-                    self.keeper.root = root;
+                    self.keeper.root = Arc::new(root);
                 }
                 self.keeper.rules = rules;
             }
@@ -375,6 +394,9 @@ impl<D: Drive> Worker<D> {
     }
 
     async fn close(&mut self) {
+        for temp in self.keeper.aside.give_up() {
+            self.keeper.drop_temp(&temp);
+        }
         if self.paused.is_none() {
             self.keeper.bury(Instant::now(), true);
         }
@@ -432,7 +454,12 @@ impl<D: Drive> Worker<D> {
     }
 
     /// Sleeps until there is something to do. False when the drive closed or all handles are gone.
-    async fn sleep(&mut self, now: Instant) -> bool {
+    async fn sleep(
+        &mut self,
+        writing: &mut AllWriting,
+        written: &mut Vec<Written>,
+        now: Instant,
+    ) -> bool {
         let keeper = &self.keeper;
         let mut until = self.next_full_look;
         if self.paused.is_some() {
@@ -447,6 +474,7 @@ impl<D: Drive> Worker<D> {
             let later = keeper
                 .dirty
                 .iter()
+                .filter(|id| keeper.aside.has_room() && !keeper.aside.has(**id))
                 .map(|id| keeper.later.get(id).map_or(now, |retry| retry.at))
                 .min();
             until = later.map_or(until, |at| until.min(at));
@@ -458,6 +486,10 @@ impl<D: Drive> Worker<D> {
         let Worker { feed, commands, .. } = self;
         tokio::select! {
             () = gatherer.bell.notified() => true,
+            Some(one) = writing.next(), if !writing.is_empty() => {
+                written.push(one);
+                true
+            }
             news = feed.next() => match news {
                 Some(news) => {
                     self.news(news, Instant::now());
@@ -506,6 +538,22 @@ impl<D: Drive> Worker<D> {
                 self.stopping = Some(done);
                 false
             }
+        }
+    }
+}
+
+/// Goes on with what is written aside while `work` is done.
+async fn beside<T>(
+    writing: &mut AllWriting,
+    written: &mut Vec<Written>,
+    work: impl Future<Output = T>,
+) -> T {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            Some(one) = writing.next(), if !writing.is_empty() => written.push(one),
         }
     }
 }

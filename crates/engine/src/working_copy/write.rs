@@ -1,34 +1,18 @@
-//! Writes files: each aside, verified and durable, then swapped in, and what it replaced looked at once
-//! more. Plans nothing.
+//! Swaps in files that were written aside, and looks once more at what they replaced. Plans nothing.
 
-use std::fs::File;
 use std::io;
 use std::time::Instant;
 
-use futures_util::StreamExt;
-use futures_util::stream;
 use peerdrive_crdt_tree::id::NodeId;
 use peerdrive_crdt_tree::node::{Content, FileContent, Node};
 
-use super::beneath::{self, Stat};
-use super::checkout::{Outcome, disk_mode};
-use super::durable::Before;
+use super::aside::{ToWrite, Written};
+use super::beneath::Stat;
+use super::checkout::Outcome;
 use super::in_step::Held;
 use super::keeper::Keeper;
 use super::port::{BytesError, Drive};
 use super::status::hint_for;
-
-/// Files written before they are made durable and swapped in together.
-pub(super) const FILES_AT_ONCE: usize = 512;
-/// Their bytes, about: a batch should not keep finished files waiting for long.
-pub(super) const BYTES_AT_ONCE: u64 = 64 << 20;
-/// Contents fetched and written at the same time.
-const WRITERS: usize = 16;
-/// Up to this many files are made durable one by one; more by one call for the whole disk.
-const SYNCED_ALONE: usize = 8;
-
-/// A file to be written: its node, and the folder and name that it goes to.
-pub(super) type ToWrite = (NodeId, NodeId, String);
 
 /// A file that is about to be written.
 pub(super) struct Job {
@@ -36,14 +20,16 @@ pub(super) struct Job {
     parent: NodeId,
     name: String,
     path: String,
-    node: Node,
-    content: Option<FileContent>,
-    temp: String,
+    pub(super) node: Node,
+    pub(super) content: Option<FileContent>,
+    pub(super) temp: String,
+    /// What the temporary file's name says that it will replace.
+    replaces: Option<Stat>,
 }
 
 impl<D: Drive> Keeper<D> {
-    /// Writes a portion of files: all aside, then durable, then each swapped in. What is not here is fetched.
-    pub(super) async fn write_files(&mut self, files: Vec<ToWrite>, now: Instant) {
+    /// What there is to write for these files.
+    pub(super) fn jobs(&mut self, files: Vec<ToWrite>, now: Instant) -> Vec<Job> {
         let mut jobs = Vec::new();
         for (id, parent, name) in files {
             let (Some(path), Some(node)) = (
@@ -60,7 +46,7 @@ impl<D: Drive> Keeper<D> {
                 self.noted(id, outcome, now);
                 continue;
             }
-            let temp = self.temp_path(id);
+            let (temp, replaces) = (self.temp_path(id), self.stat_of(id));
             jobs.push(Job {
                 id,
                 parent,
@@ -69,36 +55,27 @@ impl<D: Drive> Keeper<D> {
                 node,
                 content,
                 temp,
+                replaces,
             });
         }
-        self.expect_out(&jobs);
-        let written: Vec<(Job, Result<File, BytesError>)> = {
-            let this = &*self;
-            stream::iter(jobs)
-                .map(|job| async move {
-                    let file = this.write_temp(&job).await;
-                    (job, file)
-                })
-                .buffer_unordered(WRITERS)
-                .collect()
-                .await
-        };
-        let alone = written.len() <= SYNCED_ALONE;
-        let all_durable = alone || self.sync_all().await.is_ok();
-        for (job, file) in written {
-            let done = match file {
-                Ok(file) if alone || !all_durable => file.sync_all().map_err(BytesError::Disk),
-                other => other.map(drop),
-            };
-            let outcome = match done {
+        jobs
+    }
+
+    fn stat_of(&self, id: NodeId) -> Option<Stat> {
+        self.in_step.get(id).map(|record| record.stat)
+    }
+
+    /// Swaps in what was written aside, as far as the drive shows it still.
+    pub(super) async fn swap_all_in(&mut self, written: Written, now: Instant) {
+        self.aside.ended(&written);
+        for (job, outcome) in written.files {
+            let id = job.id;
+            let outcome = match outcome {
                 Ok(()) => {
                     crate::failpoint::pass("checkout.written");
-                    match self.about_to_go(job.id).await {
-                        Ok(_parting) => self.swap_in_job(&job),
-                        Err(outcome) => {
-                            self.drop_temp(&job.temp);
-                            outcome
-                        }
+                    match self.still_wanted(job) {
+                        Some(job) => self.swap_job_in(&job).await,
+                        None => Outcome::Done,
                     }
                 }
                 Err(error) => {
@@ -107,14 +84,51 @@ impl<D: Drive> Keeper<D> {
                     waits_for_bytes(&job.path, &error)
                 }
             };
-            self.noted(job.id, outcome, now);
+            self.noted(id, outcome, now);
+        }
+        self.forget_displaced();
+    }
+
+    /// What was written has no place now: it is written anew.
+    pub(super) fn give_back(&mut self, written: Written) {
+        self.aside.ended(&written);
+        for (job, _) in written.files {
+            self.drop_temp(&job.temp);
+            self.not_out(&job);
         }
     }
 
-    /// Makes everything on the folder's file system durable, on a thread that may wait for it.
-    async fn sync_all(&self) -> io::Result<()> {
-        let everything = Before::Everything(self.root.descriptor()?);
-        tokio::task::spawn_blocking(|| everything.flush()).await?
+    /// What was written, brought up to date with what happened meanwhile; `None`, and it is gone, if the drive shows
+    /// something else by now: that is planned for anew.
+    fn still_wanted(&mut self, mut job: Job) -> Option<Job> {
+        let shown = self.drive.view(|view| view.get(job.id));
+        let same = shown.is_some_and(|node| node.content == job.node.content);
+        let path = self.target(job.id, job.parent, &job.name).filter(|_| same);
+        let Some(path) = path else {
+            self.drop_temp(&job.temp);
+            self.not_out(&job);
+            return None;
+        };
+        job.path = path;
+        if self.stat_of(job.id) != job.replaces {
+            let temp = self.temp_path(job.id);
+            match self.root.rename_new(&job.temp, &temp) {
+                Ok(()) => job.temp = temp,
+                Err(error) => tracing::debug!(%error, "a temporary file keeps its name"),
+            }
+        }
+        Some(job)
+    }
+
+    async fn swap_job_in(&mut self, job: &Job) -> Outcome {
+        match self.about_to_go(job.id).await {
+            Ok(_parting) => self.swap_in_job(job),
+            Err(outcome) => {
+                self.drop_temp(&job.temp);
+                self.not_out(job);
+                outcome
+            }
+        }
     }
 
     /// Whether what is at the target says that writing is in vain.
@@ -125,16 +139,6 @@ impl<D: Drive> Keeper<D> {
             (Ok(Some(_)), _) => Some(self.occupied(path, &io::ErrorKind::AlreadyExists.into())),
             (Err(error), _) => Some(Outcome::io(path, &error)),
         }
-    }
-
-    pub(super) async fn write_temp(&self, job: &Job) -> Result<File, BytesError> {
-        let file = self.root.create_file(&job.temp).map_err(BytesError::Disk)?;
-        let copy = file.try_clone().map_err(BytesError::Disk)?;
-        if let Some(content) = job.content.filter(|content| content.len > 0) {
-            self.drive.write_to(content, copy).await?;
-        }
-        beneath::dress(&file, disk_mode(&job.node), job.node.mtime_ns).map_err(BytesError::Disk)?;
-        Ok(file)
     }
 
     pub(super) fn swap_in_job(&mut self, job: &Job) -> Outcome {
