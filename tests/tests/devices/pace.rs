@@ -47,6 +47,43 @@ fn contents_pass_no_faster_than_they_may_and_limits_outlive_a_restart() -> Resul
 }
 
 #[test]
+fn a_large_file_that_comes_slowly_holds_up_no_save_and_no_small_one() -> Result<()> {
+    let (mut random, _) = Random::from_environment();
+    Lab::run(|lab| {
+        let (ana, ben) = (lab.device("ana")?, lab.device("ben")?);
+        let (hers, his) = (lab.folder("hers")?, lab.path("his"));
+        fs::write(hers.join("small.txt"), "small")?;
+        together(lab, &ana, &ben, &hers, &his)?;
+        said(&ben, &["limit", "--down", "1M"])?;
+        // Half a minute's worth.
+        let large = random.bytes(30 << 20);
+        fs::write(hers.join("large.bin"), &large)?;
+        within(SOON, "the large file is on its way", || {
+            let status = said(&ben, &["status"])?;
+            let bytes = status.pointer("/drives/0/work/progress/bytes");
+            Ok(bytes.and_then(Value::as_u64).filter(|bytes| *bytes > 0))
+        })?;
+        fs::write(his.join("note.txt"), "saved meanwhile")?;
+        fs::write(his.join("small.txt"), "edited meanwhile")?;
+        fs::write(hers.join("hers.txt"), "from the other side")?;
+        let reads = |path: std::path::PathBuf, text: &str| {
+            fs::read_to_string(path).is_ok_and(|there| there == text)
+        };
+        within_ms(SOON / 2, "all small ones are on both sides", || {
+            reads(hers.join("note.txt"), "saved meanwhile")
+                && reads(hers.join("small.txt"), "edited meanwhile")
+                && reads(his.join("hers.txt"), "from the other side")
+        })?;
+        ensure!(!his.join("large.bin").exists(), "it was not slow");
+        said(&ben, &["limit", "--down", "off"])?;
+        within_ms(SOON * 2, "the large file arrives", || {
+            fs::read(his.join("large.bin")).is_ok_and(|there| there == large)
+        })?;
+        Ok(())
+    })
+}
+
+#[test]
 fn a_paused_drive_stands_still_until_it_is_resumed_also_across_a_restart() -> Result<()> {
     Lab::run(|lab| {
         let (ana, ben) = (lab.device("ana")?, lab.device("ben")?);

@@ -55,6 +55,8 @@ impl View for Looking<'_> {
 pub(super) struct Bytes {
     all: Mutex<HashMap<[u8; 32], Vec<u8>>>,
     away: Mutex<HashSet<[u8; 32]>>,
+    /// Contents that come, but not to their end.
+    slow: Mutex<HashSet<[u8; 32]>>,
 }
 
 /// When a hook is called: between any two steps of a working copy.
@@ -141,6 +143,16 @@ impl Fake {
             .away
             .lock()
             .insert(*blake3::hash(bytes).as_bytes());
+    }
+
+    /// These bytes come as far as half, until [`Fake::hurry`].
+    pub(super) fn slow_down(&self, bytes: &[u8]) {
+        let hash = *blake3::hash(bytes).as_bytes();
+        self.0.bytes.slow.lock().insert(hash);
+    }
+
+    pub(super) fn hurry(&self) {
+        self.0.bytes.slow.lock().clear();
     }
 
     pub(super) fn bring_back(&self) {
@@ -430,6 +442,9 @@ impl Drive for Fake {
         let half = bytes.len() / 2;
         file.write_all(&bytes[..half]).map_err(BytesError::Disk)?;
         self.hook();
+        while self.0.bytes.slow.lock().contains(&content.hash.0) {
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
         file.write_all(&bytes[half..]).map_err(BytesError::Disk)
     }
     type Parting = ();
