@@ -30,7 +30,7 @@ const FEW_BYTES: u64 = 1 << 20;
 /// Contents fetched and written at the same time.
 const WRITERS: usize = 16;
 /// Nodes that wait for their turn at most, about: the others are planned for later.
-const QUEUED: usize = 20_000;
+const QUEUED: usize = 100_000;
 
 /// A file to be written: its node, and the folder and name that it goes to.
 pub(super) type ToWrite = (NodeId, NodeId, String);
@@ -98,6 +98,7 @@ pub(super) fn portions(files: Vec<ToWrite>, view: &dyn View) -> Vec<Portion> {
 /// What is written aside, and what waits for that.
 #[derive(Default)]
 pub(super) struct Aside {
+    /// Not dirty meanwhile, unless they are told of anew, and in any case afterwards.
     nodes: BTreeSet<NodeId>,
     queue: VecDeque<Portion>,
     running: Vec<Kind>,
@@ -111,9 +112,9 @@ impl Aside {
         self.nodes.contains(&id)
     }
 
-    /// Whether nothing is seen to here.
-    pub(super) fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
+    /// How many nodes are seen to here.
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
     }
 
     /// Whether more may be planned for.
@@ -125,9 +126,11 @@ impl Aside {
     pub(super) fn add(&mut self, portions: Vec<Portion>) {
         for portion in portions {
             self.nodes.extend(portion.files.iter().map(|file| file.0));
-            match portion.kind() {
-                Kind::Few => self.queue.push_front(portion),
-                Kind::Many | Kind::Large => self.queue.push_back(portion),
+            let few = |portion: &Portion| portion.kind() == Kind::Few;
+            let after_few = self.queue.iter().position(|other| !few(other));
+            match after_few.filter(|_| few(&portion)) {
+                Some(at) => self.queue.insert(at, portion),
+                None => self.queue.push_back(portion),
             }
         }
     }
@@ -171,7 +174,7 @@ pub(super) type AllWriting = FuturesUnordered<Writing>;
 pub(super) struct Written {
     kind: Kind,
     /// Nodes of the portion, those for which there was nothing to write among them.
-    nodes: Vec<NodeId>,
+    pub(super) nodes: Vec<NodeId>,
     pub(super) files: Vec<(Job, Result<(), BytesError>)>,
 }
 

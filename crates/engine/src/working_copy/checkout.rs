@@ -143,7 +143,11 @@ impl<D: Drive> Keeper<D> {
                 Step::Remove { id } => (id, self.remove_entry(id)),
                 Step::Dress { id } => (id, self.dress_entry(id)),
                 Step::Write { id, parent, name } => {
-                    files.push((id, parent, name));
+                    // What is on its way is looked at once more when it is here.
+                    if !self.aside.has(id) {
+                        self.dirty.remove(&id);
+                        files.push((id, parent, name));
+                    }
                     continue;
                 }
             };

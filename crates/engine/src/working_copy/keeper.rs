@@ -51,7 +51,7 @@ pub(super) struct Keeper<D: Drive> {
     pub(super) stirred: bool,
     /// Nodes whose view may differ from what is on disk.
     pub(super) dirty: BTreeSet<NodeId>,
-    /// Files that are written out of the way. Their nodes stay dirty until they are in their places.
+    /// Files that are written out of the way.
     pub(super) aside: Aside,
     /// Dirty nodes that are not tried before their time.
     pub(super) later: HashMap<NodeId, Retry>,
@@ -362,7 +362,7 @@ impl<D: Drive> Keeper<D> {
     /// Whether nothing is left that will be done by itself soon.
     pub(super) fn is_quiet(&self) -> bool {
         // What failed before may be tried once more just now.
-        self.aside.is_empty()
+        self.aside.len() == 0
             && self.failing_in() == self.rest.len()
             && self.failing_out() == self.dirty.len()
     }

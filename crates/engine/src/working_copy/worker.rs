@@ -420,7 +420,7 @@ impl<D: Drive> Worker<D> {
         }
         let status = WorkingCopyStatus {
             pending_in: keeper.rest.len(),
-            pending_out: keeper.dirty.len(),
+            pending_out: keeper.dirty.len() + keeper.aside.len(),
             failing_in: keeper.failing_in(),
             failing_out: keeper.failing_out(),
             pending_bytes,

@@ -32,6 +32,7 @@ impl<D: Drive> Keeper<D> {
     pub(super) fn jobs(&mut self, files: Vec<ToWrite>, now: Instant) -> Vec<Job> {
         let mut jobs = Vec::new();
         for (id, parent, name) in files {
+            let (parent, name) = self.place_of(id).unwrap_or((parent, name));
             let (Some(path), Some(node)) = (
                 self.target(id, parent, &name),
                 self.drive.view(|view| view.get(id)),
@@ -61,13 +62,19 @@ impl<D: Drive> Keeper<D> {
         jobs
     }
 
+    /// Where the entry of a node is. Steps that came after the one to write it may have moved it.
+    fn place_of(&self, id: NodeId) -> Option<(NodeId, String)> {
+        let record = self.in_step.get(id)?;
+        Some((record.parent, record.name.clone()))
+    }
+
     fn stat_of(&self, id: NodeId) -> Option<Stat> {
         self.in_step.get(id).map(|record| record.stat)
     }
 
     /// Swaps in what was written aside, as far as the drive shows it still.
     pub(super) async fn swap_all_in(&mut self, written: Written, now: Instant) {
-        self.aside.ended(&written);
+        self.ended(&written);
         for (job, outcome) in written.files {
             let id = job.id;
             let outcome = match outcome {
@@ -89,9 +96,15 @@ impl<D: Drive> Keeper<D> {
         self.forget_displaced();
     }
 
+    /// All of a portion is planned for once more, and most of it found to be as it should.
+    fn ended(&mut self, written: &Written) {
+        self.aside.ended(written);
+        self.dirty.extend(&written.nodes);
+    }
+
     /// What was written has no place now: it is written anew.
     pub(super) fn give_back(&mut self, written: Written) {
-        self.aside.ended(&written);
+        self.ended(&written);
         for (job, _) in written.files {
             self.drop_temp(&job.temp);
             self.not_out(&job);
@@ -103,6 +116,9 @@ impl<D: Drive> Keeper<D> {
     fn still_wanted(&mut self, mut job: Job) -> Option<Job> {
         let shown = self.drive.view(|view| view.get(job.id));
         let same = shown.is_some_and(|node| node.content == job.node.content);
+        if let Some(place) = self.place_of(job.id) {
+            (job.parent, job.name) = place;
+        }
         let path = self.target(job.id, job.parent, &job.name).filter(|_| same);
         let Some(path) = path else {
             self.drop_temp(&job.temp);

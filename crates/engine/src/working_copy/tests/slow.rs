@@ -122,6 +122,34 @@ async fn what_is_renamed_or_edited_meanwhile_comes_as_it_is_then() -> TestResult
 }
 
 #[tokio::test]
+async fn what_is_here_already_moves_while_its_next_version_comes_and_there_is_no_other()
+-> TestResult {
+    let bench = waiting().await?;
+    bench.there.hurry();
+    bench.settle().await?;
+    let next = b"the next version, which is slow too";
+    bench.there.write("large.bin", next)?;
+    bench.there.slow_down(next);
+    bench.exchange()?;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    fs::rename(bench.path("large.bin"), bench.path("again.bin"))?;
+    until(&bench, "the move is known", |bench| {
+        there(bench, "again.bin", next.len() as u64)
+    })
+    .await?;
+    bench.there.rename("again.bin", "moved.bin")?;
+    bench.exchange()?;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    bench.there.hurry();
+    bench.settle().await?;
+    let all: Vec<String> = bench.on_disk()?.into_keys().collect();
+    assert_eq!(all, ["moved.bin", "old.txt"]);
+    assert_eq!(fs::read(bench.path("moved.bin"))?, next);
+    bench.assert_in_step()?;
+    bench.assert_silent().await
+}
+
+#[tokio::test]
 async fn a_file_of_the_same_name_that_is_made_here_meanwhile_is_kept() -> TestResult {
     let bench = waiting().await?;
     bench.put("large.bin", "made here")?;
