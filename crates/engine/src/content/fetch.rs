@@ -21,6 +21,8 @@ use super::{
 pub(super) const MANY_SMALL: usize = 1024;
 /// How many chunks are asked for in one request: some 16 MiB.
 pub(super) const MANY_LARGE: usize = 16;
+/// A request for so many blobs is small: the list, or the chunks, of a file of a mebibyte.
+const FEW: usize = 4;
 /// Requests for one file, or one folder, that are under way at once: while one is on its last chunks, which
 /// leave the line idle, the next has begun.
 const REQUESTS: usize = 2;
@@ -80,7 +82,11 @@ impl Inner {
         if wanted.is_empty() {
             return Ok(());
         }
-        let _place = self.fetching.enter(lane).await;
+        // What is soon over waits for no place: large files may have all of them for long on a slow line.
+        let _place = match lane == Lane::Urgent || wanted.len() > FEW {
+            true => Some(self.fetching.enter(lane).await),
+            false => None,
+        };
         let mut fetched = self.source.fetch(wanted);
         while !missing.is_empty() {
             let Ok(Some((id, outcome))) = timeout(SILENCE, fetched.next()).await else {

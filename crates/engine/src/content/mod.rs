@@ -74,6 +74,8 @@ const BUDGET_KIB: usize = 16 << 10;
 /// Long files that are read, or written, at the same time. One keeps two cores busy; with two, a short
 /// one need not wait for a very long one.
 const LONG_FILES: usize = 2;
+/// A longer one is very long: on a slow line it may take hours, and others of its kind have places of their own.
+const VERY_LONG: u64 = 16 << 20;
 /// Requests of background work to the source that run at once.
 const BACKGROUND_FETCHES: usize = 4;
 
@@ -99,6 +101,7 @@ struct Inner {
     fetching: Lanes,
     long_in: Semaphore,
     long_out: Semaphore,
+    very_long_out: Semaphore,
     budget: Arc<Semaphore>,
     chunks: Loads<ChunkOf, Bytes>,
     manifests: Loads<VersionOf, Arc<Opened>>,
@@ -143,6 +146,7 @@ impl ContentStore {
             fetching: Lanes::new(BACKGROUND_FETCHES),
             long_in: Semaphore::new(LONG_FILES),
             long_out: Semaphore::new(LONG_FILES),
+            very_long_out: Semaphore::new(LONG_FILES),
             budget: Arc::new(Semaphore::new(BUDGET_KIB)),
             chunks: Loads::new(CHUNK_CACHE),
             manifests: Loads::new(MANIFEST_CACHE),

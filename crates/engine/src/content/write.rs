@@ -21,7 +21,7 @@ use peerdrive_net::{BlobId, BlobStore};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::{
-    Inner,
+    Inner, VERY_LONG,
     error::{ContentError, Mismatch},
     fetch::{Arrivals, MANY_LARGE, MANY_SMALL},
     import::rewind,
@@ -218,12 +218,13 @@ impl Inner {
         job: WriteJob,
         progress: &Progress,
     ) -> Result<(), ContentError> {
-        let _turn = self
-            .long_out
-            .acquire()
-            .await
-            .map_err(|_| ContentError::Stopped)?;
         let version = opened.version;
+        let places = match version.len > VERY_LONG {
+            true => &self.very_long_out,
+            false => &self.long_out,
+        };
+        let turn = places.acquire().await;
+        let _turn = turn.map_err(|_| ContentError::Stopped)?;
         let hasher = self.keys.lifetime().content_hasher();
         let mut pieces = Box::pin(self.pieces(opened, true));
         // The file is not created before the first bytes can be had.

@@ -205,11 +205,12 @@ async fn write<D: Drive>(
     root: &Root,
     jobs: Vec<Job>,
 ) -> Vec<(Job, Result<(), BytesError>)> {
-    if jobs.len() > 1 {
+    let alone = jobs.len() <= FEW;
+    // A few are asked for one by one, which waits for nobody else's request.
+    if !alone {
         let contents: Vec<FileContent> = jobs.iter().filter_map(|job| job.content).collect();
         drive.prefetch(contents).await;
     }
-    let alone = jobs.len() <= FEW;
     let mut written: Vec<_> = stream::iter(jobs)
         .map(|job| async move {
             let written = write_temp(drive, root, &job, alone).await;
