@@ -59,6 +59,11 @@ async fn look(
     shared: &Arc<Shared>,
     versions: &[Needed],
 ) -> Result<HashMap<BlobId, Here>, HoldError> {
+    // What came a moment ago is in the folder, too, and not only at those who might let go of it.
+    let copy = shared.working_copy.lock().clone();
+    if let Some(copy) = copy {
+        copy.noted().await;
+    }
     let present: HashSet<BlobId> = shared.content.blobs().ids().await?.into_iter().collect();
     let (folder, pinned) = {
         let shared = shared.clone();

@@ -54,6 +54,7 @@ use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use rustix::fs::Access;
 use tokio::sync::{mpsc, oneshot};
@@ -94,6 +95,9 @@ pub enum WorkingCopyError {
     #[error("the working copy has been stopped")]
     Stopped,
 }
+
+/// How long is waited for the records of a folder that goes on changing.
+const NOTED: Duration = Duration::from_secs(2);
 
 /// A drive kept as a plain folder. Cheap to clone; when the last handle is dropped it stops by itself,
 /// losing nothing.
@@ -187,6 +191,14 @@ impl WorkingCopy {
     /// How far an import or a checkout is.
     pub fn progress(&self) -> WorkingCopyProgress {
         *self.shared.progress.lock()
+    }
+
+    /// Waits until what the folder holds is noted durably, but not for long if it goes on changing.
+    pub(crate) async fn noted(&self) {
+        let begun = Instant::now();
+        while self.shared.noting.load(Ordering::Acquire) && begun.elapsed() < NOTED {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Keeps the folder in another way from now on, and looks at all of it again.

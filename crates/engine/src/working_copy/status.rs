@@ -107,6 +107,8 @@ pub(super) struct Shared {
     pub(super) confirmed: AtomicBool,
     /// The user said no.
     pub(super) declined: AtomicBool,
+    /// What the folder holds is not all noted durably yet.
+    pub(super) noting: AtomicBool,
 }
 
 impl Shared {

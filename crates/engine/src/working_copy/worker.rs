@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
@@ -408,6 +409,8 @@ impl<D: Drive> Worker<D> {
 
     fn publish(&mut self) {
         let keeper = &self.keeper;
+        let noting = keeper.in_step.has_changes() || self.writing.is_some();
+        keeper.shared.noting.store(noting, Ordering::Release);
         let pending_bytes = {
             let progress = keeper.shared.progress.lock();
             progress.bytes_out_total.saturating_sub(progress.bytes_out)
