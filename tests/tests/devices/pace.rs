@@ -60,8 +60,8 @@ fn a_large_file_that_comes_slowly_holds_up_no_save_and_no_small_one() -> Result<
         fs::write(hers.join("large.bin"), &large)?;
         within(SOON, "the large file is on its way", || {
             let status = said(&ben, &["status"])?;
-            let bytes = status.pointer("/drives/0/work/progress/bytes");
-            Ok(bytes.and_then(Value::as_u64).filter(|bytes| *bytes > 0))
+            let bytes = &status["drives"][0]["work"]["progress"]["bytes"];
+            Ok(bytes.as_u64().filter(|bytes| *bytes > 0))
         })?;
         fs::write(his.join("note.txt"), "saved meanwhile")?;
         fs::write(his.join("small.txt"), "edited meanwhile")?;

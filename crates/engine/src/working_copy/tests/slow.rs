@@ -3,12 +3,15 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use super::support::{Bench, TestResult};
+use peerdrive_crdt_tree::id::NodeId;
+use peerdrive_crdt_tree::node::Content;
+
+use super::support::{Bench, Or, TestResult};
 
 const LARGE: &[u8] = b"a large file, which comes slowly";
 
 /// A folder in which a file is on its way.
-async fn waiting() -> Result<Bench, Box<dyn std::error::Error>> {
+async fn waiting() -> Or<Bench> {
     let bench = Bench::started()?;
     bench.put("old.txt", "old")?;
     bench.settle().await?;
@@ -49,10 +52,10 @@ async fn until(bench: &Bench, what: &str, done: impl Fn(&Bench) -> bool) -> Test
 
 fn there(bench: &Bench, name: &str, len: u64) -> bool {
     let view = bench.there.tree();
-    view.child(peerdrive_crdt_tree::id::NodeId::ROOT, name)
+    view.child(NodeId::ROOT, name)
         .and_then(|id| view.get(id))
         .is_some_and(|node| match node.content {
-            Some(peerdrive_crdt_tree::node::Content::File(content)) => content.len == len,
+            Some(Content::File(content)) => content.len == len,
             _ => false,
         })
 }
