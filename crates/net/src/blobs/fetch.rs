@@ -24,7 +24,7 @@ use iroh::{
 };
 use parking_lot::Mutex;
 use tokio::{
-    sync::{Notify, Semaphore, mpsc},
+    sync::{Notify, mpsc},
     task::{AbortHandle, JoinSet},
     time::timeout,
 };
@@ -94,8 +94,6 @@ struct Shared {
     store: BlobStore,
     dial_limit: Duration,
     limits: Limits,
-    /// For blobs that are not stored yet.
-    memory: Semaphore,
     connections: Mutex<HashMap<PeerId, (Connection, Instant)>>,
 }
 
@@ -138,7 +136,6 @@ impl Fetcher {
             store,
             dial_limit,
             limits,
-            memory: Semaphore::new(transfer::MEMORY),
             connections,
         });
         let weak = Arc::downgrade(&shared);
@@ -177,11 +174,7 @@ impl Fetcher {
 
 impl Shared {
     fn means(&self) -> Means<'_> {
-        Means {
-            store: &self.store,
-            limits: &self.limits,
-            memory: &self.memory,
-        }
+        Means::new(&self.store, &self.limits)
     }
 
     /// A connection to the provider, of which there is one at most.

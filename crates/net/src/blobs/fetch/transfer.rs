@@ -47,8 +47,9 @@ const STORED_AT_ONCE: usize = 16;
 /// Bytes that are counted as one.
 const UNIT: u64 = 1 << 10;
 
-/// Memory for blobs that are read and not yet stored, of all requests together: a few of the largest.
-pub(super) const MEMORY: usize = (3 * WHOLE / UNIT) as usize;
+/// Memory for blobs of one request that are read and not yet stored: the largest, or some of the usual length. Each
+/// request has its own: one whose reports nobody hears stands still with what it holds.
+const MEMORY: usize = (WHOLE / UNIT) as usize;
 
 /// Bytes in a piece of a blob.
 const PIECE_LEN: u64 = 16 << 10;
@@ -128,12 +129,23 @@ impl Came<'_> {
     }
 }
 
-/// What all requests share: where blobs go, and how much of them may be under way.
+/// Where the blobs of a request go, how fast, and how much of them may be under way.
 pub(super) struct Means<'a> {
-    pub(super) store: &'a BlobStore,
-    pub(super) limits: &'a Limits,
+    store: &'a BlobStore,
+    limits: &'a Limits,
     /// Memory for blobs that are read and not yet stored, in units of [`UNIT`].
-    pub(super) memory: &'a Semaphore,
+    memory: Semaphore,
+}
+
+impl<'a> Means<'a> {
+    pub(super) fn new(store: &'a BlobStore, limits: &'a Limits) -> Self {
+        let memory = Semaphore::new(MEMORY);
+        Self {
+            store,
+            limits,
+            memory,
+        }
+    }
 }
 
 impl Transfer {
@@ -150,7 +162,7 @@ impl Transfer {
     }
 
     /// Reads the next blob; nothing after the last.
-    async fn next<'a>(&mut self, means: &Means<'a>) -> Result<Option<Came<'a>>, TransferError> {
+    async fn next<'a>(&mut self, means: &'a Means<'a>) -> Result<Option<Came<'a>>, TransferError> {
         let start = match self.at.take() {
             Some(Ok(start)) => start,
             Some(Err(_)) | None => return Ok(None),
@@ -172,13 +184,13 @@ impl Transfer {
 async fn receive<'a>(
     header: AtBlobHeader,
     hash: Hash,
-    means: &Means<'a>,
+    means: &'a Means<'a>,
 ) -> Result<(Came<'a>, AtEndBlob), TransferError> {
     let Means {
         store,
         limits,
         memory,
-    } = *means;
+    } = means;
     let (content, size) = timeout(PIECE, header.next())
         .await
         .map_err(|_| TransferError::Lost)?
