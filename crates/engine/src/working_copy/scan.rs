@@ -191,7 +191,13 @@ impl<'a> Scan<'a> {
         let entries = match self.root.list(path) {
             Ok(entries) => entries,
             // Gone since it was seen: its own event, or the next look, tells.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if base.is_none() {
+                    self.seen.at.remove(path);
+                    self.seen.folders.remove(path);
+                }
+                return;
+            }
             Err(error) => return self.cannot(path, &error),
         };
         let mut present = BTreeSet::new();
@@ -282,9 +288,16 @@ impl<'a> Scan<'a> {
             self.seen.away.insert(path.to_owned());
             return;
         }
+        let twice = object
+            .filter(|object| Some(*object) != owner)
+            .is_some_and(|object| self.still_where_it_was(object, &stat));
+        if twice && !self.is_at(path, &stat) {
+            // It went back meanwhile, and was in one place all the time.
+            return;
+        }
         let (is, by_place) = match (object, owner) {
             (Some(object), Some(owner)) if object == owner => (Some(owner), false),
-            (Some(object), _) if !self.still_where_it_was(object, &stat) => (Some(object), false),
+            (Some(object), _) if !twice => (Some(object), false),
             (_, Some(owner)) if record(owner).is_some() && !self.claimed.contains(&owner) => {
                 (Some(owner), true)
             }
@@ -320,10 +333,12 @@ impl<'a> Scan<'a> {
     /// Whether the folder of a record is still at its own place, so that what was met elsewhere is
     /// not it (a bind mount shows one folder twice).
     fn still_where_it_was(&self, id: NodeId, stat: &Stat) -> bool {
-        let Some(was) = self.in_step.path(id) else {
-            return false;
-        };
-        matches!(self.root.stat(&was), Ok(Some(now)) if now.same_object(stat))
+        let was = self.in_step.path(id);
+        was.is_some_and(|was| self.is_at(&was, stat))
+    }
+
+    fn is_at(&self, path: &str, stat: &Stat) -> bool {
+        matches!(self.root.stat(path), Ok(Some(now)) if now.same_object(stat))
     }
 }
 

@@ -9,6 +9,7 @@ mod folder;
 mod links;
 mod plans;
 mod remote;
+mod scans;
 mod slow;
 mod storms;
 mod support;
