@@ -10,6 +10,7 @@
 mod chunk;
 mod columns;
 mod document;
+mod greatest;
 mod order;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -171,3 +171,45 @@ pub(super) fn deltas(column: &[u8], max: usize, name: &'static str) -> Result<Ve
     }
     Ok(values)
 }
+
+/// The values of a run-length encoded column one after the other, however many it claims to have, in whatever form.
+pub(super) struct Runs<'a, T> {
+    input: Reader<'a>,
+    left: u64,
+    /// The value that is left so often, or nothing; if neither, as many follow.
+    value: Option<Option<T>>,
+}
+
+impl<'a, T: Cell<'a>> Runs<'a, T> {
+    pub(super) fn of(column: &'a [u8]) -> Self {
+        Self {
+            input: Reader(column),
+            left: 0,
+            value: None,
+        }
+    }
+
+    /// The next value; `None` for a gap, as which everything behind the end counts.
+    pub(super) fn next(&mut self) -> Result<Option<T>, LintError> {
+        while self.left == 0 {
+            if self.input.is_empty() {
+                return Ok(None);
+            }
+            let run = self.input.int()?;
+            self.value = match run {
+                0 => Some(None),
+                1.. => Some(Some(T::read(&mut self.input)?)),
+                _ => None,
+            };
+            self.left = match run {
+                0 => self.input.uint()?,
+                run => run.unsigned_abs(),
+            };
+        }
+        self.left -= 1;
+        match self.value {
+            Some(value) => Ok(value),
+            None => T::read(&mut self.input).map(Some),
+        }
+    }
+}

@@ -1,9 +1,10 @@
 //! A whole saved document as bytes, looked at before Automerge reads it: one uncompressed document chunk that
-//! claims no more changes and ops than it can hold, and has its ops in order. Knows nothing of what they say.
+//! claims no more changes and ops than it can hold, has its ops in order, and tells of none that is not there. Knows nothing of what they say.
 
 use super::LintError;
 use super::chunk::MAGIC;
 use super::columns::Reader;
+use super::greatest::Greatest;
 use super::order;
 
 /// Type of a document chunk; what follows one in a file would be loaded too.
@@ -60,7 +61,9 @@ pub(crate) fn check(bytes: &[u8], changes: u64) -> Result<(), LintError> {
     }
     let most = (bytes.len() as u64).saturating_add(FIRST_OPS);
     let ops = values(column(&of_ops, ACTIONS), most, "ops")?;
-    order::check(ops, most, |number| column(&of_ops, number))
+    let mut greatest = Greatest::of(changes, |number| column(&of_changes, number))?;
+    order::check(ops, most, |number| column(&of_ops, number), &mut greatest)?;
+    greatest.check()
 }
 
 /// Numbers and lengths of columns.

@@ -1,29 +1,32 @@
 //! Whether the ops of a saved document are in the one order that Automerge keeps them in. Automerge takes them as
 //! they come when it loads a document, finds what a key shows by their order, and ends when it meets others;
-//! the hashes of changes say nothing of it. Knows nothing of what ops do.
+//! the hashes of changes say nothing of it. Tells which ops there are. Knows nothing of what ops do.
 
 use super::LintError;
-use super::columns::{Cell, Reader};
+use super::columns::Runs;
+use super::greatest::Greatest;
 
 /// The columns of a document by which its ops are ordered.
-pub(super) mod column {
-    pub(in crate::lint) const OBJECT_ACTOR: u64 = 0x01;
-    pub(in crate::lint) const OBJECT_COUNTER: u64 = 0x02;
-    pub(in crate::lint) const KEY: u64 = 0x15;
-    pub(in crate::lint) const ACTOR: u64 = 0x21;
-    pub(in crate::lint) const COUNTER: u64 = 0x23;
-    pub(in crate::lint) const SUCCESSORS: u64 = 0x80;
-    pub(in crate::lint) const SUCCESSOR_ACTOR: u64 = 0x81;
-    pub(in crate::lint) const SUCCESSOR_COUNTER: u64 = 0x83;
+mod column {
+    pub(super) const OBJECT_ACTOR: u64 = 0x01;
+    pub(super) const OBJECT_COUNTER: u64 = 0x02;
+    pub(super) const KEY: u64 = 0x15;
+    pub(super) const ACTOR: u64 = 0x21;
+    pub(super) const COUNTER: u64 = 0x23;
+    pub(super) const SUCCESSORS: u64 = 0x80;
+    pub(super) const SUCCESSOR_ACTOR: u64 = 0x81;
+    pub(super) const SUCCESSOR_COUNTER: u64 = 0x83;
 }
 
 /// Looks at so many ops: by object, then by key, then by who wrote them, and none of them twice; what replaced
 /// each, of which there are `most` at most, in order too. Only maps have an order that can be looked at so.
-/// `column` is the bytes of a column, nothing if there is none.
+/// `column` is the bytes of a column, nothing if there is none. All ops that there are, also those of which only
+/// what they replaced tells, are told to `greatest`.
 pub(super) fn check<'a>(
     ops: u64,
     most: u64,
     column: impl Fn(u64) -> &'a [u8],
+    greatest: &mut Greatest,
 ) -> Result<(), LintError> {
     let mut object_actors = Runs::<u64>::of(column(column::OBJECT_ACTOR));
     let mut object_counters = Runs::<u64>::of(column(column::OBJECT_COUNTER));
@@ -44,7 +47,9 @@ pub(super) fn check<'a>(
         };
         let key = keys.next()?;
         let key = key.ok_or(LintError::NotAChange("an op is of no key"))?;
-        let op = Some((object, key, ids.next()?));
+        let id = ids.next()?;
+        greatest.there_is(id);
+        let op = Some((object, key, id));
         if before >= op {
             return Err(LintError::NotCanonical("order of ops"));
         }
@@ -56,25 +61,30 @@ pub(super) fn check<'a>(
         }
         let mut before = None;
         for _ in 0..count {
-            let successor = Some(successor_ids.next()?);
-            if before >= successor {
+            let successor = successor_ids.next()?;
+            greatest.there_is(successor);
+            if before >= Some(successor) {
                 return Err(LintError::NotCanonical("order of what replaces a value"));
             }
-            before = successor;
+            before = Some(successor);
         }
     }
     Ok(())
 }
 
-/// Ids of ops, by which they are ordered: counter, then author by its place in the document's table.
-struct Ids<'a> {
+/// By which ops are ordered: counter, then author by its place in the document's table.
+pub(super) type Id = (i64, u64);
+
+/// Ids of ops, one after the other.
+pub(super) struct Ids<'a> {
     actors: Runs<'a, u64>,
     deltas: Runs<'a, i64>,
     counter: i64,
 }
 
 impl<'a> Ids<'a> {
-    fn of(actors: &'a [u8], counters: &'a [u8]) -> Self {
+    /// Of the columns of authors and of differences of counters.
+    pub(super) fn of(actors: &'a [u8], counters: &'a [u8]) -> Self {
         Self {
             actors: Runs::of(actors),
             deltas: Runs::of(counters),
@@ -82,53 +92,11 @@ impl<'a> Ids<'a> {
         }
     }
 
-    fn next(&mut self) -> Result<(i64, u64), LintError> {
+    pub(super) fn next(&mut self) -> Result<Id, LintError> {
         const HALF: LintError = LintError::NotAChange("an op is named by half");
         let delta = self.deltas.next()?.ok_or(HALF)?;
         let sum = self.counter.checked_add(delta);
         self.counter = sum.ok_or(LintError::NotAChange("a counter above 63 bits"))?;
         Ok((self.counter, self.actors.next()?.ok_or(HALF)?))
-    }
-}
-
-/// The values of a run-length encoded column one after the other, however many it claims to have.
-struct Runs<'a, T> {
-    input: Reader<'a>,
-    left: u64,
-    /// The value that is left so often, or nothing; if neither, as many follow.
-    value: Option<Option<T>>,
-}
-
-impl<'a, T: Cell<'a>> Runs<'a, T> {
-    fn of(column: &'a [u8]) -> Self {
-        Self {
-            input: Reader(column),
-            left: 0,
-            value: None,
-        }
-    }
-
-    /// The next value; `None` for a gap, as which everything behind the end counts.
-    fn next(&mut self) -> Result<Option<T>, LintError> {
-        while self.left == 0 {
-            if self.input.is_empty() {
-                return Ok(None);
-            }
-            let run = self.input.int()?;
-            self.value = match run {
-                0 => Some(None),
-                1.. => Some(Some(T::read(&mut self.input)?)),
-                _ => None,
-            };
-            self.left = match run {
-                0 => self.input.uint()?,
-                run => run.unsigned_abs(),
-            };
-        }
-        self.left -= 1;
-        match self.value {
-            Some(value) => Ok(value),
-            None => T::read(&mut self.input).map(Some),
-        }
     }
 }

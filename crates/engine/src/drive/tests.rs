@@ -30,8 +30,8 @@ use crate::listing::view_hash;
 use crate::local::Seal;
 
 mod checkpoints;
+mod forged;
 mod forks;
-mod reordered;
 
 type Or<T> = Result<T, Box<dyn Error>>;
 

@@ -6,7 +6,7 @@ use peerdrive_crypto::entry::{Links, content_entry};
 use peerdrive_crypto::secret::SnapshotKey;
 use peerdrive_net::BlobId;
 
-use super::reordered::exchange;
+use super::forged::{claim_more_ops, exchange};
 use super::*;
 use crate::checkpoints::{Made, make};
 use crate::drive::admission::author_of;
@@ -393,6 +393,40 @@ fn attack_l24_snapshot_tells_its_ops_in_another_order_and_is_refused() -> Or<()>
             assert!(error.to_string().contains("order of ops"), "{error}");
         }
         other => return Err(format!("{other:?}").into()),
+    }
+    Ok(())
+}
+
+#[test]
+fn attack_l24_snapshot_tells_of_ops_that_nobody_wrote_and_is_refused() -> Or<()> {
+    let mut dice = Dice(14);
+    let mut world = at_work(&mut dice)?;
+    // Whoever wrote next would count on from there, and be refused by everyone who knows better; and would refuse
+    // what the others write.
+    for more in [1, 1000, (1 << 32) - 1_000_000] {
+        let many: Vec<Edit> = (0..100)
+            .map(|n| create(NodeId::ROOT, &format!("{n} of {more}"), Kind::File))
+            .collect::<Or<_>>()?;
+        let replica = &mut world.nodes[OWNER].replica;
+        for result in replica.edit(&many)? {
+            result?;
+        }
+        replica.commit()?;
+        world.settle(&mut dice)?;
+        let mut honest = prepare(&mut world, ADMIN)?;
+        let document = claim_more_ops(&honest.document, more)?;
+        assert!(claim_more_ops(&document, -more)? == honest.document);
+        honest.document = document;
+        let (known, made) = sign(&mut world, ADMIN, honest)?;
+        match open(&world.drive, &known.body, &made.parts) {
+            Err(SnapshotError::Document(error)) => {
+                assert!(
+                    error.to_string().contains("an op that is not there"),
+                    "{error}"
+                );
+            }
+            other => return Err(format!("{more}: {other:?}").into()),
+        }
     }
     Ok(())
 }

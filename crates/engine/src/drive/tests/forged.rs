@@ -1,9 +1,12 @@
-//! Saved documents whose ops are told in another order than they should be: the same changes, with the same
-//! hashes, of which something else shows. Knows the bytes of a document, and nothing of drives.
+//! Saved documents that tell something else than their changes do: the same changes, with the same hashes, in
+//! another order, or with other numbers. Knows the bytes of a document, and nothing of drives.
 
 use sha2::{Digest, Sha256};
 
 use super::Or;
+
+/// Column of changes in a document: the greatest op of each, as differences.
+const GREATEST: u64 = 0x13;
 
 /// Columns of ops in a document: who wrote each, how long each value is, and the values.
 const WRITERS: u64 = 0x21;
@@ -16,31 +19,8 @@ const HEADER: usize = 4 + 4 + 1;
 /// The document with these two values, written at once to the same place by two, each told in place of the other.
 /// They must be of one length, and each occur once.
 pub(super) fn exchange(document: &[u8], one: &str, other: &str) -> Or<Vec<u8>> {
-    let mut input = Input(document.get(HEADER..).ok_or("no document")?);
-    input.uint()?;
-    let body = input.0;
-    for _ in 0..input.uint()? {
-        let len = input.uint()?;
-        input.take(len)?;
-    }
-    let heads = input.uint()?;
-    input.take(heads * 32)?;
-    let before_columns = body.len() - input.0.len();
-    let of_changes = input.columns()?;
-    let before_ops = body.len() - input.0.len();
-    let mut of_ops = input.columns()?;
-    let lens: u64 = of_changes.iter().map(|(_, len)| len).sum();
-    let changes = input.take(lens)?;
-    let mut ops = Vec::new();
-    for (number, len) in &of_ops {
-        ops.push((*number, input.take(*len)?.to_vec()));
-    }
-    let rest = input.0;
-
-    let column = |wanted: u64| ops.iter().position(|(number, _)| *number == wanted);
-    let column = |wanted: u64| column(wanted).ok_or("a column is missing");
-    let (writers, lengths, values) = (column(WRITERS)?, column(LENGTHS)?, column(VALUES)?);
-    let raw = &mut ops[values].1;
+    let mut parts = Parts::of(document)?;
+    let raw = parts.ops.get(VALUES)?;
     let find =
         |raw: &[u8], text: &str| raw.windows(text.len()).position(|at| at == text.as_bytes());
     let (first, second) = (
@@ -51,36 +31,99 @@ pub(super) fn exchange(document: &[u8], one: &str, other: &str) -> Or<Vec<u8>> {
     raw[second..second + other.len()].copy_from_slice(one.as_bytes());
 
     let mut at = 0;
-    let starts = unpack(&ops[lengths].1)?.into_iter().map(|meta| {
+    let starts = unpack(parts.ops.get(LENGTHS)?, Input::uint)?;
+    let starts = starts.into_iter().map(|meta| {
         at += (meta >> 4) as usize;
         at
     });
     // The op whose value ends behind where the text begins is the one that holds it.
     let ends: Vec<usize> = starts.collect();
     let holder = |start: usize| ends.partition_point(|end| *end <= start);
-    let mut authors = unpack(&ops[writers].1)?;
+    let writers = parts.ops.get(WRITERS)?;
+    let mut authors = unpack(writers, Input::uint)?;
     authors.swap(holder(first), holder(second));
-    ops[writers].1 = pack(&authors);
+    *writers = pack(&authors, put_uint);
+    Ok(parts.document())
+}
 
-    for ((_, len), (_, bytes)) in of_ops.iter_mut().zip(&ops) {
-        *len = bytes.len() as u64;
+/// The document, of whose last change it is told that its ops go on for so many more.
+pub(super) fn claim_more_ops(document: &[u8], more: i64) -> Or<Vec<u8>> {
+    let mut parts = Parts::of(document)?;
+    let greatest = parts.changes.get(GREATEST)?;
+    let mut differences = unpack(greatest, Input::int)?;
+    *differences.last_mut().ok_or("no changes")? += more;
+    *greatest = pack(&differences, put_int);
+    Ok(parts.document())
+}
+
+/// A document chunk taken apart.
+struct Parts {
+    kind: u8,
+    /// Actors and heads.
+    front: Vec<u8>,
+    changes: Columns,
+    ops: Columns,
+    rest: Vec<u8>,
+}
+
+/// Numbers and contents of columns.
+struct Columns(Vec<(u64, Vec<u8>)>);
+
+impl Columns {
+    fn get(&mut self, wanted: u64) -> Or<&mut Vec<u8>> {
+        let found = self.0.iter_mut().find(|(number, _)| *number == wanted);
+        Ok(&mut found.ok_or("a column is missing")?.1)
     }
-    let mut forged = body[..before_columns].to_vec();
-    forged.extend(&body[before_columns..before_ops]);
-    put_uint(&mut forged, of_ops.len() as u64);
-    for (number, len) in of_ops {
-        put_uint(&mut forged, number);
-        put_uint(&mut forged, len);
+
+    fn put(&self, to: &mut Vec<u8>) {
+        put_uint(to, self.0.len() as u64);
+        for (number, bytes) in &self.0 {
+            put_uint(to, *number);
+            put_uint(to, bytes.len() as u64);
+        }
     }
-    forged.extend(changes);
-    forged.extend(ops.into_iter().flat_map(|(_, bytes)| bytes));
-    forged.extend(rest);
-    Ok(chunk(&document[HEADER - 1..HEADER], &forged))
+
+    fn contents(&self) -> impl Iterator<Item = u8> {
+        self.0.iter().flat_map(|(_, bytes)| bytes).copied()
+    }
+}
+
+impl Parts {
+    fn of(document: &[u8]) -> Or<Parts> {
+        let mut input = Input(document.get(HEADER..).ok_or("no document")?);
+        input.uint()?;
+        let body = input.0;
+        for _ in 0..input.uint()? {
+            let len = input.uint()?;
+            input.take(len)?;
+        }
+        let heads = input.uint()?;
+        input.take(heads * 32)?;
+        let front = body[..body.len() - input.0.len()].to_vec();
+        let (of_changes, of_ops) = (input.columns()?, input.columns()?);
+        Ok(Parts {
+            kind: document[HEADER - 1],
+            front,
+            changes: input.contents(of_changes)?,
+            ops: input.contents(of_ops)?,
+            rest: input.0.to_vec(),
+        })
+    }
+
+    fn document(&self) -> Vec<u8> {
+        let mut body = self.front.clone();
+        self.changes.put(&mut body);
+        self.ops.put(&mut body);
+        body.extend(self.changes.contents());
+        body.extend(self.ops.contents());
+        body.extend(&self.rest);
+        chunk(self.kind, &body)
+    }
 }
 
 /// A chunk of this type, with the checksum that it should have.
-fn chunk(kind: &[u8], body: &[u8]) -> Vec<u8> {
-    let mut summed = kind.to_vec();
+fn chunk(kind: u8, body: &[u8]) -> Vec<u8> {
+    let mut summed = vec![kind];
     put_uint(&mut summed, body.len() as u64);
     summed.extend(body);
     let mut bytes = vec![0x85, 0x6f, 0x4a, 0x83];
@@ -90,7 +133,7 @@ fn chunk(kind: &[u8], body: &[u8]) -> Vec<u8> {
 }
 
 /// The numbers of a run-length encoded column.
-fn unpack(column: &[u8]) -> Or<Vec<u64>> {
+fn unpack<'a, T: Clone>(column: &'a [u8], read: impl Fn(&mut Input<'a>) -> Or<T>) -> Or<Vec<T>> {
     let mut input = Input(column);
     let mut numbers = Vec::new();
     while !input.0.is_empty() {
@@ -98,12 +141,12 @@ fn unpack(column: &[u8]) -> Or<Vec<u64>> {
         match u64::try_from(run) {
             Ok(0) => return Err("a value is missing".into()),
             Ok(run) => {
-                let value = input.uint()?;
-                numbers.extend((0..run).map(|_| value));
+                let value = read(&mut input)?;
+                numbers.extend((0..run).map(|_| value.clone()));
             }
             Err(_) => {
                 for _ in 0..run.unsigned_abs() {
-                    numbers.push(input.uint()?);
+                    numbers.push(read(&mut input)?);
                 }
             }
         }
@@ -112,13 +155,13 @@ fn unpack(column: &[u8]) -> Or<Vec<u64>> {
 }
 
 /// The same, as Automerge would encode it: runs of equal ones, and runs of those that have no equal beside them.
-fn pack(numbers: &[u64]) -> Vec<u8> {
+fn pack<T: Copy + PartialEq>(numbers: &[T], put: fn(&mut Vec<u8>, T)) -> Vec<u8> {
     let mut packed = Vec::new();
-    let mut alone: Vec<u64> = Vec::new();
-    let tell = |alone: &mut Vec<u64>, packed: &mut Vec<u8>| {
+    let mut alone: Vec<T> = Vec::new();
+    let tell = |alone: &mut Vec<T>, packed: &mut Vec<u8>| {
         if !alone.is_empty() {
             put_int(packed, -(alone.len() as i64));
-            alone.drain(..).for_each(|value| put_uint(packed, value));
+            alone.drain(..).for_each(|value| put(packed, value));
         }
     };
     for run in numbers.chunk_by(|one, next| one == next) {
@@ -128,7 +171,7 @@ fn pack(numbers: &[u64]) -> Vec<u8> {
         }
         tell(&mut alone, &mut packed);
         put_int(&mut packed, run.len() as i64);
-        put_uint(&mut packed, run[0]);
+        put(&mut packed, run[0]);
     }
     tell(&mut alone, &mut packed);
     packed
@@ -188,5 +231,11 @@ impl<'a> Input<'a> {
         (0..self.uint()?)
             .map(|_| Ok((self.uint()?, self.uint()?)))
             .collect()
+    }
+
+    fn contents(&mut self, columns: Vec<(u64, u64)>) -> Or<Columns> {
+        let columns = columns.into_iter();
+        let contents = columns.map(|(number, len)| Ok((number, self.take(len)?.to_vec())));
+        Ok(Columns(contents.collect::<Or<_>>()?))
     }
 }
