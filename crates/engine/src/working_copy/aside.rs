@@ -13,6 +13,7 @@ use futures_util::stream::{self, FuturesUnordered};
 use peerdrive_crdt_tree::id::NodeId;
 use peerdrive_crdt_tree::node::{Content, FileContent};
 
+use super::ahead::Read;
 use super::beneath::{self, Root};
 use super::checkout::disk_mode;
 use super::durable::Before;
@@ -164,11 +165,19 @@ impl Aside {
     }
 }
 
-/// A portion on its way; dropped, it ends.
-pub(super) type Writing = Pin<Box<dyn Future<Output = Written>>>;
+/// What is done beside the worker's loop; dropped, it ends.
+pub(super) type OnItsWay = Pin<Box<dyn Future<Output = Done>>>;
 
-/// All that are on their way.
-pub(super) type AllWriting = FuturesUnordered<Writing>;
+/// All of that.
+pub(super) type Beside = FuturesUnordered<OnItsWay>;
+
+/// What came of it.
+pub(super) enum Done {
+    /// Files of the drive were written aside.
+    Written(Written),
+    /// A large local file was read.
+    Read(Read),
+}
 
 /// A portion that was written aside.
 pub(super) struct Written {
@@ -180,7 +189,7 @@ pub(super) struct Written {
 
 impl<D: Drive> Keeper<D> {
     /// Begins with what there are places for.
-    pub(super) fn begin_writing(&mut self, now: Instant) -> Vec<Writing> {
+    pub(super) fn begin_writing(&mut self, now: Instant) -> Vec<OnItsWay> {
         let mut begun = Vec::new();
         while let Some(portion) = self.aside.next() {
             let kind = portion.kind();
@@ -192,8 +201,8 @@ impl<D: Drive> Keeper<D> {
             let (drive, root) = (Arc::clone(&self.drive), Arc::clone(&self.root));
             begun.push(Box::pin(async move {
                 let files = write(&*drive, &root, jobs).await;
-                Written { kind, nodes, files }
-            }) as Writing);
+                Done::Written(Written { kind, nodes, files })
+            }) as OnItsWay);
         }
         begun
     }

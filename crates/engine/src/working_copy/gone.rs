@@ -38,9 +38,15 @@ impl<D: Drive> Keeper<D> {
     ) -> Result<bool, Pause> {
         let mut due = Vec::new();
         for (id, path) in missing {
-            if !spared.contains(&id) && self.is_due(id, &path, seen, now) {
-                due.push((id, path));
+            if spared.contains(&id) || !self.is_due(id, &path, seen, now) {
+                continue;
             }
+            if self.may_be_read(id) {
+                // A copy of it may be what is read now: it was moved then.
+                self.rest.look(&path, now + VANISHED, false);
+                continue;
+            }
+            due.push((id, path));
         }
         if due.is_empty() {
             return Ok(false);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use peerdrive_crdt_tree::id::NodeId;
 
+use super::ahead::Ahead;
 use super::aside::Aside;
 use super::beneath::{Root, Stat};
 use super::ignored::Ignored;
@@ -53,6 +54,8 @@ pub(super) struct Keeper<D: Drive> {
     pub(super) dirty: BTreeSet<NodeId>,
     /// Files that are written out of the way.
     pub(super) aside: Aside,
+    /// Large files that are read out of the way.
+    pub(super) ahead: Ahead,
     /// Dirty nodes that are not tried before their time.
     pub(super) later: HashMap<NodeId, Retry>,
     /// Paths that failed and wait for their next turn.
@@ -182,6 +185,7 @@ impl<D: Drive> Keeper<D> {
             stirred: false,
             dirty: BTreeSet::new(),
             aside: Aside::default(),
+            ahead: Ahead::default(),
             later: HashMap::new(),
             failed_paths: HashMap::new(),
             tried_paths: HashMap::new(),
@@ -362,7 +366,7 @@ impl<D: Drive> Keeper<D> {
     /// Whether nothing is left that will be done by itself soon.
     pub(super) fn is_quiet(&self) -> bool {
         // What failed before may be tried once more just now.
-        self.aside.len() == 0
+        self.aside.len() + self.ahead.len() == 0
             && self.failing_in() == self.rest.len()
             && self.failing_out() == self.dirty.len()
     }

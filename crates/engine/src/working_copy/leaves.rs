@@ -8,6 +8,7 @@ use peerdrive_crdt_tree::edit::{Edit, Place};
 use peerdrive_crdt_tree::id::NodeId;
 use peerdrive_crdt_tree::node::{Content, Kind};
 
+use super::ahead::Fresh;
 use super::batch::{self, After};
 use super::beneath::{EntryKind, Stat, name_of};
 use super::in_step::{Held, Record};
@@ -32,9 +33,11 @@ impl<D: Drive> Keeper<D> {
         work: &mut Work<'_>,
         leaves: Vec<Change>,
         gone: &BTreeSet<NodeId>,
+        fresh: &Fresh,
     ) -> Result<(), Pause> {
+        let (known, leaves) = self.read_ahead(leaves, fresh);
         self.expect_in(&leaves);
-        let taken = self.leaves_one_by_one(work, leaves, gone).await;
+        let taken = self.leaves_one_by_one(work, known, leaves, gone).await;
         self.none_expected();
         taken
     }
@@ -42,17 +45,22 @@ impl<D: Drive> Keeper<D> {
     async fn leaves_one_by_one(
         &mut self,
         work: &mut Work<'_>,
+        known: Vec<(Change, Taken)>,
         leaves: Vec<Change>,
         gone: &BTreeSet<NodeId>,
     ) -> Result<(), Pause> {
         let mut gone_by_content: HashMap<([u8; 32], u64), NodeId> = HashMap::new();
-        for id in gone.iter().chain(self.vanished.keys()) {
+        let gone = gone.iter().chain(self.vanished.keys());
+        for id in gone.flat_map(|id| self.in_step.subtree(*id)) {
             if let Some(Held::File { hash, len: 1.. }) =
-                self.in_step.get(*id).map(|record| &record.held)
+                self.in_step.get(id).map(|record| &record.held)
             {
-                let len = self.in_step.get(*id).map_or(0, |record| record.stat.size);
-                gone_by_content.insert((hash.0, len), *id);
+                let len = self.in_step.get(id).map_or(0, |record| record.stat.size);
+                gone_by_content.insert((hash.0, len), id);
             }
+        }
+        for (change, taken) in known {
+            self.leaf(work, change, taken, &mut gone_by_content).await?;
         }
         let mut rest = portions(leaves);
         let mut taken = self.read_all(rest.pop_front()).await;
@@ -77,7 +85,9 @@ impl<D: Drive> Keeper<D> {
         stream::iter(portion.into_iter().zip(namesakes))
             .map(|(change, namesake)| async move {
                 let taken = self.read(&change, namesake).await;
-                self.count_in(&change);
+                if let Some(bytes) = file_bytes(&change) {
+                    self.count_in(bytes);
+                }
                 (change, taken)
             })
             .buffered(READERS)
@@ -87,7 +97,7 @@ impl<D: Drive> Keeper<D> {
 
     /// Every file that is going to be read is counted once when it has been, whatever became of it: what
     /// was the same already, or could not be read, is no work that is left.
-    fn expect_in(&self, leaves: &[Change]) {
+    pub(super) fn expect_in(&self, leaves: &[Change]) {
         let mut progress = self.shared.progress.lock();
         if progress.files_in == progress.files_in_total {
             (
@@ -103,19 +113,18 @@ impl<D: Drive> Keeper<D> {
         }
     }
 
-    fn count_in(&self, change: &Change) {
-        if let Some(bytes) = file_bytes(change) {
-            let mut progress = self.shared.progress.lock();
-            progress.files_in += 1;
-            progress.bytes_in += bytes;
-        }
+    pub(super) fn count_in(&self, bytes: u64) {
+        let mut progress = self.shared.progress.lock();
+        progress.files_in += 1;
+        progress.bytes_in += bytes;
     }
 
     /// What was not come to, because the drive takes nothing now, is expected again when it is found again.
     fn none_expected(&self) {
+        let (files, bytes) = self.ahead.left();
         let mut progress = self.shared.progress.lock();
-        progress.files_in_total = progress.files_in;
-        progress.bytes_in_total = progress.bytes_in;
+        progress.files_in_total = progress.files_in + files;
+        progress.bytes_in_total = progress.bytes_in + bytes;
     }
 
     pub(super) async fn leaf(

@@ -17,6 +17,7 @@
 //!
 //! One thread owns a working copy (`worker`); handles talk to it by messages.
 
+mod ahead;
 mod arrive;
 mod aside;
 mod away;

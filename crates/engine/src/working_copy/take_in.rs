@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use peerdrive_crdt_tree::edit::Place;
 use peerdrive_crdt_tree::id::NodeId;
 
+use super::ahead::Fresh;
 use super::batch::{After, Batch};
 use super::beneath::{EntryKind, Stat, split};
 use super::ignored::{RULES_FILE, may_be_passing};
@@ -33,6 +34,7 @@ impl<D: Drive> Keeper<D> {
             self.ignored.reread();
         }
         let wall = wall_ns();
+        let fresh = self.ahead.take_fresh();
         let seen = self.scan(looks);
         let whole: BTreeSet<&str> = looks
             .iter()
@@ -64,8 +66,8 @@ impl<D: Drive> Keeper<D> {
             self.keep_local(changes).await;
             return Ok(false);
         }
-        let rested = self.only_rested(changes, &whole, wall, now);
-        self.apply(rested, &seen, now, wall).await
+        let rested = self.only_rested(changes, &whole, &fresh, wall, now);
+        self.apply(rested, &seen, &fresh, now, wall).await
     }
 
     /// Leaves out files that may still be written to, to look at them again in time.
@@ -73,12 +75,19 @@ impl<D: Drive> Keeper<D> {
         &mut self,
         changes: Vec<Change>,
         whole: &BTreeSet<&str>,
+        fresh: &Fresh,
         wall: i64,
         now: Instant,
     ) -> Vec<Change> {
         let rest = &mut self.rest;
         let is_rested = |change: &Change| {
             let (path, wait) = match change {
+                // It rested while it was read.
+                Change::New { stat, .. } | Change::Touched { stat, .. }
+                    if fresh.of(stat).is_some() =>
+                {
+                    return true;
+                }
                 Change::New { path, stat } => {
                     let whole = whole.contains(path.as_str());
                     (path, rest_left(path, stat, wall, true, whole))
@@ -101,6 +110,7 @@ impl<D: Drive> Keeper<D> {
         &mut self,
         mut changes: Vec<Change>,
         seen: &Observed,
+        fresh: &Fresh,
         now: Instant,
         wall: i64,
     ) -> Result<bool, Pause> {
@@ -124,7 +134,7 @@ impl<D: Drive> Keeper<D> {
         self.send(&mut work).await?;
         self.moves(&mut work, moves).await?;
         let gone: BTreeSet<NodeId> = missing.iter().map(|(id, _)| *id).collect();
-        self.leaves(&mut work, leaves, &gone).await?;
+        self.leaves(&mut work, leaves, &gone, fresh).await?;
         self.send(&mut work).await?;
         let told = work.told;
         let spared = work.spared;

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::WorkingCopyError;
-use super::aside::{AllWriting, Written};
+use super::aside::{Beside, Done};
 use super::beneath::Root;
 use super::durable::Before;
 use super::in_step::{InStep, Row};
@@ -130,35 +130,36 @@ impl<D: Drive> Worker<D> {
     pub(super) async fn run(mut self) {
         self.everything_may_differ();
         self.keeper.shared.status.lock().scanning = true;
-        let mut writing = AllWriting::new();
-        let mut written = Vec::new();
+        let mut beside = Beside::new();
+        let mut done = Vec::new();
         loop {
             let now = Instant::now();
-            self.swap_in(std::mem::take(&mut written), now).await;
+            self.take_over(std::mem::take(&mut done), now).await;
             match self.gather(now) {
                 Next::Go => {}
-                Next::Stop(done) => {
+                Next::Stop(reply) => {
                     self.close().await;
-                    if let Some(done) = done {
+                    if let Some(reply) = reply {
                         // Whoever asked may have gone away meanwhile.
-                        done.send(()).ok();
+                        reply.send(()).ok();
                     }
                     return;
                 }
             }
-            let busy = beside(&mut writing, &mut written, self.round(now)).await;
+            let busy = with(&mut beside, &mut done, self.round(now)).await;
             if self.paused.is_none() {
-                writing.extend(self.keeper.begin_writing(now));
+                beside.extend(self.keeper.begin_writing(now));
+                beside.extend(self.keeper.begin_reading());
             }
             self.write_records(now).await;
             self.publish();
-            if !busy && written.is_empty() {
+            if !busy && done.is_empty() {
                 self.answer();
-                if !self.sleep(&mut writing, &mut written, now).await {
+                if !self.sleep(&mut beside, &mut done, now).await {
                     self.close().await;
                     // Only now: whoever asked may begin on the same folder again.
-                    if let Some(done) = self.stopping.take() {
-                        done.send(()).ok();
+                    if let Some(reply) = self.stopping.take() {
+                        reply.send(()).ok();
                     }
                     return;
                 }
@@ -166,9 +167,17 @@ impl<D: Drive> Worker<D> {
         }
     }
 
-    /// Puts what was written aside into its place, if nothing is wrong with the folder.
-    async fn swap_in(&mut self, written: Vec<Written>, now: Instant) {
-        for written in written {
+    /// Puts what was written aside into its place, if nothing is wrong with the folder, and sees to it that what was
+    /// read is taken in.
+    async fn take_over(&mut self, done: Vec<Done>, now: Instant) {
+        for done in done {
+            let written = match done {
+                Done::Written(written) => written,
+                Done::Read(read) => {
+                    self.keeper.was_read(read, now);
+                    continue;
+                }
+            };
             if self.paused.is_some() || self.keeper.check_root().is_err() {
                 self.keeper.give_back(written);
                 continue;
@@ -422,7 +431,7 @@ impl<D: Drive> Worker<D> {
             problems.insert(0, super::deletions_problem(keeper.deletions.asked.len()));
         }
         let status = WorkingCopyStatus {
-            pending_in: keeper.rest.len(),
+            pending_in: keeper.rest.len() + keeper.ahead.len(),
             pending_out: keeper.dirty.len() + keeper.aside.len(),
             failing_in: keeper.failing_in(),
             failing_out: keeper.failing_out(),
@@ -457,12 +466,7 @@ impl<D: Drive> Worker<D> {
     }
 
     /// Sleeps until there is something to do. False when the drive closed or all handles are gone.
-    async fn sleep(
-        &mut self,
-        writing: &mut AllWriting,
-        written: &mut Vec<Written>,
-        now: Instant,
-    ) -> bool {
+    async fn sleep(&mut self, beside: &mut Beside, done: &mut Vec<Done>, now: Instant) -> bool {
         let keeper = &self.keeper;
         let mut until = self.next_full_look;
         if self.paused.is_some() {
@@ -489,8 +493,8 @@ impl<D: Drive> Worker<D> {
         let Worker { feed, commands, .. } = self;
         tokio::select! {
             () = gatherer.bell.notified() => true,
-            Some(one) = writing.next(), if !writing.is_empty() => {
-                written.push(one);
+            Some(one) = beside.next(), if !beside.is_empty() => {
+                done.push(one);
                 true
             }
             news = feed.next() => match news {
@@ -545,18 +549,14 @@ impl<D: Drive> Worker<D> {
     }
 }
 
-/// Goes on with what is written aside while `work` is done.
-async fn beside<T>(
-    writing: &mut AllWriting,
-    written: &mut Vec<Written>,
-    work: impl Future<Output = T>,
-) -> T {
+/// Goes on with what is done beside while there is `work`.
+async fn with<T>(beside: &mut Beside, done: &mut Vec<Done>, work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
     loop {
         tokio::select! {
             biased;
-            done = &mut work => return done,
-            Some(one) = writing.next(), if !writing.is_empty() => written.push(one),
+            worked = &mut work => return worked,
+            Some(one) = beside.next(), if !beside.is_empty() => done.push(one),
         }
     }
 }

@@ -1,6 +1,8 @@
-//! Contents that come slowly: they hold nothing else up, and what happens to their files meanwhile counts.
+//! Contents that come slowly, and large files that are read slowly: they hold nothing else up, and what happens to
+//! their files meanwhile counts.
 
 use std::fs;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use peerdrive_crdt_tree::id::NodeId;
@@ -176,6 +178,144 @@ async fn it_ends_at_once_in_the_middle_and_begins_anew() -> TestResult {
     let status = bench.settle().await?;
     assert!(status.in_step(), "{status:?}");
     assert_eq!(fs::read(bench.path("large.bin"))?, LARGE);
+    bench.assert_in_step()?;
+    bench.assert_silent().await
+}
+
+/// A file that is large enough to be read while other things go on.
+const LEN: usize = 16 << 20;
+
+/// A folder in which a large file that was made here is being read.
+async fn reading() -> Or<Bench> {
+    let bench = Bench::started()?;
+    bench.put("old.txt", "old")?;
+    bench.settle().await?;
+    read_slowly(&bench, "d/large.bin", vec![1; LEN]).await?;
+    Ok(bench)
+}
+
+/// Makes a file that is read slowly, and waits until it is being read.
+async fn read_slowly(bench: &Bench, name: &str, bytes: Vec<u8>) -> TestResult {
+    let before = bench.here.0.imports.load(Ordering::SeqCst);
+    bench.here.slow_down(&bytes);
+    bench.put(name, bytes)?;
+    until(bench, "it is read", |bench| {
+        bench.here.0.imports.load(Ordering::SeqCst) > before
+    })
+    .await
+}
+
+#[tokio::test]
+async fn while_a_large_file_is_read_saves_go_out_and_others_come_in() -> TestResult {
+    let bench = reading().await?;
+    bench.put("note.txt", "saved meanwhile")?;
+    bench.put("old.txt", "edited")?;
+    until(&bench, "the saves are known", |bench| {
+        there(bench, "note.txt", 15) && there(bench, "old.txt", 6)
+    })
+    .await?;
+    bench.there.write("small.txt", b"small")?;
+    until(&bench, "the small one is here", |bench| {
+        bench.read("small.txt").is_ok_and(|text| text == "small")
+    })
+    .await?;
+    assert!(bench.there.at("d/large.bin").is_err(), "it cannot be there");
+    let copy = bench.copy.as_ref().ok_or("not started")?;
+    assert!(copy.status().is_reading(), "{:?}", copy.status());
+    let still = tokio::time::timeout(Duration::from_millis(300), copy.sync_now()).await;
+    assert!(still.is_err(), "it is not in step while a file is read");
+    bench.there.hurry();
+    let status = bench.settle().await?;
+    assert!(status.in_step(), "{status:?}");
+    assert!(bench.there.at("d/large.bin").is_ok());
+    assert_eq!(bench.here.0.imports.load(Ordering::SeqCst), 4, "read twice");
+    bench.assert_in_step()?;
+    bench.assert_silent().await
+}
+
+#[tokio::test]
+async fn a_large_file_that_goes_away_or_changes_while_it_is_read_is_as_it_is_then() -> TestResult {
+    let bench = reading().await?;
+    fs::rename(bench.path("d"), bench.path("e"))?;
+    until(&bench, "the move is known", |bench| {
+        bench.there.at("e").is_ok()
+    })
+    .await?;
+    read_slowly(&bench, "gone.bin", vec![2; LEN]).await?;
+    fs::remove_file(bench.path("gone.bin"))?;
+    read_slowly(&bench, "changed.bin", vec![3; LEN]).await?;
+    bench.put("changed.bin", "short now")?;
+    read_slowly(&bench, "renamed.bin", vec![4; LEN]).await?;
+    fs::rename(
+        bench.path("renamed.bin"),
+        bench.path("with another name.bin"),
+    )?;
+    bench.there.hurry();
+    let status = bench.settle().await?;
+    assert!(status.in_step(), "{status:?}");
+    let all: Vec<String> = bench.on_disk()?.into_keys().collect();
+    let wanted = [
+        "changed.bin",
+        "e",
+        "e/large.bin",
+        "old.txt",
+        "with another name.bin",
+    ];
+    assert_eq!(all, wanted);
+    assert_eq!(bench.read("changed.bin")?, "short now");
+    bench.assert_in_step()?;
+    bench.assert_silent().await
+}
+
+#[tokio::test]
+async fn a_large_file_that_was_copied_and_removed_is_moved_though_reading_it_takes_long()
+-> TestResult {
+    let bench = reading().await?;
+    bench.there.hurry();
+    bench.settle().await?;
+    let node = bench.there.at("d/large.bin")?;
+    read_slowly(&bench, "copied.bin", vec![1; LEN]).await?;
+    fs::remove_dir_all(bench.path("d"))?;
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    bench.exchange()?;
+    assert_eq!(bench.there.at("d/large.bin")?, node, "nobody knows yet");
+    bench.there.hurry();
+    let status = bench.settle().await?;
+    assert!(status.in_step(), "{status:?}");
+    assert_eq!(bench.there.at("copied.bin")?, node);
+    assert!(bench.there.at("d").is_err());
+    bench.assert_in_step()?;
+    bench.assert_silent().await
+}
+
+#[tokio::test]
+async fn others_write_to_a_large_file_while_its_next_version_is_read_and_both_are_kept()
+-> TestResult {
+    let bench = reading().await?;
+    bench.there.hurry();
+    bench.settle().await?;
+    read_slowly(&bench, "d/large.bin", vec![5; LEN]).await?;
+    bench.there.write("d/large.bin", b"written by others")?;
+    bench.exchange()?;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    bench.there.hurry();
+    bench.settle().await?;
+    let all: Vec<Vec<u8>> = bench.on_disk()?.into_values().flatten().collect();
+    assert!(all.contains(&b"written by others".to_vec()));
+    assert!(all.contains(&vec![5; LEN]));
+    bench.assert_in_step()?;
+    bench.assert_silent().await
+}
+
+#[tokio::test]
+async fn a_large_file_that_is_read_holds_up_no_end_and_is_read_at_the_next_start() -> TestResult {
+    let mut bench = reading().await?;
+    bench.stop().await;
+    bench.there.hurry();
+    bench.start()?;
+    let status = bench.settle().await?;
+    assert!(status.in_step(), "{status:?}");
+    assert!(bench.there.at("d/large.bin").is_ok());
     bench.assert_in_step()?;
     bench.assert_silent().await
 }

@@ -145,7 +145,7 @@ impl Fake {
             .insert(*blake3::hash(bytes).as_bytes());
     }
 
-    /// These bytes come as far as half, until [`Fake::hurry`].
+    /// These bytes come as far as half, and are read but not told of, until [`Fake::hurry`].
     pub(super) fn slow_down(&self, bytes: &[u8]) {
         let hash = *blake3::hash(bytes).as_bytes();
         self.0.bytes.slow.lock().insert(hash);
@@ -153,6 +153,12 @@ impl Fake {
 
     pub(super) fn hurry(&self) {
         self.0.bytes.slow.lock().clear();
+    }
+
+    async fn comes_slowly(&self, content: &FileContent) {
+        while self.0.bytes.slow.lock().contains(&content.hash.0) {
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
     }
 
     pub(super) fn bring_back(&self) {
@@ -403,9 +409,11 @@ impl Drive for Fake {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(BytesError::Disk)?;
         self.hook();
+        let content = self.content(&bytes);
+        self.comes_slowly(&content).await;
         Ok(FileContent {
             mtime_ns,
-            ..self.content(&bytes)
+            ..content
         })
     }
     async fn hash(&self, mut file: File) -> Result<(ContentHash, u64), BytesError> {
@@ -442,9 +450,7 @@ impl Drive for Fake {
         let half = bytes.len() / 2;
         file.write_all(&bytes[..half]).map_err(BytesError::Disk)?;
         self.hook();
-        while self.0.bytes.slow.lock().contains(&content.hash.0) {
-            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
-        }
+        self.comes_slowly(&content).await;
         file.write_all(&bytes[half..]).map_err(BytesError::Disk)
     }
     type Parting = ();
