@@ -61,7 +61,7 @@ def corpus():
     texts = [*crypto["ids"]["text"].values(), crypto["identities"]["root"]["phrase"]]
     yield "text", [text.encode() for text in texts]
     yield "change", changes
-    yield "document", [b"", b"\0\4\1", b"\0\x18\2\1\x18\2", b"\xc8\0\x18"]
+    yield "document", [b"", b"\0\4\1", b"\0\x18\2\1\x18\2", b"\xc8\0\x18", b"\xd6\0\3"]
     node = base64.urlsafe_b64encode(bytes(range(16)))[:22]
     op = b"\5" + bytes([1]) * 16
     yield "spelling", [

@@ -3,7 +3,7 @@
 
 use super::LintError;
 use super::chunk::MAGIC;
-use super::columns::Reader;
+use super::columns::{Reader, Runs};
 use super::greatest::Greatest;
 use super::order;
 
@@ -13,9 +13,28 @@ const DOCUMENT: u8 = 0;
 /// The bit of a column's number that says that it is deflated.
 const DEFLATED: u64 = 0x08;
 
+/// The columns of changes that a document of this program has: authors, numbers, greatest ops, times, dependencies, and
+/// [`EXTRA`].
+const OF_CHANGES: [u64; 7] = [AUTHORS, 0x03, 0x13, 0x23, 0x40, 0x43, EXTRA];
+
+/// Those of ops: objects, keys, ids, insertions, what they do, values, and what replaced them. Others would be loaded, and
+/// no hash covers what only they say.
+const OF_OPS: [u64; 12] = [
+    0x01, 0x02, 0x15, 0x21, 0x23, 0x34, ACTIONS, LENGTHS, VALUES, 0x80, 0x81, 0x83,
+];
+
 /// The column of the changes' authors, and that of what ops do. Each has a value for every change, or op.
 const AUTHORS: u64 = 0x01;
 const ACTIONS: u64 = 0x42;
+
+/// The column of how long the extra bytes of each change are and of what type, which no hash covers, and what it says
+/// of none: no bytes, as bytes.
+const EXTRA: u64 = 0x56;
+const NO_BYTES: u64 = 7;
+
+/// The columns of how long the values of ops are, above four bits that tell their types, and of the values.
+const LENGTHS: u64 = 0x56;
+const VALUES: u64 = 0x57;
 
 /// Most columns of changes, or of ops: Automerge knows fewer than twenty.
 const MAX_COLUMNS: usize = 64;
@@ -51,23 +70,37 @@ pub(crate) fn check(bytes: &[u8], changes: u64) -> Result<(), LintError> {
     for _ in 0..heads {
         let _head: [u8; 32] = input.array()?;
     }
-    let of_changes = columns(&mut input)?;
-    let of_ops = columns(&mut input)?;
+    let of_changes = columns(&mut input, &OF_CHANGES)?;
+    let of_ops = columns(&mut input, &OF_OPS)?;
     let of_changes = contents(&mut input, &of_changes)?;
     let of_ops = contents(&mut input, &of_ops)?;
     let found = values(column(&of_changes, AUTHORS), changes, "changes")?;
     if found != changes {
         return Err(LintError::NotAChange("it does not hold as many as said"));
     }
+    let mut extra = Runs::<u64>::of(column(&of_changes, EXTRA));
+    for _ in 0..changes {
+        if extra.next()? != Some(NO_BYTES) {
+            return Err(LintError::NotEmpty("extra bytes"));
+        }
+    }
     let most = (bytes.len() as u64).saturating_add(FIRST_OPS);
     let ops = values(column(&of_ops, ACTIONS), most, "ops")?;
+    let mut lengths = Runs::<u64>::of(column(&of_ops, LENGTHS));
+    let mut values = 0u64;
+    for _ in 0..ops {
+        values = values.saturating_add(lengths.next()?.unwrap_or(0) >> 4);
+    }
+    if values != column(&of_ops, VALUES).len() as u64 {
+        return Err(LintError::NotAChange("values are left over or missing"));
+    }
     let mut greatest = Greatest::of(changes, |number| column(&of_changes, number))?;
     order::check(ops, most, |number| column(&of_ops, number), &mut greatest)?;
     greatest.check()
 }
 
-/// Numbers and lengths of columns.
-fn columns(input: &mut Reader<'_>) -> Result<Vec<(u64, usize)>, LintError> {
+/// Numbers and lengths of columns, each of which is among the `known` ones.
+fn columns(input: &mut Reader<'_>, known: &[u64]) -> Result<Vec<(u64, usize)>, LintError> {
     let count = input.count(MAX_COLUMNS, "columns")?;
     let mut columns = Vec::with_capacity(count);
     for _ in 0..count {
@@ -77,6 +110,9 @@ fn columns(input: &mut Reader<'_>) -> Result<Vec<(u64, usize)>, LintError> {
         }
         if columns.last().is_some_and(|(last, _)| *last >= number) {
             return Err(LintError::NotCanonical("columns"));
+        }
+        if !known.contains(&number) {
+            return Err(LintError::ForeignOp("an unknown column"));
         }
         columns.push((number, input.count(usize::MAX, "bytes of a column")?));
     }
@@ -157,11 +193,40 @@ mod tests {
     }
 
     #[test]
+    fn no_change_has_extra_bytes_nor_a_type_of_them() {
+        let saved = DriveTree::new(Actor([1; 16])).save();
+        // One run of one change: the only column that has this is that of the extra bytes.
+        let told = [0x7f, NO_BYTES as u8];
+        let at: Vec<usize> = (0..saved.len())
+            .filter(|at| saved[*at..].starts_with(&told))
+            .collect();
+        assert_eq!(at.len(), 1);
+        for other in [4, 0x17] {
+            let mut forged = saved.clone();
+            forged[at[0] + 1] = other;
+            assert_eq!(check(&forged, 1), Err(LintError::NotEmpty("extra bytes")));
+        }
+    }
+
+    #[test]
     fn attack_b1_a_deflated_column_of_a_snapshot_is_refused_before_it_is_inflated() {
         let plain = check(&document(0x42, &[]), 0);
         assert_eq!(plain, Ok(()));
         let deflated = check(&document(0x4a, &[]), 0);
         assert_eq!(deflated, Err(LintError::NotAChange("it is compressed")));
+    }
+
+    #[test]
+    fn a_column_that_no_document_of_ours_has_and_values_of_no_op_are_refused() {
+        for unknown in [0x11, 0x13, 0x54, 0x70] {
+            let refused = check(&document(unknown, &[]), 0);
+            assert_eq!(refused, Err(LintError::ForeignOp("an unknown column")));
+        }
+        let refused = check(&document(VALUES as u8, &[1]), 0);
+        assert_eq!(
+            refused,
+            Err(LintError::NotAChange("values are left over or missing"))
+        );
     }
 
     #[test]
