@@ -47,6 +47,8 @@ test("what others delete meanwhile comes into the open trash by itself", options
 test("what cannot be put back is told, and can be tried again; a hostile name shows what it hides", options, async () => {
   await open("#/d/drive-1/trash");
   await deleted("bill[U+202E]fdp.exe").waitFor();
+  assert.match(await deleted("bill[U+202E]fdp.exe").textContent(), /may be gone for good by now/);
+  assert.doesNotMatch(await deleted("old drafts").textContent(), /gone for good/);
   await page.evaluate(() => window.fail("undelete"));
   await putBack("bill[U+202E]fdp.exe").click();
   await page.getByText("was not put back.").waitFor();

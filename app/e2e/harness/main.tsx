@@ -38,12 +38,12 @@ if (folders > 0) {
   daemon.add("<script>alert(1)</script>.html", { size: 25 });
   daemon.add(`${"a very long name ".repeat(14)}end.txt`, { size: 1, problem: "the name is too long for this system" });
   daemon.add("Übersicht – 報告書 مرحبا.pdf", { size: 733_000 });
-  const deleted = { size: 0, time: Date.now() - 7_200_000, by: "Ben Okafor", device: "workstation" };
+  const deleted = { size: 0, time: Date.now() - 7_200_000, by: "Ben Okafor", device: "workstation", kept: true };
   daemon.trashed = [
     { line: { ...deleted, path: "Launch 2027/old drafts", kind: "folder", id: "t1" } },
     { line: { ...deleted, path: "Launch 2027/old drafts/first.md", kind: "file", size: 4_100, id: "t2" } },
     { line: { ...deleted, path: "Launch 2027/old drafts/second.md", kind: "file", size: 2_700, id: "t3" } },
-    { line: { ...deleted, path: "bill\u202Efdp.exe", kind: "file", size: 88, time: deleted.time - 86_400_000, id: "t4" } },
+    { line: { ...deleted, path: "bill\u202Efdp.exe", kind: "file", size: 88, time: deleted.time - 40 * 86_400_000, id: "t4", kept: false } },
   ];
   const hours = (ago: number) => Date.now() - ago * 3_600_000;
   daemon.versions.set(plan, [

@@ -2478,7 +2478,11 @@ by: string | null,
 /**
  * On which device.
  */
-device: string | null, };
+device: string | null, 
+/**
+ * Whether it was deleted so lately that this device keeps what it held. What is older may be gone for good.
+ */
+kept: boolean, };
 
 /**
  * The trash is told.

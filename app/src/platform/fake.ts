@@ -93,7 +93,7 @@ export class FakeDaemon implements Platform {
 
   private trash(who: Who, node: Node): void {
     const { id, kind, size } = node;
-    this.trashed.push({ line: { path: this.path(id), kind, size, id, time: Date.now(), by: who.name, device: "laptop" }, node });
+    this.trashed.push({ line: { path: this.path(id), kind, size, id, time: Date.now(), by: who.name, device: "laptop", kept: true }, node });
     this.nodes.delete(id);
   }
 

@@ -118,6 +118,11 @@ fn what_was_deleted_is_in_the_trash_and_comes_back_with_its_folder() -> Result<(
             trash.iter().all(|t| t["time"].as_u64() > Some(0)),
             "{trash:?}"
         );
+        ensure!(trash.iter().all(|t| t["kept"] == true), "{trash:?}");
+        ana.call(&["config", &drive, "--keep-days", "0"])?.ok()?;
+        let old = ana.call(&["trash", &drive])?.ok()?.lines()?;
+        ensure!(old.iter().all(|t| t["kept"] == false), "{old:?}");
+        ana.call(&["config", &drive, "--keep-days", "30"])?.ok()?;
         let versions = history(&ana, &drive, "photos/3.jpg")?;
         ensure!(
             versions.len() == 1,

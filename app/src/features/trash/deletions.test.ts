@@ -3,7 +3,7 @@ import type { TrashLine } from "../../bindings/api";
 import { deletions } from "./deletions";
 
 function line(path: string, more: Partial<TrashLine> = {}): TrashLine {
-  return { path, kind: "file", size: 1, id: path, time: 1_000_000, by: "Ben", device: "laptop", ...more };
+  return { path, kind: "file", size: 1, id: path, time: 1_000_000, by: "Ben", device: "laptop", kept: true, ...more };
 }
 
 const folder = (path: string, more: Partial<TrashLine> = {}) => line(path, { kind: "folder", size: 0, ...more });

@@ -86,6 +86,7 @@ function OneDeleted({ drive, deletion: { line, within }, mayWrite, onBack }: One
             `from ${place(line.path)}`,
             line.kind === "folder" ? (within > 0 ? `with ${count(within, "item")}` : null) : bytes(line.size),
             line.by === null ? null : `deleted by ${spoken(line.by)}`,
+            line.kept ? null : "may be gone for good by now",
           ]
             .filter((part) => part !== null)
             .join(" · ")}

@@ -105,6 +105,8 @@ pub struct TrashLine {
     pub by: Option<String>,
     /// On which device.
     pub device: Option<String>,
+    /// Whether it was deleted so lately that this device keeps what it held. What is older may be gone for good.
+    pub kept: bool,
 }
 
 /// The trash is told.

@@ -529,6 +529,7 @@ pub(super) fn history(error: &HistoryError) -> ApiError {
             "free the name that it had, or restore the folder that held it first",
         ),
         HistoryError::Read(_) => told(Code::Damaged, error, SEE_LOG),
+        HistoryError::Local(error) => local(error),
     }
 }
 

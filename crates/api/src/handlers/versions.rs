@@ -132,6 +132,7 @@ pub(super) async fn trash(
             time: (item.time_ms > 0).then_some(item.time_ms),
             by: item.by.as_ref().and_then(|by| by.member.clone()),
             device: item.by.as_ref().map(|by| by.device.clone()),
+            kept: item.kept,
         };
         replies.item(&line).await?;
     }

@@ -55,11 +55,13 @@ fn undelete(context: &Context, drive: String, path: String) -> Result<(), Failur
 fn list(context: &Context, drive: String) -> Result<(), Failure> {
     let out = &context.out;
     let mut rows = Vec::new();
+    let mut over = 0u64;
     let now = SystemTime::now();
     let reply = context.stream::<schema::Trash>(&TrashRequest { drive }, |line| {
         if out.json() {
             out.object(&line)?;
         } else {
+            over += u64::from(!line.kept);
             rows.push(row(&line, now));
         }
         Ok(())
@@ -72,12 +74,19 @@ fn list(context: &Context, drive: String) -> Result<(), Failure> {
     if reply.entries == 0 {
         out.say("The trash is empty.");
     }
+    if over > 0 {
+        out.say(
+            "What was deleted longer ago than this device keeps it is marked with *: it may be gone for good. \
+             `peerdrive config DRIVE --keep-days N` keeps it longer.",
+        );
+    }
     Ok(())
 }
 
 fn row(line: &TrashLine, now: SystemTime) -> Vec<String> {
     let folder = line.kind == "folder";
     let slash = if folder { "/" } else { "" };
+    let over = if line.kept { "" } else { " *" };
     vec![
         line.time.map(|time| ago(time, now)).unwrap_or_default(),
         plain(line.by.as_deref().unwrap_or("?")),
@@ -87,6 +96,6 @@ fn row(line: &TrashLine, now: SystemTime) -> Vec<String> {
         } else {
             bytes(line.size)
         },
-        format!("{}{slash}", plain(&line.path)),
+        format!("{}{slash}{over}", plain(&line.path)),
     ]
 }

@@ -104,6 +104,9 @@ pub enum HistoryError {
     /// The record could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// This device's notes could not be read.
+    #[error(transparent)]
+    Local(#[from] crate::local::LocalError),
 }
 
 impl DriveHandle {

@@ -12,6 +12,7 @@ use peerdrive_crypto::ids::BindId;
 
 use super::{HistoryError, Writer, replay};
 use crate::drive::handle::DriveHandle;
+use crate::holding::Keeping;
 
 /// Something in the trash.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,6 +29,8 @@ pub struct TrashedItem {
     pub by: Option<Writer>,
     /// When, in milliseconds since 1970 by the deleter's clock; 0 if the record does not tell.
     pub time_ms: u64,
+    /// Whether it was deleted so lately that this device keeps what it held. What is older may be gone for good.
+    pub kept: bool,
 }
 
 impl DriveHandle {
@@ -39,18 +42,23 @@ impl DriveHandle {
         }
         let deleted = self.deletions(&trashed)?;
         let paths = self.trashed_paths(&trashed);
+        let keeping = Keeping::of(&self.shared)?.time();
+        let since = crate::env::now_ms()
+            .saturating_sub(u64::try_from(keeping.as_millis()).unwrap_or(u64::MAX));
         let members = self.shared.members.read();
         let mut items: Vec<TrashedItem> = trashed
             .into_iter()
             .map(|node| {
                 let deleted = deleted.get(&node.id).copied().flatten();
+                let time_ms = deleted.map_or(0, |(_, time_ms)| time_ms);
                 TrashedItem {
+                    kept: time_ms == 0 || time_ms >= since,
                     path: paths.get(&node.id).cloned().unwrap_or_default(),
                     id: node.id,
                     kind: node.kind,
                     content: node.content,
                     by: deleted.map(|(bind, _)| members.writer(&bind)),
-                    time_ms: deleted.map_or(0, |(_, time_ms)| time_ms),
+                    time_ms,
                 }
             })
             .collect();
