@@ -222,6 +222,9 @@ impl<D: Drive> Keeper<D> {
 
     /// Whether this node, or something in it, could be what is being read in another place.
     pub(super) fn may_be_read(&self, id: NodeId) -> bool {
+        if self.ahead.reading.is_empty() {
+            return false;
+        }
         let nodes = self.in_step.subtree(id);
         let mut records = nodes.iter().filter_map(|id| self.in_step.get(*id));
         records.any(|record| {

@@ -50,8 +50,14 @@ impl<D: Drive> Keeper<D> {
         gone: &BTreeSet<NodeId>,
     ) -> Result<(), Pause> {
         let mut gone_by_content: HashMap<([u8; 32], u64), NodeId> = HashMap::new();
+        let is_new = |change: &Change| matches!(change, Change::New { .. });
+        let any_new = leaves.iter().any(is_new) || known.iter().any(|(change, _)| is_new(change));
         let gone = gone.iter().chain(self.vanished.keys());
-        for id in gone.flat_map(|id| self.in_step.subtree(*id)) {
+        let gone: BTreeSet<NodeId> = gone.copied().filter(|_| any_new).collect();
+        let tops = gone
+            .iter()
+            .filter(|id| !self.in_step.inside_any(**id, &gone));
+        for id in tops.flat_map(|id| self.in_step.subtree(*id)) {
             if let Some(Held::File { hash, len: 1.. }) =
                 self.in_step.get(id).map(|record| &record.held)
             {
