@@ -62,20 +62,25 @@ fn there(bench: &Bench, name: &str, len: u64) -> bool {
         })
 }
 
-#[tokio::test]
-async fn what_is_saved_meanwhile_goes_out_and_what_is_small_comes_in() -> TestResult {
-    let bench = waiting().await?;
+/// What is saved here meanwhile goes out, and what is small comes in.
+async fn nothing_small_waits(bench: &Bench) -> TestResult {
     bench.put("note.txt", "saved meanwhile")?;
     bench.put("old.txt", "edited")?;
-    until(&bench, "the saves are known", |bench| {
+    until(bench, "the saves are known", |bench| {
         there(bench, "note.txt", 15) && there(bench, "old.txt", 6)
     })
     .await?;
     bench.there.write("small.txt", b"small")?;
-    until(&bench, "the small one is here", |bench| {
+    until(bench, "the small one is here", |bench| {
         bench.read("small.txt").is_ok_and(|text| text == "small")
     })
-    .await?;
+    .await
+}
+
+#[tokio::test]
+async fn what_is_saved_meanwhile_goes_out_and_what_is_small_comes_in() -> TestResult {
+    let bench = waiting().await?;
+    nothing_small_waits(&bench).await?;
     assert!(!bench.path("large.bin").exists(), "it cannot be here yet");
     bench.there.hurry();
     let status = bench.settle().await?;
@@ -213,17 +218,7 @@ async fn read_slowly(bench: &Bench, name: &str, bytes: Vec<u8>) -> TestResult {
 #[tokio::test]
 async fn while_a_large_file_is_read_saves_go_out_and_others_come_in() -> TestResult {
     let bench = reading().await?;
-    bench.put("note.txt", "saved meanwhile")?;
-    bench.put("old.txt", "edited")?;
-    until(&bench, "the saves are known", |bench| {
-        there(bench, "note.txt", 15) && there(bench, "old.txt", 6)
-    })
-    .await?;
-    bench.there.write("small.txt", b"small")?;
-    until(&bench, "the small one is here", |bench| {
-        bench.read("small.txt").is_ok_and(|text| text == "small")
-    })
-    .await?;
+    nothing_small_waits(&bench).await?;
     assert!(bench.there.at("d/large.bin").is_err(), "it cannot be there");
     let copy = bench.copy.as_ref().ok_or("not started")?;
     assert!(copy.status().is_reading(), "{:?}", copy.status());
