@@ -74,6 +74,11 @@ pub(crate) fn check(bytes: &[u8], changes: u64) -> Result<(), LintError> {
     let of_ops = columns(&mut input, &OF_OPS)?;
     let of_changes = contents(&mut input, &of_changes)?;
     let of_ops = contents(&mut input, &of_ops)?;
+    let most = (bytes.len() as u64).saturating_add(FIRST_OPS);
+    // Each has an op that is there, or has replaced one.
+    if changes > most.saturating_mul(2) {
+        return Err(LintError::TooMany("changes"));
+    }
     let found = values(column(&of_changes, AUTHORS), changes, "changes")?;
     if found != changes {
         return Err(LintError::NotAChange("it does not hold as many as said"));
@@ -84,7 +89,6 @@ pub(crate) fn check(bytes: &[u8], changes: u64) -> Result<(), LintError> {
             return Err(LintError::NotEmpty("extra bytes"));
         }
     }
-    let most = (bytes.len() as u64).saturating_add(FIRST_OPS);
     let ops = values(column(&of_ops, ACTIONS), most, "ops")?;
     let mut lengths = Runs::<u64>::of(column(&of_ops, LENGTHS));
     let mut values = 0u64;
@@ -190,6 +194,18 @@ mod tests {
         for cut in 0..saved.len() {
             assert!(check(&saved[..cut], 1).is_err());
         }
+    }
+
+    #[test]
+    fn attack_b2_a_snapshot_that_claims_a_billion_changes_in_a_few_bytes_is_refused() {
+        // Runs of 2^30: of the first author, and of no extra bytes.
+        let run = |value: u8| [0x80, 0x80, 0x80, 0x80, 0x04, value];
+        let mut contents = vec![0, 0, 2, AUTHORS as u8, 6, EXTRA as u8, 6, 0];
+        contents.extend([run(0), run(NO_BYTES as u8)].concat());
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend([0, 0, 0, 0, DOCUMENT, contents.len() as u8]);
+        bytes.extend(contents);
+        assert_eq!(check(&bytes, 1 << 30), Err(LintError::TooMany("changes")));
     }
 
     #[test]
